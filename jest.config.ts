@@ -27,6 +27,7 @@ const config: Config = {
   coverageProvider: "v8",
   collectCoverageFrom: ["src/**/*.ts"],
   maxWorkers: 2,
+  maxConcurrency: 2,
   testTimeout: 30_000,
 };
 

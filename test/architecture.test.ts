@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import {
+  findCycle,
+  habitFaults,
+  importersByPackage,
+  layerFaults,
+  missingFiles,
+} from "./helpers/architecture.js";
+import { parseModule, readModules } from "./helpers/modules.js";
+import { projectRoot } from "./helpers/run.js";
+
+interface Manifest {
+  dependencies: Record<string, string>;
+}
+
+const modules = readModules(join(projectRoot, "src"));
+const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as Manifest;
+const dependencies = Object.keys(manifest.dependencies);
+
+describe("the source files", () => {
+  test("import only files that exist", () => {
+    expect(missingFiles(modules)).toEqual([]);
+  });
+
+  test("import only from their own layer and those below", () => {
+    expect(layerFaults(modules)).toEqual([]);
+  });
+
+  test("have no import cycle", () => {
+    expect(findCycle(modules)).toBeUndefined();
+  });
+
+  test("import no package but the dependencies", () => {
+    const packages = Object.entries(importersByPackage(modules));
+    expect(packages.filter(([name]) => !dependencies.includes(name))).toEqual([]);
+  });
+
+  test.each(dependencies)("import %s in exactly one file", (name) => {
+    const importers = importersByPackage(modules)[name] ?? [];
+    expect({ name, importers }).toEqual({ name, importers: [expect.any(String)] });
+  });
+
+  test("keep the habits: named exports, short files, no word of a machine or a host", () => {
+    expect(habitFaults(modules)).toEqual([]);
+  });
+});
+
+test("the lock file names no registry", () => {
+  const lock = readFileSync(join(projectRoot, "package-lock.json"), "utf8");
+  expect(lock).not.toContain('"resolved"');
+});
+
+describe("the checks themselves", () => {
+  test("see every kind of import", () => {
+    const { files, packages } = parseModule(
+      "cache/a.ts",
+      `import { x } from "./b.js";
+       import type { Y } from "../errors.js";
+       import * as fs from "node:fs";
+       import { LRUCache } from "lru-cache";
+       import "@scope/name/deep/file.js";
+       export { z } from "../event/c.js";
+       export type T = import("./d.js").T;
+       const later = await import("./e.js");
+       const old = require("nact");
+       const worker = new Worker(new URL("./f.js", import.meta.url));
+       const notImports = ["./g.js", new URL("https://h.example/i.js")];`,
+    );
+    expect(files).toEqual([
+      "cache/b.ts",
+      "errors.ts",
+      "event/c.ts",
+      "cache/d.ts",
+      "cache/e.ts",
+      "cache/f.ts",
+    ]);
+    expect(packages).toEqual(["lru-cache", "@scope/name", "nact"]);
+  });
+
+  test("name the file and the import that points upward", () => {
+    const upward = [
+      parseModule("event/a.ts", `import type { C } from "../cache/c.js";`),
+      parseModule("errors.ts", `import { o } from "./options.js";`),
+      parseModule("cache/c.ts", `import { a } from "../event/a.js";`),
+      parseModule("utils/u.ts", ""),
+    ];
+    expect(layerFaults(upward)).toEqual([
+      "event/a.ts imports cache/c.ts, which is in a layer above it",
+      "errors.ts imports options.ts, which is in a layer above it",
+      "utils/u.ts is in no layer",
+    ]);
+  });
+
+  test("name a cycle, also one of types only", () => {
+    const circle = [
+      parseModule("actor/x.ts", `import "./a.js";`),
+      parseModule("actor/a.ts", `import { b } from "./b.js";`),
+      parseModule("actor/b.ts", `import type { C } from "./c.js";`),
+      parseModule("actor/c.ts", `export { a } from "./a.js";`),
+    ];
+    expect(findCycle(circle)).toBe("actor/a.ts -> actor/b.ts -> actor/c.ts -> actor/a.ts");
+    expect(findCycle(circle.slice(0, 3))).toBeUndefined();
+  });
+
+  test("name a second importer of a package, and a missing file", () => {
+    const both = [
+      parseModule("actor/a.ts", `import { start } from "nact";`),
+      parseModule("cache/b.ts", `import type { Ref } from "nact"; import "./gone.js";`),
+    ];
+    expect(importersByPackage(both)).toEqual({ nact: ["actor/a.ts", "cache/b.ts"] });
+    expect(missingFiles(both)).toEqual(["cache/b.ts imports cache/gone.ts: no such file"]);
+  });
+
+  test("name broken habits", () => {
+    const broken = [
+      parseModule("index.ts", `export * from "./a.js";`),
+      parseModule("testing.ts", `export * as all from "./a.js";`),
+      parseModule("cache/long.ts", "\n".repeat(400) + "const x = 1;"),
+      parseModule("cache/path.ts", `\nconst path = "${["", "home", "me"].join("/")}/x";`),
+      parseModule("cache/host.ts", `const url = "https:${"//"}registry.example/x";`),
+      parseModule("cache/fine.ts", `import { r } from "../work/root/home/tmp.js";`),
+    ];
+    expect(habitFaults(broken)).toEqual([
+      'index.ts has an "export *"',
+      'testing.ts has an "export *"',
+      "cache/long.ts has 401 lines, > 350",
+      "cache/path.ts:2 names a path of a machine",
+      "cache/host.ts:1 names the host registry.example",
+    ]);
+  });
+});

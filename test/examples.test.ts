@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@jest/globals";
+import { projectRoot, runOk } from "./helpers/run.js";
+
+const folder = join(projectRoot, "examples");
+const marker = "// =>";
+
+const examples = readdirSync(folder)
+  .filter((name) => /^\d\d-.+\.ts$/.test(name))
+  .sort();
+
+/** What the block of `// => ` lines at the end of an example says that it prints. */
+function expectedOutput(source: string): string[] {
+  const lines = source.trimEnd().split("\n");
+  const before = lines.findLastIndex((line) => !line.startsWith(marker));
+  return lines.slice(before + 1).map((line) => line.slice(marker.length).replace(/^ /, ""));
+}
+
+test("examples are numbered from 01 on, without a hole", () => {
+  const numbers = examples.map((name) => Number(name.slice(0, 2)));
+  expect(numbers).toEqual(Array.from({ length: Math.max(1, numbers.length) }, (_, i) => i + 1));
+});
+
+test("the expected output is the block at the end of the file", () => {
+  expect(expectedOutput("// => no\nrun();\n// => a\n// =>\n// =>  b\n")).toEqual(["a", "", " b"]);
+  expect(expectedOutput("run(); // => no\n")).toEqual([]);
+});
+
+// As many at a time as maxConcurrency of jest.config.ts allows.
+test.concurrent.each(examples)("%s prints what it says", async (name) => {
+  const path = join(folder, name);
+  const expected = expectedOutput(readFileSync(path, "utf8"));
+  if (expected.length === 0) throw new Error(`${name} does not end with "${marker} " lines`);
+  const printed = await runOk(process.execPath, ["--import", "tsx", path]);
+  expect(printed.trimEnd().split("\n")).toEqual(expected);
+});

@@ -1,0 +1,105 @@
+import type { Module } from "./modules.js";
+
+/** Lowest first; a name with ".ts" is a file of src itself, any other a folder of it. */
+const layers: readonly string[] = [
+  "errors.ts",
+  "options.ts",
+  "clock.ts",
+  "event",
+  "telemetry",
+  "actor",
+  "supervisor",
+  "cache",
+  "pubsub",
+  "stream",
+  "handler",
+  "invalidator",
+  "testing",
+  "actor.ts",
+  "testing.ts",
+  "index.ts",
+];
+
+const maxLines = 350;
+
+const machinePath = /(?<![\w.@-])\/(?:home|root|Users|tmp|opt|mnt|srv|work)\/|\b[A-Z]:\\/;
+const host = /\bhttps?:\/\/(?<name>[\w.-]+)/g;
+const citedHosts: ReadonlySet<string> = new Set();
+
+/** Each import that points to a layer above its own, and each file that is in no layer. */
+export function layerFaults(modules: readonly Module[]): string[] {
+  return modules.flatMap((module) => {
+    const own = layerOf(module.path);
+    if (own === -1) return [`${module.path} is in no layer`];
+    return module.files
+      .filter((file) => layerOf(file) > own)
+      .map((file) => `${module.path} imports ${file}, which is in a layer above it`);
+  });
+}
+
+function layerOf(path: string): number {
+  const [first = ""] = path.split("/");
+  return layers.indexOf(first);
+}
+
+/** Imports of source files that do not exist. */
+export function missingFiles(modules: readonly Module[]): string[] {
+  const known = new Set(modules.map(({ path }) => path));
+  return modules.flatMap(({ path, files }) =>
+    files.filter((file) => !known.has(file)).map((file) => `${path} imports ${file}: no such file`),
+  );
+}
+
+/** One import cycle as `a -> b -> a`, type-only imports included; none: undefined. */
+export function findCycle(modules: readonly Module[]): string | undefined {
+  const imports = new Map(modules.map(({ path, files }) => [path, files]));
+  const finished = new Set<string>();
+  const trail: string[] = [];
+
+  const visit = (path: string): string | undefined => {
+    if (finished.has(path)) return undefined;
+    const start = trail.indexOf(path);
+    if (start !== -1) return [...trail.slice(start), path].join(" -> ");
+    trail.push(path);
+    for (const file of imports.get(path) ?? []) {
+      const cycle = visit(file);
+      if (cycle !== undefined) return cycle;
+    }
+    trail.pop();
+    finished.add(path);
+    return undefined;
+  };
+
+  for (const path of imports.keys()) {
+    const cycle = visit(path);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+/** Which files import each third-party package. */
+export function importersByPackage(modules: readonly Module[]): Record<string, string[]> {
+  const importers: Record<string, string[]> = {};
+  for (const { path, packages } of modules) {
+    for (const name of packages) (importers[name] ??= []).push(path);
+  }
+  return importers;
+}
+
+/** `export *` and `export * as`, files too long, and words that name a machine or a host. */
+export function habitFaults(modules: readonly Module[]): string[] {
+  return modules.flatMap(({ path, source, exportsEverything }) => {
+    const faults: string[] = [];
+    if (exportsEverything) faults.push(`${path} has an "export *"`);
+    const lines = source.trimEnd().split("\n");
+    if (lines.length > maxLines) faults.push(`${path} has ${lines.length} lines, > ${maxLines}`);
+    for (const [index, line] of lines.entries()) {
+      if (machinePath.test(line)) faults.push(`${path}:${index + 1} names a path of a machine`);
+      for (const match of line.matchAll(host)) {
+        const name = match.groups?.["name"] ?? "";
+        if (!citedHosts.has(name)) faults.push(`${path}:${index + 1} names the host ${name}`);
+      }
+    }
+    return faults;
+  });
+}

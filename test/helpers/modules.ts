@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { join, posix } from "node:path";
+import ts from "typescript";
+
+/** One source file, its path relative to src with "/" between its parts. */
+export interface Module {
+  path: string;
+  source: string;
+  /** Paths of the source files that it imports or re-exports from, types included. */
+  files: string[];
+  /** Names of the third-party packages that it imports, types included. */
+  packages: string[];
+  exportsEverything: boolean;
+}
+
+/** Every TypeScript file below a folder. */
+export function readModules(folder: string): Module[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts"))
+    .sort()
+    .map((name) => parseModule(name, readFileSync(join(folder, name), "utf8")));
+}
+
+export function parseModule(path: string, source: string): Module {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  let exportsEverything = false;
+
+  const add = (specifier: string): void => {
+    if (specifier.startsWith(".")) {
+      files.add(posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts"));
+    } else if (!isBuiltin(specifier)) {
+      packages.add(packageOf(specifier));
+    }
+  };
+
+  const visit = (node: ts.Node): void => {
+    const specifier = specifierOf(node);
+    if (specifier !== undefined) add(specifier);
+    if (ts.isExportDeclaration(node)) {
+      const clause = node.exportClause;
+      exportsEverything ||= clause === undefined || ts.isNamespaceExport(clause);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, source, ts.ScriptTarget.ES2022, true));
+  return { path, source, files: [...files], packages: [...packages], exportsEverything };
+}
+
+function specifierOf(node: ts.Node): string | undefined {
+  if (ts.isImportDeclaration(node)) return textOf(node.moduleSpecifier);
+  if (ts.isExportDeclaration(node)) return textOf(node.moduleSpecifier);
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+    return textOf(node.argument.literal);
+  }
+  if (ts.isCallExpression(node) && isLoading(node.expression)) return textOf(node.arguments[0]);
+  // A worker thread's program: new URL("./worker.js", import.meta.url)
+  if (ts.isNewExpression(node) && node.expression.getText() === "URL") {
+    const [first, base] = node.arguments ?? [];
+    const text = textOf(first);
+    if (base?.getText() === "import.meta.url" && text?.endsWith(".js") === true) return text;
+  }
+  return undefined;
+}
+
+function isLoading(callee: ts.Expression): boolean {
+  const text = callee.getText();
+  return (
+    callee.kind === ts.SyntaxKind.ImportKeyword ||
+    text === "require" ||
+    text === "require.resolve" ||
+    text === "import.meta.resolve"
+  );
+}
+
+function textOf(node: ts.Node | undefined): string | undefined {
+  return node !== undefined && ts.isStringLiteralLike(node) ? node.text : undefined;
+}
+
+function packageOf(specifier: string): string {
+  const parts = specifier.split("/");
+  return parts.slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+}

@@ -1,0 +1,51 @@
+import { expect, test } from "@jest/globals";
+import * as main from "nebulex-streams";
+import * as actor from "nebulex-streams/actor";
+import * as testing from "nebulex-streams/testing";
+
+const actorNames = [
+  "ActorExitError",
+  "OptionError",
+  "QueryTimeoutError",
+  "RegistryError",
+  "SupervisorError",
+  "actor",
+  "createRegistry",
+  "createSystem",
+  "spawn",
+  "startSupervisor",
+  "supervisor",
+  "supervisorOf",
+];
+
+const mainNames = [
+  ...actorNames,
+  "CacheNotStartedError",
+  "GroupBusyError",
+  "IdleTimeoutError",
+  "KeyNotFoundError",
+  "ListenerExistsError",
+  "StreamNotFoundError",
+  "batchHandler",
+  "createHub",
+  "defaultHash",
+  "defineCache",
+  "getStream",
+  "handlerPool",
+  "localAdapter",
+  "localPubSub",
+  "lookupStream",
+  "nilAdapter",
+  "streamServer",
+  "whenIdle",
+];
+
+const testingNames: string[] = [];
+
+test.each([
+  { entry: "nebulex-streams", exports: main, names: mainNames },
+  { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
+  { entry: "nebulex-streams/testing", exports: testing, names: testingNames },
+])("$entry exports exactly the names of the list", ({ exports, names }) => {
+  expect(Object.keys(exports).sort()).toEqual([...names].sort());
+});

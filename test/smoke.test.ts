@@ -1,0 +1,145 @@
+import { mkdtemp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { projectRoot, runOk } from "./helpers/run.js";
+
+const installing = 300_000;
+
+const program = `
+import { defineCache, handlerPool, startSupervisor, streamServer, whenIdle } from "nebulex-streams";
+
+const users = defineCache({ name: "users" });
+const seen = [];
+const tree = await startSupervisor({
+  strategy: "rest_for_one",
+  children: [
+    users,
+    streamServer({ cache: users, partitions: 4 }),
+    handlerPool({
+      cache: users,
+      handler: (event) => {
+        seen.push([event.type, event.target.key, event.metadata.sequence]);
+      },
+    }),
+  ],
+});
+users.put("ada", 1);
+users.put("ada", 2);
+users.delete("ada");
+await whenIdle(users);
+await tree.stop();
+console.log(JSON.stringify(seen));
+`;
+
+const exportedNames = `
+import * as main from "nebulex-streams";
+import * as actor from "nebulex-streams/actor";
+import * as testing from "nebulex-streams/testing";
+
+console.log(JSON.stringify([main, actor, testing].map((names) => Object.keys(names).sort())));
+`;
+
+const typed = `
+import { defineCache, streamServer, type CacheEntryEvent } from "nebulex-streams";
+import { actor, startSupervisor, type Supervisor } from "nebulex-streams/actor";
+import * as testing from "nebulex-streams/testing";
+
+const cache = defineCache<string, number>({ name: "typed" });
+const listed = actor<number, CacheEntryEvent<string, number>>({
+  id: "counter",
+  init: () => 0,
+  receive: (count) => count + 1,
+});
+export const tree: Promise<Supervisor> = startSupervisor({
+  strategy: "one_for_one",
+  children: [cache, streamServer({ cache }), listed],
+});
+export const value: number | undefined = cache.get("key");
+export { testing };
+`;
+
+let folder: string;
+let app: string;
+
+/** The environment without what npm tells the scripts it runs about the package they belong to. */
+function outerEnv(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter(
+    (name) => !/^npm_(?:package_|lifecycle_|config_local_prefix$)|^NODE_OPTIONS$/.test(name),
+  );
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
+}
+
+function npm(cwd: string, ...args: string[]): Promise<string> {
+  return runOk("npm", args, { cwd, env: outerEnv() });
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "nebulex-streams-smoke-"));
+  app = join(folder, "app");
+  await mkdir(app);
+  await npm(projectRoot, "pack", "--silent", "--pack-destination", folder);
+  const tarball = (await readdir(folder)).find((name) => name.endsWith(".tgz")) ?? "";
+  await writeFile(join(app, "package.json"), `{ "private": true, "type": "module" }`);
+  await npm(app, "install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, tarball));
+  await writeFile(join(app, "program.mjs"), program);
+  await writeFile(join(app, "names.mjs"), exportedNames);
+  await writeFile(join(app, "typed.ts"), typed);
+}, installing);
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const runtimes: { name: string; node: (file: string) => Promise<string> }[] = [
+  {
+    name: "this Node.js",
+    node: (file) => runOk(process.execPath, [file], { cwd: app, env: outerEnv() }),
+  },
+  {
+    name: "Node.js 24",
+    node: (file) => npm(app, "exec", "--yes", "--package=node@24", "--", "node", file),
+  },
+];
+
+describe.each(runtimes)("the packed tarball on $name", ({ node }) => {
+  test(
+    "runs a cache, a stream and its handlers",
+    async () => {
+      expect(JSON.parse(await node("program.mjs"))).toEqual([
+        ["inserted", "ada", 0],
+        ["updated", "ada", 1],
+        ["deleted", "ada", 2],
+      ]);
+    },
+    installing,
+  );
+
+  test(
+    "exports the names that the sources export",
+    async () => {
+      const entries = await Promise.all([
+        import("nebulex-streams"),
+        import("nebulex-streams/actor"),
+        import("nebulex-streams/testing"),
+      ]);
+      const names = entries.map((entry) => Object.keys(entry).sort());
+      expect(JSON.parse(await node("names.mjs"))).toEqual(names);
+    },
+    installing,
+  );
+});
+
+test(
+  "the packed types check in a strict project, without skipLibCheck",
+  async () => {
+    const nodeModules = join(projectRoot, "node_modules");
+    const flags = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--module", "nodenext"];
+    const env = ["--target", "es2022", "--lib", "es2023,esnext.disposable", "--types", "node"];
+    const roots = ["--typeRoots", join(nodeModules, "@types")];
+    const tsc = join(nodeModules, "typescript", "bin", "tsc");
+    const args = [tsc, ...flags, ...env, ...roots, "typed.ts"];
+    expect(await runOk(process.execPath, args, { cwd: app })).toBe("");
+  },
+  installing,
+);
