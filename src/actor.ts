@@ -1,0 +1,26 @@
+// Actors and systems
+export { createSystem, type ActorSystem, type SystemOptions } from "./actor/system.js";
+export { spawn } from "./actor/spawn.js";
+export type { Behavior, SpawnOptions } from "./actor/behavior.js";
+export type { ActorContext } from "./actor/context.js";
+export type { ActorRef, Down, ReplyTo } from "./actor/ref.js";
+export type { ExitReason } from "./actor/exit.js";
+export type { StartContext } from "./actor/start-context.js";
+
+// Registries
+export { createRegistry, type Registry, type RegistryEntry } from "./actor/registry.js";
+
+// Time
+export type { Clock, TimerHandle } from "./clock.js";
+export type { Milliseconds } from "./options.js";
+
+// Errors
+export {
+  ActorExitError,
+  NebulexError,
+  OptionError,
+  QueryTimeoutError,
+  RegistryError,
+  SupervisorError,
+  type SupervisorErrorReason,
+} from "./errors.js";

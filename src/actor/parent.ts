@@ -1,0 +1,11 @@
+import type { Behavior } from "./behavior.js";
+import type { Cell, CellOptions } from "./cell.js";
+
+/** How a parent makes an actor below itself; kept out of users' sight by a symbol. @internal */
+export const spawnIn: unique symbol = Symbol("spawnIn");
+
+/** Whatever an actor can be spawned under. @internal */
+export interface SpawnParent {
+  /** @throws ActorExitError when the parent has ended */
+  [spawnIn]<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<S, M>;
+}

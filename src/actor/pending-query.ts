@@ -1,0 +1,52 @@
+import { ActorExitError, QueryTimeoutError } from "../errors.js";
+import type { Clock, TimerHandle } from "../clock.js";
+import type { Milliseconds } from "../options.js";
+import type { ReplyTo } from "./ref.js";
+
+/** A query that waits for its answer; the first of answer, time-out and the target's end settles it. @internal */
+export class PendingQuery<Reply> implements ReplyTo<Reply> {
+  readonly promise: Promise<Reply>;
+  readonly #id: string;
+  readonly #clock: Clock;
+  readonly #done: (query: PendingQuery<Reply>) => void;
+  readonly #timer: TimerHandle;
+  #resolve!: (reply: Reply) => void;
+  #reject!: (error: Error) => void;
+  #settled = false;
+
+  constructor(
+    id: string,
+    clock: Clock,
+    timeout: Milliseconds,
+    done: (query: PendingQuery<Reply>) => void,
+  ) {
+    this.#id = id;
+    this.#clock = clock;
+    this.#done = done;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#timer = clock.setTimeout(() => this.fail(new QueryTimeoutError(id, timeout)), timeout);
+  }
+
+  dispatch(reply: Reply): void {
+    if (this.#settle()) this.#resolve(reply);
+  }
+
+  fail(error: Error): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  targetEnded(reason: unknown): void {
+    this.fail(new ActorExitError(this.#id, reason));
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#clock.clearTimeout(this.#timer);
+    this.#done(this);
+    return true;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Milliseconds } from "../options.js";
+import type { ExitReason } from "./exit.js";
+
+/** What a monitor is told, once: which actor ended, and why (`"noproc"`: it was dead already). */
+export interface Down<Msg = unknown> {
+  ref: ActorRef<Msg>;
+  reason: ExitReason;
+}
+
+/** Where the answer to a query goes. */
+export interface ReplyTo<Reply> {
+  dispatch(reply: Reply): void;
+}
+
+/** What stands behind a ref. @internal */
+export interface Target {
+  readonly id: string;
+  readonly path: string;
+  readonly alive: boolean;
+  dispatch(message: unknown): void;
+  query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply>;
+  stop(reason: ExitReason, timeout: Milliseconds | undefined): Promise<void>;
+  kill(): Promise<void>;
+  monitor(fn: (down: Down) => void): () => void;
+  onDeath(hook: (reason: ExitReason) => void): () => void;
+}
+
+/**
+ * One incarnation of an actor. There is one such object for each incarnation, the same in every API, so `===` tells whether
+ * two are the same; a restarted actor has a new one, and the old one never reaches it.
+ */
+export class ActorRef<Msg = unknown> {
+  readonly #target: Target;
+
+  /** @internal */
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** The id in the tree; not unique in a system. */
+  get id(): string {
+    return this.#target.id;
+  }
+
+  /** The ids from the system down to this actor, separated by `/`. */
+  get path(): string {
+    return this.#target.path;
+  }
+
+  /** Whether this incarnation has not ended yet. */
+  get alive(): boolean {
+    return this.#target.alive;
+  }
+
+  /** Puts a message into the mailbox; returns at once. A message to a dead actor is dropped. */
+  dispatch(message: Msg): void {
+    this.#target.dispatch(message);
+  }
+
+  /**
+   * Sends the message that `make` returns, and waits for what the actor dispatches to `replyTo`.
+   *
+   * @param timeout milliseconds, above 0
+   * @throws {@link QueryTimeoutError} (as a rejection) when there is no answer in time
+   * @throws {@link ActorExitError} (as a rejection) when the actor is dead, or ends before it answers
+   */
+  query<Reply>(make: (replyTo: ReplyTo<Reply>) => Msg, timeout: Milliseconds): Promise<Reply> {
+    return this.#target.query(make, timeout);
+  }
+
+  /**
+   * Ends this incarnation in order: the message in hand is finished, the rest of the mailbox is dropped, `terminate` runs. Settles
+   * when it is dead. What its supervisor then does depends on the reason and on the restart type.
+   *
+   * @param reason default `"normal"`
+   * @param timeout milliseconds after which it is killed; default: none
+   */
+  stop(reason: ExitReason = "normal", timeout?: Milliseconds): Promise<void> {
+    return this.#target.stop(reason, timeout);
+  }
+
+  /**
+   * Ends this incarnation at once, with the reason `"killed"` and without `terminate`. JavaScript can't break off a running
+   * function: what it still does is fenced off, and its result or error is discarded.
+   */
+  kill(): Promise<void> {
+    return this.#target.kill();
+  }
+
+  /**
+   * Calls `fn` once when this incarnation has ended, with `"noproc"` if it had already; never inside this call.
+   *
+   * @returns a function that cancels it
+   */
+  monitor(fn: (down: Down<Msg>) => void): () => void {
+    return this.#target.monitor(fn as (down: Down) => void);
+  }
+
+  toString(): string {
+    return `ActorRef(${this.path})`;
+  }
+
+  /** @internal */
+  static isRef(value: unknown): value is ActorRef {
+    return typeof value === "object" && value !== null && #target in value;
+  }
+
+  /** @internal */
+  static targetOf(ref: ActorRef<never>): Target {
+    return ref.#target;
+  }
+}

@@ -1,0 +1,120 @@
+import { OptionError, RegistryError } from "../errors.js";
+import { knownOptions, oneOf } from "../options.js";
+import { ActorRef } from "./ref.js";
+
+/** One registration. */
+export interface RegistryEntry {
+  readonly ref: ActorRef;
+  readonly value: unknown;
+}
+
+/**
+ * Names for actors, looked up synchronously. Keys compare as in a `Map`. An actor's entries are gone when it is dead, before any
+ * monitor hears of it, and never pass to a restarted one.
+ */
+export class Registry {
+  readonly #unique: boolean;
+  readonly #entries = new Map<unknown, RegistryEntry[]>();
+  readonly #keys = new Map<ActorRef, { keys: unknown[]; forget: () => void }>();
+  #count = 0;
+
+  /** @internal */
+  constructor(keys: "unique" | "duplicate") {
+    this.#unique = keys === "unique";
+  }
+
+  /**
+   * Puts an actor under a key, with a value of your own.
+   *
+   * @throws {@link RegistryError} `already_registered` (unique keys: also for the same actor), or `noproc` for a dead actor
+   */
+  register(key: unknown, ref: ActorRef<never>, value?: unknown): void {
+    const holder = checkRef(ref);
+    if (!holder.alive) throw new RegistryError("noproc", key, holder);
+    const entries = this.#entries.get(key);
+    if (this.#unique && entries?.[0] !== undefined)
+      throw new RegistryError("already_registered", key, entries[0].ref);
+    const entry: RegistryEntry = Object.freeze({ ref: holder, value });
+    if (entries === undefined) this.#entries.set(key, [entry]);
+    else entries.push(entry);
+    this.#count++;
+    const held = this.#keys.get(holder);
+    if (held !== undefined) held.keys.push(key);
+    else
+      this.#keys.set(holder, {
+        keys: [key],
+        forget: ActorRef.targetOf(holder).onDeath(() => this.#drop(holder)),
+      });
+  }
+
+  /** Removes all entries of this actor under the key; others' stay. Not held: no effect. */
+  unregister(key: unknown, ref: ActorRef<never>): void {
+    const holder = checkRef(ref);
+    const held = this.#keys.get(holder);
+    if (held === undefined) return;
+    this.#remove(key, holder);
+    held.keys = held.keys.filter((other) => !sameKey(other, key));
+    if (held.keys.length > 0) return;
+    held.forget();
+    this.#keys.delete(holder);
+  }
+
+  /** The entries under a key, oldest first; with unique keys one at the most. */
+  lookup(key: unknown): RegistryEntry[] {
+    return [...(this.#entries.get(key) ?? [])];
+  }
+
+  /** The keys that an actor is registered under, once for each entry. */
+  keys(ref: ActorRef<never>): unknown[] {
+    return [...(this.#keys.get(checkRef(ref))?.keys ?? [])];
+  }
+
+  /** Calls `fn` once with the entries under the key, not at all if there is none. What `fn` throws goes to the caller. */
+  dispatch(key: unknown, fn: (entries: RegistryEntry[]) => void): void {
+    if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);
+    const entries = this.lookup(key);
+    if (entries.length > 0) fn(entries);
+  }
+
+  /** How many entries there are, all keys together. */
+  count(): number {
+    return this.#count;
+  }
+
+  #drop(holder: ActorRef): void {
+    const keys = this.#keys.get(holder)?.keys ?? [];
+    this.#keys.delete(holder);
+    for (const key of keys) this.#remove(key, holder);
+  }
+
+  #remove(key: unknown, holder: ActorRef): void {
+    const entries = this.#entries.get(key);
+    if (entries === undefined) return;
+    const rest = entries.filter((entry) => entry.ref !== holder);
+    this.#count -= entries.length - rest.length;
+    if (rest.length > 0) this.#entries.set(key, rest);
+    else this.#entries.delete(key);
+  }
+}
+
+/** Makes a registry for the actors of one system. */
+export function createRegistry(
+  system: { readonly registry: Registry },
+  options: { keys: "unique" | "duplicate" },
+): Registry {
+  if (!(typeof system === "object" && system !== null && system.registry instanceof Registry)) {
+    throw OptionError.invalid("system", "an ActorSystem", system);
+  }
+  knownOptions("createRegistry", options, ["keys"]);
+  return new Registry(oneOf("keys", options.keys, ["unique", "duplicate"]));
+}
+
+function checkRef(ref: ActorRef<never>): ActorRef {
+  if (ActorRef.isRef(ref)) return ref;
+  throw OptionError.invalid("ref", "an ActorRef", ref);
+}
+
+/** As a Map tells keys apart: like `===`, but NaN is one key. */
+function sameKey(a: unknown, b: unknown): boolean {
+  return a === b || (a !== a && b !== b);
+}

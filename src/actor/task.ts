@@ -1,0 +1,23 @@
+import type { Down } from "./ref.js";
+
+/** Something of ours that takes its turn between the messages of a mailbox. A throw is a crash of the actor. @internal */
+export abstract class Task {
+  abstract run(): void | Promise<void>;
+}
+
+/** A monitor's message to an actor. @internal */
+export class DownTask extends Task {
+  cancelled = false;
+  readonly #fn: (down: Down) => void;
+  readonly #down: Down;
+
+  constructor(fn: (down: Down) => void, down: Down) {
+    super();
+    this.#fn = fn;
+    this.#down = down;
+  }
+
+  run(): void | Promise<void> {
+    if (!this.cancelled) return this.#fn(this.#down);
+  }
+}

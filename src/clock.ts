@@ -1,0 +1,117 @@
+import { performance } from "node:perf_hooks";
+import { OptionError } from "./errors.js";
+import type { Milliseconds } from "./options.js";
+
+/** What a {@link Clock} returns for a timer; only that clock knows what it is. */
+export type TimerHandle = unknown;
+
+/**
+ * Time, as a port: everything here that waits, expires or counts within a window asks a clock, so that tests can drive it.
+ */
+export interface Clock {
+  /** Milliseconds since some fixed point; never goes back. */
+  now(): Milliseconds;
+  /** Calls `fn` once, `ms` from now, never before `setTimeout` has returned. */
+  setTimeout(fn: () => void, ms: Milliseconds): TimerHandle;
+  /** Cancels a timer; one that has fired or was cancelled is ignored. */
+  clearTimeout(handle: TimerHandle): void;
+  /** Wall-clock time for an event's `timestamp`, in milliseconds since 1970. Default: `now()`. */
+  wallTime?(): Milliseconds;
+}
+
+/** The longest delay that Node's own timers take; a longer one fires at once there. */
+const longestDelay = 2 ** 31 - 1;
+
+/** A timer of any length, made of timers that Node can count. */
+class LongTimer {
+  #timer: NodeJS.Timeout;
+  #held = true;
+
+  constructor(fn: () => void, ms: Milliseconds) {
+    const deadline = performance.now() + ms;
+    const step = (): NodeJS.Timeout => {
+      const left = deadline - performance.now();
+      const timer =
+        left > longestDelay
+          ? setTimeout(() => {
+              this.#timer = step();
+            }, longestDelay)
+          : setTimeout(fn, left);
+      if (!this.#held) timer.unref();
+      return timer;
+    };
+    this.#timer = step();
+  }
+
+  unref(): void {
+    this.#held = false;
+    this.#timer.unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Node's monotonic clock and timers. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wallTime: () => Date.now(),
+  setTimeout: (fn, ms) => (ms > longestDelay ? new LongTimer(fn, ms) : setTimeout(fn, ms)),
+  clearTimeout: (handle) => {
+    if (handle instanceof LongTimer) handle.clear();
+    else clearTimeout(handle as NodeJS.Timeout | undefined);
+  },
+};
+
+/** A timer that does not by itself keep the process alive, where the clock's handles can do that. */
+export function setBackgroundTimeout(clock: Clock, fn: () => void, ms: Milliseconds): TimerHandle {
+  const handle = clock.setTimeout(fn, ms);
+  if (
+    typeof handle === "object" &&
+    handle !== null &&
+    "unref" in handle &&
+    typeof handle.unref === "function"
+  ) {
+    handle.unref();
+  }
+  return handle;
+}
+
+/** Resolves `ms` from now; rejects with the signal's reason as soon as it is aborted. */
+export function sleep(clock: Clock, ms: Milliseconds, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clock.clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    if (signal?.aborted === true) {
+      reject(signal.reason as Error);
+      return;
+    }
+    const timer = clock.setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", abort, { once: true });
+  });
+}
+
+/** Fails unless `value` has the three methods of a {@link Clock}. */
+export function checkClock(value: unknown): Clock {
+  const clock = value as Partial<Clock> | null | undefined;
+  if (
+    typeof clock === "object" &&
+    clock !== null &&
+    typeof clock.now === "function" &&
+    typeof clock.setTimeout === "function" &&
+    typeof clock.clearTimeout === "function"
+  ) {
+    return clock as Clock;
+  }
+  throw OptionError.invalid(
+    "clock",
+    "an object with now(), setTimeout(fn, ms) and clearTimeout(handle)",
+    value,
+  );
+}

@@ -1,0 +1,220 @@
+import { inspect } from "node:util";
+
+/** What every error of this package has in common: a stable `code`, and a `name` equal to its class. */
+export abstract class NebulexError extends Error {
+  /** Stable identifier of the failure, e.g. `"E_OPTION"`. */
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Shows a value in a message: short, on one line, whatever it is. */
+export function show(value: unknown): string {
+  let text: string;
+  try {
+    text = inspect(value, {
+      depth: 1,
+      breakLength: Infinity,
+      maxArrayLength: 5,
+      maxStringLength: 100,
+    });
+  } catch {
+    text = Object.prototype.toString.call(value);
+  }
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+}
+
+/** A wrong or unknown option, or a field of a child spec. Thrown where the option is given. */
+export class OptionError extends NebulexError {
+  readonly code = "E_OPTION";
+  /** The option's name. */
+  readonly option: string;
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.option = option;
+  }
+
+  /** `invalid value for option "partition": expected an integer >= 0, got: 10` */
+  static invalid(option: string, expected: string, value: unknown): OptionError {
+    return new OptionError(
+      option,
+      `invalid value for option "${option}": expected ${expected}, got: ${show(value)}`,
+    );
+  }
+}
+
+/** OTP's atom for why a supervisor refused or failed; never nested. */
+export type SupervisorErrorReason =
+  | "already_started"
+  | "already_present"
+  | "running"
+  | "restarting"
+  | "not_found"
+  | "failed_to_start_child"
+  | "duplicate_child_name"
+  | "bad_combination"
+  | "bad_return"
+  | "max_children"
+  | "simple_one_for_one"
+  | "noproc";
+
+/** What else is known about a {@link SupervisorError}. */
+export interface SupervisorErrorDetails extends ErrorOptions {
+  childId?: string | undefined;
+  ref?: unknown;
+}
+
+/** A request that a supervisor refused, or a start that failed (the child's own error is the `cause`). */
+export class SupervisorError extends NebulexError {
+  readonly code = "E_SUPERVISOR";
+  readonly reason: SupervisorErrorReason;
+  /** The child that it is about, where there is one. */
+  readonly childId: string | undefined;
+  /** The actor that it is about, where there is one (e.g. the one that is `already_started`). */
+  readonly ref: unknown;
+
+  constructor(
+    reason: SupervisorErrorReason,
+    message: string,
+    details: SupervisorErrorDetails = {},
+  ) {
+    super(message, "cause" in details ? { cause: details.cause } : undefined);
+    this.reason = reason;
+    this.childId = details.childId;
+    this.ref = details.ref;
+  }
+}
+
+/** The actor that was asked is dead (`noproc`), or ended before it answered (its exit reason). */
+export class ActorExitError extends NebulexError {
+  readonly code = "E_ACTOR_EXIT";
+  /** The exit reason; `"noproc"` for an actor that was dead already. */
+  readonly reason: unknown;
+
+  constructor(id: string, reason: unknown) {
+    super(
+      reason === "noproc"
+        ? `actor is not alive: ${id}`
+        : `actor ended before it answered: ${id}, reason: ${show(reason)}`,
+      reason instanceof Error ? { cause: reason } : undefined,
+    );
+    this.reason = reason;
+  }
+}
+
+/** A query that was not answered in time. */
+export class QueryTimeoutError extends NebulexError {
+  readonly code = "E_QUERY_TIMEOUT";
+  /** How long the asker waited, in milliseconds. */
+  readonly timeout: number;
+
+  constructor(id: string, timeout: number) {
+    super(`query to actor ${id} timed out after ${timeout} ms`);
+    this.timeout = timeout;
+  }
+}
+
+/** A registration that was refused: the key is taken, or the actor is dead. */
+export class RegistryError extends NebulexError {
+  readonly code = "E_REGISTRY";
+  readonly reason: "already_registered" | "noproc";
+  /** `already_registered`: the actor that holds the key; `noproc`: the dead one. */
+  readonly ref: unknown;
+
+  constructor(reason: "already_registered" | "noproc", key: unknown, ref: unknown) {
+    super(
+      reason === "noproc"
+        ? `cannot register ${show(key)}: the actor is not alive`
+        : `cannot register ${show(key)}: already registered`,
+    );
+    this.reason = reason;
+    this.ref = ref;
+  }
+}
+
+/** A command on a cache instance that is not running. */
+export class CacheNotStartedError extends NebulexError {
+  readonly code = "E_CACHE_NOT_STARTED";
+  /** The instance's name. */
+  readonly cache: string;
+
+  constructor(name: string) {
+    super(`cache not started: ${name}`);
+    this.cache = name;
+  }
+}
+
+/** `fetch` of a key that the cache does not hold. */
+export class KeyNotFoundError extends NebulexError {
+  readonly code = "E_KEY_NOT_FOUND";
+  /** The instance's name. */
+  readonly cache: string;
+  readonly key: unknown;
+
+  constructor(name: string, key: unknown) {
+    super(`key not found in cache ${name}: ${show(key)}`);
+    this.cache = name;
+    this.key = key;
+  }
+}
+
+/** A listener id that is taken on this cache instance. */
+export class ListenerExistsError extends NebulexError {
+  readonly code = "E_LISTENER_EXISTS";
+  /** The instance's name. */
+  readonly cache: string;
+  readonly id: unknown;
+
+  constructor(name: string, id: unknown) {
+    super(`event listener already exists on cache ${name}: ${show(id)}`);
+    this.cache = name;
+    this.id = id;
+  }
+}
+
+/** There is no stream server for this cache instance. */
+export class StreamNotFoundError extends NebulexError {
+  readonly code = "E_STREAM_NOT_FOUND";
+  /** The instance's name. */
+  readonly stream: string;
+
+  constructor(name: string) {
+    super(`stream server not found: ${name}`);
+    this.stream = name;
+  }
+}
+
+/** The group already has a live reader on that partition. */
+export class GroupBusyError extends NebulexError {
+  readonly code = "E_GROUP_BUSY";
+  readonly group: string;
+  /** The partition; null on a stream without partitions. */
+  readonly partition: number | null;
+
+  constructor(group: string, partition: number | null) {
+    super(
+      `group ${show(group)} already has a reader on ${partition === null ? "the stream" : `partition ${partition}`}`,
+    );
+    this.group = group;
+    this.partition = partition;
+  }
+}
+
+/** `whenIdle` gave up waiting. */
+export class IdleTimeoutError extends NebulexError {
+  readonly code = "E_IDLE_TIMEOUT";
+  /** The instance's name. */
+  readonly stream: string;
+  /** How long it waited, in milliseconds. */
+  readonly timeout: number;
+
+  constructor(name: string, timeout: number) {
+    super(`stream ${name} was not idle within ${timeout} ms`);
+    this.stream = name;
+    this.timeout = timeout;
+  }
+}
