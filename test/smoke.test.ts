@@ -37,7 +37,8 @@ import * as main from "nebulex-streams";
 import * as actor from "nebulex-streams/actor";
 import * as testing from "nebulex-streams/testing";
 
-console.log(JSON.stringify([main, actor, testing].map((names) => Object.keys(names).sort())));
+const names = [main, actor, testing].map((entry) => Object.keys(entry).sort());
+console.log(JSON.stringify({ node: process.version, names }));
 `;
 
 const typed = `
@@ -91,18 +92,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const runtimes: { name: string; node: (file: string) => Promise<string> }[] = [
+const runtimes: { name: string; version: unknown; node: (file: string) => Promise<string> }[] = [
   {
     name: "this Node.js",
+    version: process.version,
     node: (file) => runOk(process.execPath, [file], { cwd: app, env: outerEnv() }),
   },
   {
     name: "Node.js 24",
+    version: expect.stringMatching(/^v24\./),
     node: (file) => npm(app, "exec", "--yes", "--package=node@24", "--", "node", file),
   },
 ];
 
-describe.each(runtimes)("the packed tarball on $name", ({ node }) => {
+describe.each(runtimes)("the packed tarball on $name", ({ node, version }) => {
   test(
     "runs a cache, a stream and its handlers",
     async () => {
@@ -124,7 +127,7 @@ describe.each(runtimes)("the packed tarball on $name", ({ node }) => {
         import("nebulex-streams/testing"),
       ]);
       const names = entries.map((entry) => Object.keys(entry).sort());
-      expect(JSON.parse(await node("names.mjs"))).toEqual(names);
+      expect(JSON.parse(await node("names.mjs"))).toEqual({ node: version, names });
     },
     installing,
   );
