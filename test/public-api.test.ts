@@ -5,6 +5,7 @@ import * as testing from "nebulex-streams/testing";
 
 const actorNames = [
   "ActorExitError",
+  "NebulexError",
   "OptionError",
   "QueryTimeoutError",
   "RegistryError",
