@@ -50,9 +50,12 @@ export function missingFiles(modules: readonly Module[]): string[] {
   );
 }
 
-/** One import cycle as `a -> b -> a`, type-only imports included; none: undefined. */
+/**
+ * One import cycle as `a -> b -> a`; none: undefined. Types may refer to each other within a layer, so type-only imports
+ * don't count here; across layers they do, in `layerFaults`.
+ */
 export function findCycle(modules: readonly Module[]): string | undefined {
-  const imports = new Map(modules.map(({ path, files }) => [path, files]));
+  const imports = new Map(modules.map(({ path, loads }) => [path, loads]));
   const finished = new Set<string>();
   const trail: string[] = [];
 

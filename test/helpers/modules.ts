@@ -9,6 +9,8 @@ export interface Module {
   source: string;
   /** Paths of the source files that it imports or re-exports from, types included. */
   files: string[];
+  /** Those of them that are still imported at run time, when the types are gone. */
+  loads: string[];
   /** Names of the third-party packages that it imports, types included. */
   packages: string[];
   exportsEverything: boolean;
@@ -25,12 +27,15 @@ export function readModules(folder: string): Module[] {
 
 export function parseModule(path: string, source: string): Module {
   const files = new Set<string>();
+  const loads = new Set<string>();
   const packages = new Set<string>();
   let exportsEverything = false;
 
-  const add = (specifier: string): void => {
+  const add = (specifier: string, typeOnly: boolean): void => {
     if (specifier.startsWith(".")) {
-      files.add(posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts"));
+      const file = posix.join(posix.dirname(path), specifier).replace(/\.js$/, ".ts");
+      files.add(file);
+      if (!typeOnly) loads.add(file);
     } else if (!isBuiltin(specifier)) {
       packages.add(packageOf(specifier));
     }
@@ -38,7 +43,7 @@ export function parseModule(path: string, source: string): Module {
 
   const visit = (node: ts.Node): void => {
     const specifier = specifierOf(node);
-    if (specifier !== undefined) add(specifier);
+    if (specifier !== undefined) add(specifier, isTypeOnly(node));
     if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
       exportsEverything ||= clause === undefined || ts.isNamespaceExport(clause);
@@ -46,7 +51,21 @@ export function parseModule(path: string, source: string): Module {
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(path, source, ts.ScriptTarget.ES2022, true));
-  return { path, source, files: [...files], packages: [...packages], exportsEverything };
+  return {
+    path,
+    source,
+    files: [...files],
+    loads: [...loads],
+    packages: [...packages],
+    exportsEverything,
+  };
+}
+
+// `import { type A }` is not: verbatimModuleSyntax leaves an import of the file behind.
+function isTypeOnly(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.isTypeOnly === true;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  return ts.isImportTypeNode(node);
 }
 
 function specifierOf(node: ts.Node): string | undefined {
