@@ -1,0 +1,41 @@
+import type { Cause } from "../event/cause.js";
+import type { EventType } from "../event/types.js";
+
+/** Keeps the hash of an entry's key with the entry, so that it is computed once in the entry's life. */
+export interface HashMemo {
+  /** A 32-bit integer, or undefined: not computed yet. */
+  hash: number | undefined;
+}
+
+/**
+ * Where a store tells what it changed, right after each change and in the order of the changes. Nothing in it throws.
+ */
+export interface ChangeSink<K, V> {
+  /** Whether anyone listens. A store looks at it first, and makes nothing for nobody. */
+  readonly active: boolean;
+  /**
+   * One entry changed.
+   *
+   * @param value what is stored now; `undefined` when it went
+   * @param previous what was stored before; `undefined` when it is new
+   * @param memo where the hash of the key may be kept: the same object as long as the entry lives
+   */
+  entry(
+    type: EventType,
+    cause: Cause,
+    key: K,
+    value: V | undefined,
+    previous: V | undefined,
+    memo?: HashMemo,
+  ): void;
+  /** Several entries changed in one command: at least one. Neither array nor maps are changed afterwards. */
+  entries(
+    type: EventType,
+    cause: Cause,
+    keys: readonly K[],
+    values: ReadonlyMap<K, V> | undefined,
+    previousValues: ReadonlyMap<K, V> | undefined,
+  ): void;
+  /** All entries that a query matches went. */
+  query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void;
+}

@@ -1,0 +1,46 @@
+import type { ActorRef } from "../actor/ref.js";
+import type { CacheEntryEvent, EventType, GapEvent } from "../event/types.js";
+
+/** What a reader is given: events and, where it asked for them, gaps. */
+export type StreamMessage<K = unknown, V = unknown> = CacheEntryEvent<K, V, ActorRef> | GapEvent;
+
+/** Who reads: an actor, which gets the events as messages, or a function. One event at a time; promises are awaited. */
+export type Subscriber<K = unknown, V = unknown> =
+  | ActorRef<never>
+  | ((event: CacheEntryEvent<K, V, ActorRef>) => void | Promise<void>)
+  | ((event: StreamMessage<K, V>) => void | Promise<void>);
+
+/** Which events a reader wants, and from where. */
+export interface SubscribeOptions {
+  /** The types of event; at least one. Default: all five. */
+  events?: readonly EventType[];
+  /** A partition's number, all of them, or one chosen so that readers are spread evenly. Default `"auto"`. */
+  partition?: number | "all" | "auto";
+  /** A name for the reader's place in the stream, which outlives the reader. Default: none. */
+  group?: string;
+  /**
+   * Where to begin when there is no place kept for the group: behind the newest event, at the oldest kept, or at a sequence
+   * (inclusive; not with `"all"`). Default `"latest"`.
+   */
+  from?: "latest" | "earliest" | number;
+  /** Whether to be given `gap` notices too. Default false. */
+  gaps?: boolean;
+}
+
+/** A reader's hold on a stream. */
+export interface Subscription extends Disposable {
+  /** The topics that it reads, e.g. `users:2:inserted`. */
+  readonly topics: string[];
+  /** The partition, `"all"`, or null on a stream without partitions. */
+  readonly partition: number | "all" | null;
+  /** How many events have not been handled yet. */
+  readonly lag: number;
+  /** Ends it: nothing is delivered afterwards, and its group's place is given up. A second call has no effect. */
+  unsubscribe(): void;
+}
+
+/** The stream of a cache instance, as the cache sees it. @internal */
+export interface StreamPort {
+  subscribe(subscriber: Subscriber<never, never>, options: SubscribeOptions): Subscription;
+  events(options: SubscribeOptions & { signal?: AbortSignal }): AsyncIterable<StreamMessage>;
+}

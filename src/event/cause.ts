@@ -1,0 +1,13 @@
+/** What a change comes from; shared by all events of one command and origin. @internal */
+export interface Cause<Origin = unknown> {
+  /** The command's name, or `"sweep"`. */
+  readonly command: string;
+  readonly origin: Origin | null;
+  readonly fill: boolean;
+  readonly invalidation: boolean;
+}
+
+/** @internal */
+export function causeOf(command: string, origin: unknown = null, fill = false): Cause {
+  return Object.freeze({ command, origin, fill, invalidation: false });
+}

@@ -1,0 +1,125 @@
+import { inspect } from "node:util";
+import type { Cause } from "./cause.js";
+import { topicOf } from "./topic.js";
+import type { CacheEntryEvent, EventMetadata, EventTarget, EventType } from "./types.js";
+
+/** What all events of one sequence have in common. @internal */
+export interface EventSource {
+  readonly cache: string;
+  readonly name: string;
+  readonly partition: number | null;
+  readonly partitions: number | null;
+  readonly node: string;
+  readonly epoch: string;
+  /** Wall-clock time that the events' `at` counts from. */
+  readonly startedAt: number;
+}
+
+/** The target of an event that is not about a single key. @internal */
+export class MultiTarget<K> {
+  readonly target: EventTarget<K>;
+
+  constructor(target: EventTarget<K>) {
+    this.target = target;
+  }
+}
+
+/**
+ * An event as it is kept in a log: one small object; what few readers look at is made on first use. Values are own properties,
+ * added only where asked for.
+ *
+ * @internal
+ */
+export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, V> {
+  readonly type: EventType;
+  declare value?: V;
+  declare previous?: V;
+  declare values?: ReadonlyMap<K, V>;
+  declare previousValues?: ReadonlyMap<K, V>;
+  readonly #cause: Cause;
+  readonly #source: EventSource;
+  /** The key, or a MultiTarget. */
+  readonly #subject: K | MultiTarget<K>;
+  readonly #sequence: number;
+  /** Milliseconds since the source began: a small integer, where a timestamp would be one more object. */
+  readonly #at: number;
+  #metadata: EventMetadata | undefined;
+
+  constructor(
+    type: EventType,
+    cause: Cause,
+    source: EventSource,
+    subject: K | MultiTarget<K>,
+    sequence: number,
+    at: number,
+  ) {
+    this.type = type;
+    this.#cause = cause;
+    this.#source = source;
+    this.#subject = subject;
+    this.#sequence = sequence;
+    this.#at = at;
+    this.#metadata = undefined;
+  }
+
+  get cache(): string {
+    return this.#source.cache;
+  }
+
+  get name(): string {
+    return this.#source.name;
+  }
+
+  get command(): string {
+    return this.#cause.command;
+  }
+
+  get target(): EventTarget<K> {
+    const subject = this.#subject;
+    return subject instanceof MultiTarget ? subject.target : { kind: "key", key: subject };
+  }
+
+  get metadata(): EventMetadata {
+    return (this.#metadata ??= this.#makeMetadata());
+  }
+
+  toJSON(): object {
+    const { cache, name, type, command, target, metadata } = this;
+    return Object.assign({ cache, name, type, command, target, metadata }, this);
+  }
+
+  [inspect.custom](): object {
+    return this.toJSON();
+  }
+
+  #makeMetadata(): EventMetadata {
+    const { name, partition, partitions, node, epoch, startedAt } = this.#source;
+    const { origin, fill, invalidation } = this.#cause;
+    return {
+      topic: topicOf(name, partition, this.type),
+      partition,
+      partitions,
+      node,
+      epoch,
+      sequence: this.#sequence,
+      timestamp: startedAt + this.#at,
+      origin,
+      fill,
+      ...(invalidation ? { invalidation } : undefined),
+    };
+  }
+
+  /** Without making anything. */
+  static sequenceOf(event: CacheEvent): number {
+    return event.#sequence;
+  }
+
+  static originOf(event: CacheEvent): unknown {
+    return event.#cause.origin;
+  }
+
+  /** The key of an event about a single key; `none` for any other. */
+  static keyOf<K, N>(event: CacheEvent<K>, none: N): K | N {
+    return event.#subject instanceof MultiTarget ? none : event.#subject;
+  }
+}

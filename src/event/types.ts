@@ -1,0 +1,72 @@
+import type { Milliseconds } from "../options.js";
+
+/** What can happen to an entry. */
+export const eventTypes = ["inserted", "updated", "deleted", "expired", "evicted"] as const;
+
+/** What happened to an entry. */
+export type EventType = (typeof eventTypes)[number];
+
+/** The entries that an event is about: one, some, or all that a query matches (`null`: everything). */
+export type EventTarget<K> =
+  | { readonly kind: "key"; readonly key: K }
+  | { readonly kind: "keys"; readonly keys: readonly K[] }
+  | { readonly kind: "query"; readonly query: { readonly prefix: string } | null };
+
+/** Where an event stands in its stream. `Origin` is an actor's ref. */
+export interface EventMetadata<Origin = unknown> {
+  /** `users:inserted`, or `users:2:inserted` on a stream with partitions. */
+  readonly topic: string;
+  readonly partition: number | null;
+  readonly partitions: number | null;
+  /** The node on which it happened. */
+  readonly node: string;
+  /** The life of the stream that `sequence` belongs to. */
+  readonly epoch: string;
+  /** Its place in its partition: from 0, +1 each. */
+  readonly sequence: number;
+  /** Wall clock, milliseconds since 1970. */
+  readonly timestamp: Milliseconds;
+  /** The actor on whose behalf the command was (`cache.from(ref)`). */
+  readonly origin: Origin | null;
+  /** Whether what was stored is a copy of what is true elsewhere, not a change. */
+  readonly fill: boolean;
+  /** Set on what an invalidator removed. */
+  readonly invalidation?: true;
+}
+
+/** Something that happened to the entries of a cache instance. */
+export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
+  /** The cache's name. */
+  readonly cache: string;
+  /** The instance's name. */
+  readonly name: string;
+  readonly type: EventType;
+  /** The command that did it, or `"sweep"`. */
+  readonly command: string;
+  readonly target: EventTarget<K>;
+  readonly metadata: EventMetadata<Origin>;
+  /** With `include: ["value"]`, for one key: what is stored now; absent when the entry went. */
+  readonly value?: V;
+  /** With `include: ["previous"]`, for one key: what was stored before; absent for `inserted`. */
+  readonly previous?: V;
+  /** The same for a target of several keys. */
+  readonly values?: ReadonlyMap<K, V>;
+  readonly previousValues?: ReadonlyMap<K, V>;
+}
+
+/** Why events were not delivered. */
+export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "transport";
+
+/** A notice that the events `from`..`to` (inclusive) of one partition were not delivered to a reader. `to = from - 1`: none. */
+export interface GapEvent {
+  readonly type: "gap";
+  readonly cache: string;
+  readonly name: string;
+  readonly partition: number | null;
+  readonly from: number;
+  readonly to: number;
+  readonly reason: GapReason;
+  readonly node: string;
+  /** The epoch that the bounds belong to. */
+  readonly epoch: string;
+}
