@@ -24,3 +24,24 @@ export {
   SupervisorError,
   type SupervisorErrorReason,
 } from "./errors.js";
+
+// Supervisors
+export {
+  actor,
+  type ActorOptions,
+  dynamicSupervisor,
+  type DynamicSupervisorOptions,
+  supervisor,
+  type SupervisorOptions,
+} from "./supervisor/specs.js";
+export type {
+  ChildLike,
+  ChildSpec,
+  ChildSpecHolder,
+  RestartType,
+  Shutdown,
+} from "./supervisor/child-spec.js";
+export { type Supervisor, supervisorOf } from "./supervisor/handle.js";
+export { startSupervisor, type StartSupervisorOptions } from "./supervisor/start-supervisor.js";
+export type { AutoShutdown, Strategy } from "./supervisor/strategy.js";
+export type { ChildCounts, ChildInfo } from "./supervisor/supervision.js";

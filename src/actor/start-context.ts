@@ -15,7 +15,8 @@ export class StartContext implements SpawnParent {
   readonly supervisor: ActorRef;
   readonly #owner: Cell<never, never>;
   readonly #spawned = new Set<Cell>();
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
+  #closed = false;
 
   /** @internal */
   constructor(owner: Cell<never, never>) {
@@ -24,25 +25,41 @@ export class StartContext implements SpawnParent {
     this.supervisor = owner.ref as ActorRef;
   }
 
-  /** Fires when the start is abandoned, since the supervisor ends. */
+  /** Fires when the start has failed or is abandoned, since the supervisor ends, and when the child has ended. */
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#closed) this.#fireSignal();
     return this.#abort.signal;
   }
 
   /** @internal */
   [spawnIn]<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<S, M> {
-    if (this.#abort.signal.aborted || !this.#owner.alive)
-      throw new ActorExitError(this.#owner.id, "noproc");
+    if (this.#closed || !this.#owner.alive) throw new ActorExitError(this.#owner.id, "noproc");
     const cell = this.#owner.adopt(behavior, options);
     this.#spawned.add(cell as unknown as Cell);
     cell.onDeath(() => void this.#spawned.delete(cell as unknown as Cell));
     return cell;
   }
 
-  /** Kills what was spawned under it and refuses more. @internal */
-  close(): void {
-    if (this.#abort.signal.aborted) return;
-    this.#abort.abort(new ActorExitError(this.#owner.id, "noproc"));
-    for (const cell of this.#spawned) void cell.kill();
+  /**
+   * Refuses to spawn more, and kills what was spawned, except what `spare` speaks for: that is left to the caller.
+   *
+   * @internal
+   */
+  close(spare?: (ref: ActorRef) => boolean): ActorRef[] {
+    if (this.#closed) return [];
+    this.#closed = true;
+    this.#fireSignal();
+    const spared: ActorRef[] = [];
+    for (const cell of this.#spawned) {
+      const ref = cell.ref as ActorRef;
+      if (spare?.(ref) === true) spared.push(ref);
+      else void cell.kill();
+    }
+    return spared;
+  }
+
+  #fireSignal(): void {
+    this.#abort?.abort(new ActorExitError(this.#owner.id, "noproc"));
   }
 }

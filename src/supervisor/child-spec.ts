@@ -1,0 +1,110 @@
+import type { ActorRef } from "../actor/ref.js";
+import type { StartContext } from "../actor/start-context.js";
+import { OptionError, SupervisorError } from "../errors.js";
+import { boolean, integer, type Milliseconds, nonEmptyString, oneOf } from "../options.js";
+
+/** When a child that has ended is started again: always, after an abnormal exit, never. */
+export type RestartType = "permanent" | "transient" | "temporary";
+
+/**
+ * How a child is ended: asked, with this many milliseconds to comply before it is killed; killed without being asked; or asked
+ * and waited for without limit.
+ */
+export type Shutdown = Milliseconds | "brutal_kill" | "infinity";
+
+/** How a supervisor starts, restarts and ends one child. A plain object: `start` is called without a `this`. */
+export interface ChildSpec {
+  /** Names the child within its supervisor; not empty. */
+  id: string;
+  /** Starts it: gives its ref, or `"ignore"` for a child that is not needed now. A throw or a rejection is a failed start. */
+  start(parent: StartContext): Promise<ActorRef | "ignore">;
+  /** Default: `"permanent"`. */
+  restart?: RestartType;
+  /** Default: 5000 for a worker, `"infinity"` for a supervisor. */
+  shutdown?: Shutdown;
+  /** Default: `"worker"`. */
+  type?: "worker" | "supervisor";
+  /** Whether its end may end the supervisor (`autoShutdown`). Default: false. */
+  significant?: boolean;
+}
+
+/** What stands for a child in a children list: anything that can make its spec. */
+export interface ChildSpecHolder {
+  childSpec(): ChildSpec;
+}
+
+/** What a children list and `startChild` take. */
+export type ChildLike = ChildSpec | ChildSpecHolder;
+
+/** A spec with every default filled in. */
+export type ResolvedChildSpec = Readonly<Required<ChildSpec>>;
+
+/** The fields of a spec that a factory passes on from its own options. */
+export type ChildSettings = Pick<ChildSpec, "restart" | "shutdown" | "significant">;
+
+export const childSettings = ["restart", "shutdown", "significant"] as const;
+
+const fields = ["id", "start", "restart", "shutdown", "type", "significant"];
+const restartTypes = ["permanent", "transient", "temporary"] as const;
+const childTypes = ["worker", "supervisor"] as const;
+const workerShutdown: Milliseconds = 5000;
+
+/**
+ * Checks one entry of a children list, or what `startChild` was given, and fills in the defaults. `option` names the taker's
+ * option in the error for what is no spec at all.
+ *
+ * @throws OptionError, SupervisorError `bad_combination`
+ */
+export function resolveChild(option: string, child: unknown): ResolvedChildSpec {
+  const spec = isHolder(child) ? child.childSpec() : child;
+  if (typeof spec !== "object" || spec === null || Array.isArray(spec))
+    throw OptionError.invalid(option, "a child spec, or an object with childSpec()", spec);
+  return resolveChildSpec(spec as Partial<ChildSpec>);
+}
+
+/** @throws OptionError naming the field, SupervisorError `bad_combination` */
+export function resolveChildSpec(spec: Partial<ChildSpec>): ResolvedChildSpec {
+  const id = nonEmptyString("id", spec.id);
+  const start = spec.start;
+  if (typeof start !== "function") throw OptionError.invalid("start", "a function", start);
+  for (const key of Object.keys(spec)) {
+    if (!fields.includes(key))
+      throw new OptionError(
+        key,
+        `unknown field "${key}" in the child spec of "${id}"; known fields: ${fields.join(", ")}`,
+      );
+  }
+  const { restart = "permanent", type = "worker", significant = false } = spec;
+  oneOf("restart", restart, restartTypes);
+  oneOf("type", type, childTypes);
+  const shutdown = resolveShutdown(
+    spec.shutdown ?? (type === "supervisor" ? "infinity" : workerShutdown),
+  );
+  boolean("significant", significant);
+  if (significant && restart === "permanent")
+    throw badCombination(id, "a significant child must be transient or temporary, not permanent");
+  return Object.freeze({ id, start, restart, shutdown, type, significant });
+}
+
+export function badCombination(childId: string, message: string): SupervisorError {
+  return new SupervisorError("bad_combination", `child "${childId}": ${message}`, { childId });
+}
+
+function resolveShutdown(shutdown: unknown): Shutdown {
+  if (shutdown === "brutal_kill" || shutdown === "infinity") return shutdown;
+  if (typeof shutdown === "number") return integer("shutdown", shutdown, 0);
+  throw OptionError.invalid(
+    "shutdown",
+    'an integer >= 0 (milliseconds), "brutal_kill" or "infinity"',
+    shutdown,
+  );
+}
+
+function isHolder(child: unknown): child is ChildSpecHolder {
+  return (
+    typeof child === "object" &&
+    child !== null &&
+    "childSpec" in child &&
+    typeof child.childSpec === "function"
+  );
+}

@@ -1,0 +1,152 @@
+import { ActorRef } from "../actor/ref.js";
+import { SupervisorError } from "../errors.js";
+import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-spec.js";
+import { interrupted } from "./interruption.js";
+import type { RestartLimit } from "./restart-window.js";
+import type { RunningChild } from "./running-child.js";
+import { refusal } from "./static-supervision.js";
+import { isRestartDue } from "./strategy.js";
+import { type ChildCounts, type ChildInfo, failedToStart, Supervision } from "./supervision.js";
+
+/** What a dynamic supervisor is made of. @internal */
+export interface DynamicOptions {
+  readonly maxChildren: number;
+  readonly limit: RestartLimit;
+}
+
+/** A child that runs or, between two tries to restart it, does not. */
+interface Entry {
+  readonly spec: ResolvedChildSpec;
+  running: RunningChild | undefined;
+}
+
+/**
+ * Children that come and go, known by their refs: all one_for_one, ended all at once. As Elixir's DynamicSupervisor.
+ *
+ * @internal
+ */
+export class DynamicSupervision extends Supervision {
+  readonly #maxChildren: number;
+  /** By ref; while restarting, by the one before. */
+  readonly #entries = new Map<ActorRef, Entry>();
+
+  constructor(options: DynamicOptions) {
+    super(options.limit);
+    this.#maxChildren = options.maxChildren;
+  }
+
+  resolve(option: string, child: unknown): ResolvedChildSpec {
+    const spec = resolveChild(option, child);
+    if (spec.significant)
+      throw badCombination(spec.id, "a dynamic supervisor has no significant children");
+    return spec;
+  }
+
+  async startChild(spec: ResolvedChildSpec): Promise<ActorRef | undefined> {
+    if (this.#entries.size >= this.#maxChildren) throw refusal("max_children", spec.id);
+    let outcome: RunningChild | "ignore";
+    try {
+      outcome = await this.startOne(spec, kept(spec));
+    } catch (error) {
+      throw failedToStart(spec.id, error);
+    }
+    if (outcome === "ignore") return undefined;
+    this.#entries.set(outcome.ref, { spec: outcome.spec, running: outcome });
+    return outcome.ref;
+  }
+
+  restartChild(id: string): Promise<never> {
+    return Promise.reject(refusal("simple_one_for_one", String(id)));
+  }
+
+  deleteChild(id: string): never {
+    throw refusal("simple_one_for_one", String(id));
+  }
+
+  async terminateChild(ref: unknown): Promise<void> {
+    const entry = this.#known(ref);
+    if (entry.running !== undefined) await this.endOne(entry.running);
+    this.#entries.delete(ref as ActorRef);
+  }
+
+  getChildSpec(ref: unknown): ResolvedChildSpec {
+    return this.#known(ref).spec;
+  }
+
+  whichChildren(): ChildInfo[] {
+    return [...this.#entries.values()].map(({ spec: { id, type }, running }) => ({
+      id,
+      ref: running?.ref ?? "restarting",
+      type,
+    }));
+  }
+
+  countChildren(): ChildCounts {
+    let active = 0;
+    let supervisors = 0;
+    for (const { spec, running } of this.#entries.values()) {
+      if (running?.alive === true) active++;
+      if (spec.type === "supervisor") supervisors++;
+    }
+    const specs = this.#entries.size;
+    return { specs, active, supervisors, workers: specs - supervisors };
+  }
+
+  protected async startAll(): Promise<void> {}
+
+  protected async endAll(): Promise<void> {
+    await Promise.all([...this.running()].map((child) => this.endDirectly(child)));
+    this.#entries.clear();
+  }
+
+  protected *running(): Iterable<RunningChild> {
+    for (const { running } of this.#entries.values()) if (running !== undefined) yield running;
+  }
+
+  protected async exited(child: RunningChild): Promise<void> {
+    const entry = this.#entries.get(child.ref);
+    if (entry?.running !== child) return;
+    this.reportExit(child);
+    if (isRestartDue(entry.spec.restart, child.reason)) {
+      entry.running = undefined;
+      await this.#restart(entry, child.ref, child.reason);
+    } else this.#entries.delete(child.ref);
+  }
+
+  async #restart(entry: Entry, ref: ActorRef, reason: unknown): Promise<void> {
+    if (!this.admit(entry.spec.id, { ref, reason })) return;
+    let outcome: RunningChild | "ignore";
+    try {
+      outcome = await this.startOne(entry.spec);
+    } catch (error) {
+      if (error === interrupted) throw error;
+      // A terminated child has left the entries, so that this try finds nothing to do.
+      this.later(async () => {
+        if (this.#entries.get(ref) === entry) await this.#restart(entry, ref, error);
+      });
+      return;
+    }
+    this.#entries.delete(ref);
+    if (outcome === "ignore") return;
+    entry.running = outcome;
+    this.#entries.set(outcome.ref, entry);
+  }
+
+  #known(ref: unknown): Entry {
+    const entry = this.#entries.get(ref as ActorRef);
+    if (entry !== undefined) return entry;
+    const what = ActorRef.isRef(ref) ? ref.path : String(ref);
+    throw new SupervisorError("not_found", `not found: child ${what}`, {
+      ref: ActorRef.isRef(ref) ? ref : undefined,
+    });
+  }
+}
+
+/** What is remembered of a child: a temporary one is never started again, so that its `start`, and what that holds, can go. */
+function kept(spec: ResolvedChildSpec): ResolvedChildSpec {
+  return spec.restart === "temporary" ? Object.freeze({ ...spec, start: notKept }) : spec;
+}
+
+async function notKept(): Promise<never> {
+  throw new SupervisorError("not_found", "the start of a temporary child is not kept");
+}

@@ -1,0 +1,34 @@
+import type { Milliseconds } from "../options.js";
+
+/** So many restarts within so much time are allowed. */
+export interface RestartLimit {
+  readonly maxRestarts: number;
+  readonly window: Milliseconds;
+}
+
+/** How many restarts there were in which millisecond, oldest first. */
+export type RestartHistory = readonly { readonly at: Milliseconds; readonly count: number }[];
+
+/** What to do about a restart that is due; `attempt` is its number within the window, `recent` is for the next decision. */
+export type RestartVerdict =
+  | { readonly verdict: "restart"; readonly attempt: number; readonly recent: RestartHistory }
+  | { readonly verdict: "giveUp" };
+
+/**
+ * Decides about one more restart: it counts together with those of the window before it, one that is exactly that old included.
+ * As `add_restart` of OTP's supervisor, in whole milliseconds.
+ */
+export function admitRestart(
+  past: RestartHistory,
+  now: Milliseconds,
+  limit: RestartLimit,
+): RestartVerdict {
+  const at = Math.floor(now);
+  const first = past.findIndex((entry) => entry.at >= at - limit.window);
+  const recent = first === -1 ? [] : past.slice(first);
+  const attempt = recent.reduce((sum, { count }) => sum + count, 1);
+  if (attempt > limit.maxRestarts) return { verdict: "giveUp" };
+  const same = recent.at(-1)?.at === at ? recent.pop() : undefined;
+  recent.push({ at, count: (same?.count ?? 0) + 1 });
+  return { verdict: "restart", attempt, recent };
+}

@@ -1,0 +1,123 @@
+import type { Behavior } from "../actor/behavior.js";
+import { spawnIn, type SpawnParent } from "../actor/parent.js";
+import type { ActorRef } from "../actor/ref.js";
+import { checkBehavior } from "../actor/spawn.js";
+import { integer, knownOptions } from "../options.js";
+import {
+  type ChildSettings,
+  childSettings,
+  type ChildSpec,
+  resolveChildSpec,
+} from "./child-spec.js";
+import { DynamicSupervision } from "./dynamic-supervision.js";
+import { StaticSupervision } from "./static-supervision.js";
+import type { Supervision } from "./supervision.js";
+import {
+  limitOptions,
+  resolveLimit,
+  resolveStaticOptions,
+  type RestartLimitOptions,
+  staticOptions,
+  type StaticSupervisorOptions,
+} from "./supervisor-options.js";
+
+/** Options of {@link actor}: an id, what the actor does, and the settings of its spec. */
+export interface ActorOptions<State = unknown, Msg = unknown>
+  extends Behavior<State, Msg>, ChildSettings {
+  id: string;
+}
+
+/** Options of {@link supervisor}. */
+export interface SupervisorOptions extends StaticSupervisorOptions, ChildSettings {
+  id: string;
+}
+
+/** Options of {@link dynamicSupervisor}. */
+export interface DynamicSupervisorOptions extends RestartLimitOptions, ChildSettings {
+  id: string;
+  /** How many children there may be, restarting ones included; an integer >= 0. Default: no limit. */
+  maxChildren?: number;
+}
+
+/**
+ * The spec of an actor: a worker, with a shutdown time of 5000 ms by default.
+ *
+ * @throws OptionError, SupervisorError `bad_combination`
+ */
+export function actor<State = unknown, Msg = unknown>(
+  options: ActorOptions<State, Msg>,
+): ChildSpec {
+  knownOptions("actor", options, ["id", "init", "receive", "terminate", ...childSettings]);
+  checkBehavior(options);
+  const { init, receive, terminate } = options;
+  const behavior: Behavior<State, Msg> = {
+    receive: receive.bind(options),
+    ...(init === undefined ? {} : { init: init.bind(options) }),
+    ...(terminate === undefined ? {} : { terminate: terminate.bind(options) }),
+  };
+  return childSpec(
+    options,
+    "worker",
+    (parent) => parent[spawnIn](behavior, { id: options.id }).ready,
+  );
+}
+
+/**
+ * The spec of a supervisor, to stand in another's children list. Each incarnation begins with this children list. By default its
+ * own supervisor waits for it without limit when it ends.
+ *
+ * @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name`
+ */
+export function supervisor(options: SupervisorOptions): ChildSpec {
+  knownOptions("supervisor", options, ["id", ...staticOptions, ...childSettings]);
+  const resolved = resolveStaticOptions(options);
+  return supervisorSpec(options, () => new StaticSupervision(resolved));
+}
+
+/**
+ * The spec of a supervisor whose children come and go: it begins without any, knows them by their refs, restarts each on its own
+ * and ends them all at once.
+ *
+ * @throws OptionError, SupervisorError `bad_combination`
+ */
+export function dynamicSupervisor(options: DynamicSupervisorOptions): ChildSpec {
+  knownOptions("dynamicSupervisor", options, [
+    "id",
+    "maxChildren",
+    ...limitOptions,
+    ...childSettings,
+  ]);
+  const maxChildren =
+    options.maxChildren === undefined ? Infinity : integer("maxChildren", options.maxChildren, 0);
+  const limit = resolveLimit(options);
+  return supervisorSpec(options, () => new DynamicSupervision({ maxChildren, limit }));
+}
+
+function supervisorSpec(
+  options: ChildSettings & { id: string },
+  make: () => Supervision,
+): ChildSpec {
+  const { id } = options;
+  return childSpec(options, "supervisor", async (parent) => {
+    const supervision = make();
+    await supervision.start(parent, id);
+    return supervision.ref;
+  });
+}
+
+function childSpec(
+  options: ChildSettings & { id: string },
+  type: "worker" | "supervisor",
+  start: (parent: SpawnParent) => Promise<ActorRef<never>>,
+): ChildSpec {
+  const { id, restart, shutdown, significant } = options;
+  const spec = { id, start: start as ChildSpec["start"], type };
+  return {
+    ...resolveChildSpec({
+      ...spec,
+      ...(restart === undefined ? {} : { restart }),
+      ...(shutdown === undefined ? {} : { shutdown }),
+      ...(significant === undefined ? {} : { significant }),
+    }),
+  };
+}

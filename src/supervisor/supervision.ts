@@ -1,0 +1,292 @@
+import type { Behavior } from "../actor/behavior.js";
+import type { Cell } from "../actor/cell.js";
+import type { ExitReason } from "../actor/exit.js";
+import { spawnIn, type SpawnParent } from "../actor/parent.js";
+import { ActorRef } from "../actor/ref.js";
+import { StartContext } from "../actor/start-context.js";
+import { ActorExitError, SupervisorError } from "../errors.js";
+import { channels } from "../telemetry/channels.js";
+import type { ResolvedChildSpec } from "./child-spec.js";
+import { interrupted, Interruption } from "./interruption.js";
+import { Operation, Request } from "./operation.js";
+import { admitRestart, type RestartHistory, type RestartLimit } from "./restart-window.js";
+import { endActor, RunningChild } from "./running-child.js";
+import { isEndReported, isExitReported } from "./strategy.js";
+
+/** What a supervisor says of one child: its id, its ref (`"restarting"` between two tries, `undefined` when it is not running). */
+export interface ChildInfo {
+  id: string;
+  ref: ActorRef | "restarting" | undefined;
+  type: "worker" | "supervisor";
+}
+
+/** How many children a supervisor has: specs; live ones; and, alive or not, supervisors and workers. */
+export interface ChildCounts {
+  specs: number;
+  active: number;
+  supervisors: number;
+  workers: number;
+}
+
+/** What a restart is about: the incarnation before, and why it ended or could not be followed by another. */
+export interface Failure {
+  readonly ref: ActorRef | undefined;
+  readonly reason: ExitReason;
+}
+
+/** The supervisions behind the refs of supervisors. */
+const supervisions = new WeakMap<ActorRef, Supervision>();
+
+/** @internal */
+export function supervisionOf(ref: ActorRef): Supervision | undefined {
+  return supervisions.get(ref);
+}
+
+/**
+ * One incarnation of a supervisor: an actor whose messages are operations (a request, the exit of a child, another try to restart
+ * one), done one at a time. A stop breaks off the one in hand, and the children are ended as the actor's clean-up.
+ *
+ * @internal
+ */
+export abstract class Supervision {
+  readonly #behavior: Behavior<undefined, unknown> = {
+    init: () => this.#init(),
+    receive: (_state, message) => (message instanceof Operation ? message.run() : undefined),
+    terminate: () => this.#shutDown(),
+  };
+  readonly #limit: RestartLimit;
+  readonly #interruption = new Interruption();
+  readonly #requests = new Set<{ refuse(error: Error): void }>();
+  readonly #onExit = (child: RunningChild): void =>
+    this.cell.dispatch(new Operation(() => this.exited(child)));
+  readonly #onEnded = (child: RunningChild): void => {
+    if (isEndReported(child.spec, child.reason)) this.#reportExit(child);
+  };
+  #cell: Cell<undefined, unknown> | undefined;
+  #restarts: RestartHistory = [];
+  #starting: StartContext | undefined;
+  #abandoned: Promise<unknown> | undefined;
+  #brokenOffStart = false;
+  #down: Promise<void> | undefined;
+
+  constructor(limit: RestartLimit) {
+    this.#limit = limit;
+  }
+
+  /** Spawns the supervisor; settles when its children are up. */
+  async start(parent: SpawnParent, id: string, signal?: AbortSignal): Promise<void> {
+    const cell = parent[spawnIn](this.#behavior, {
+      id,
+      onStopRequested: () => this.#breakOff(),
+    });
+    this.#cell = cell;
+    supervisions.set(cell.ref as ActorRef, this);
+    cell.onDeath(() => this.#died());
+    const abort = (): void => void cell.stop("shutdown");
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await cell.ready;
+      if (!this.#brokenOffStart && signal?.aborted !== true) return;
+      await this.ended();
+      throw new ActorExitError(cell.id, cell.exitReason);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  get cell(): Cell<undefined, unknown> {
+    return this.#cell as Cell<undefined, unknown>;
+  }
+
+  get ref(): ActorRef {
+    return this.cell.ref as ActorRef;
+  }
+
+  /** Settles when it has ended, after the monitors have been told. */
+  ended(): Promise<ExitReason> {
+    return new Promise((resolve) => {
+      this.cell.onDeath((reason) => queueMicrotask(() => resolve(reason)));
+    });
+  }
+
+  /** Has `serve` called in its turn. Rejects with `noproc` as soon as the supervisor is ending. */
+  request<T>(serve: () => T | Promise<T>): Promise<T> {
+    if (this.cell.stopping) return Promise.reject(this.#noproc());
+    const request = new Request(serve, (done) => void this.#requests.delete(done));
+    this.#requests.add(request);
+    this.cell.dispatch(request.operation);
+    return request.promise;
+  }
+
+  /** Checks a child that is to be added. */
+  abstract resolve(option: string, child: unknown): ResolvedChildSpec;
+  abstract startChild(spec: ResolvedChildSpec): Promise<ActorRef | undefined>;
+  abstract restartChild(id: string): Promise<ActorRef | undefined>;
+  abstract terminateChild(id: unknown): Promise<void>;
+  abstract deleteChild(id: string): void;
+  abstract getChildSpec(id: unknown): ResolvedChildSpec;
+  abstract whichChildren(): ChildInfo[];
+  abstract countChildren(): ChildCounts;
+
+  protected abstract startAll(): Promise<void>;
+  /** Ends all children; called once, when nothing else is going on. */
+  protected abstract endAll(): Promise<void>;
+  /** A child has ended by itself; it may be one that has been given up since. */
+  protected abstract exited(child: RunningChild): void | Promise<void>;
+  protected abstract running(): Iterable<RunningChild>;
+
+  /** Calls a child's `start`; rejects with what is wrong with it, or when broken off. `kept` is what the child is known by. */
+  protected async startOne(
+    spec: ResolvedChildSpec,
+    kept: ResolvedChildSpec = spec,
+  ): Promise<RunningChild | "ignore"> {
+    this.#interruption.check();
+    const context = new StartContext(this.cell as unknown as Cell<never, never>);
+    this.#starting = context;
+    const started = callStart(spec, context);
+    try {
+      const result = await this.#interruption.wait(started);
+      if (ActorRef.isRef(result) && result !== this.ref) {
+        if (!this.cell.alive) throw interrupted;
+        return new RunningChild(kept, result, context, this.#onExit);
+      }
+      if (result !== "ignore") throw badReturn(spec, result);
+      context.close();
+      return result;
+    } catch (error) {
+      if (error === interrupted) this.#abandon(spec, context, started);
+      else context.close();
+      throw error;
+    } finally {
+      this.#starting = undefined;
+    }
+  }
+
+  /** Ends a child and waits for its death, unless broken off: then it goes on dying by itself. */
+  protected endOne(child: RunningChild): Promise<void> {
+    return this.#interruption.wait(this.endDirectly(child));
+  }
+
+  protected endDirectly(child: RunningChild): Promise<void> {
+    if (!child.alive && !child.ending) this.reportExit(child);
+    return child.end(this.#onEnded);
+  }
+
+  /** Counts a restart that is due. Beyond the limit the supervisor ends itself, and the answer is false. */
+  protected admit(childId: string, { ref, reason }: Failure): boolean {
+    const decision = admitRestart(this.#restarts, this.cell.runtime.clock.now(), this.#limit);
+    if (decision.verdict === "giveUp") {
+      if (channels.gaveUp.hasSubscribers)
+        channels.gaveUp.publish({ supervisor: this.ref, childId, ref, reason });
+      this.endSelf();
+      return false;
+    }
+    this.#restarts = decision.recent;
+    if (channels.restart.hasSubscribers) {
+      const { attempt } = decision;
+      channels.restart.publish({ supervisor: this.ref, childId, ref, reason, attempt });
+    }
+    return true;
+  }
+
+  /** Has `run` called in a later turn of the event loop, behind what has been asked until then. */
+  protected later(run: () => Promise<void>): void {
+    setImmediate(() => this.cell.dispatch(new Operation(run)));
+  }
+
+  protected endSelf(): void {
+    this.cell.stopSelf("shutdown");
+  }
+
+  protected reportExit(child: RunningChild): void {
+    if (isExitReported(child.spec, child.reason)) this.#reportExit(child);
+  }
+
+  async #init(): Promise<undefined> {
+    try {
+      await this.startAll();
+    } catch (error) {
+      if (error !== interrupted) {
+        await this.#shutDown();
+        throw error;
+      }
+      this.#brokenOffStart = true;
+    }
+    return undefined;
+  }
+
+  #breakOff(): void {
+    this.#interruption.raise();
+    this.#refuseRequests();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#refuseRequests();
+    this.#down ??= Promise.resolve(this.#abandoned).then(() => this.endAll());
+    await this.#down;
+  }
+
+  /** The actor is dead. After an orderly end there is nothing left to do; after a kill, nobody else will do it. */
+  #died(): void {
+    this.#breakOff();
+    this.#starting?.close();
+    for (const child of this.running()) void child.ref.kill();
+  }
+
+  /** Fences off a start in hand. A supervisor that it has spawned may break off its own start, and end its children in order. */
+  #abandon(spec: ResolvedChildSpec, context: StartContext, started: Promise<unknown>): void {
+    const spared = context.close((ref) => this.cell.alive && supervisions.has(ref));
+    this.#abandoned = Promise.all(spared.map((ref) => endActor(ref, spec.shutdown)));
+    started.then(
+      (late) => {
+        if (ActorRef.isRef(late) && !spared.includes(late)) void late.kill();
+      },
+      () => {},
+    );
+  }
+
+  #refuseRequests(): void {
+    for (const request of this.#requests) request.refuse(this.#noproc());
+    this.#requests.clear();
+  }
+
+  #reportExit({ spec, ref, reason }: RunningChild): void {
+    if (channels.childTerminated.hasSubscribers)
+      channels.childTerminated.publish({
+        supervisor: this.ref,
+        childId: spec.id,
+        ref,
+        reason,
+      });
+  }
+
+  #noproc(): SupervisorError {
+    return new SupervisorError("noproc", `supervisor is not alive: ${this.cell.path}`, {
+      ref: this.ref,
+    });
+  }
+}
+
+/** @internal */
+export function failedToStart(childId: string, cause: unknown): Error {
+  if (cause === interrupted) return interrupted;
+  return new SupervisorError("failed_to_start_child", `failed to start child "${childId}"`, {
+    childId,
+    cause,
+  });
+}
+
+async function callStart({ start }: ResolvedChildSpec, context: StartContext): Promise<unknown> {
+  return await start(context);
+}
+
+function badReturn({ id }: ResolvedChildSpec, result: unknown): SupervisorError {
+  return new SupervisorError(
+    "bad_return",
+    `start of child "${id}" must give an ActorRef or "ignore", got: ${String(result)}`,
+    { childId: id },
+  );
+}
