@@ -1,0 +1,78 @@
+/**
+ * The main job: `npm start` replays a cache trace through a supervision tree of a cache, a stream of its
+ * events and a pool of handlers, and reports what the handlers saw. `npm start -- --help` lists the options.
+ */
+import { parseCommand, USAGE, UsageError } from "./options.js";
+import type { ReplayOptions } from "./options.js";
+import { progressDisplay } from "./progress.js";
+import { replay } from "./replay.js";
+import type { ReplayResult } from "./replay.js";
+import { formatJson, formatTables } from "./report.js";
+import { readTrace } from "./trace/read-trace.js";
+import { TraceError } from "./trace/trace-error.js";
+import { zipfWorkload } from "./workload/zipf.js";
+
+const EXIT = Object.freeze({ ok: 0, failed: 1, badInput: 2, interrupted: 130 });
+
+async function main(argv: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  // Once only: a second Ctrl-C ends the process at once.
+  process.once("SIGINT", () => interrupt.abort(new Error("interrupted")));
+  try {
+    const command = parseCommand(argv);
+    if (command.kind === "help") {
+      process.stdout.write(USAGE);
+      return EXIT.ok;
+    }
+    const { trace = null, seed, json, chaos } = command.options;
+    const result = await run(command.options, interrupt.signal);
+    const report = { trace, seed, result };
+    process.stdout.write(`${json ? formatJson(report) : formatTables(report)}\n`);
+    if (result.crashesLeft > 0) {
+      complain(`${result.crashesLeft} of ${chaos} crashes had no event left to happen at`);
+    }
+    return result.lost === 0 && result.outOfOrder === 0 ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    return statusOf(error, interrupt.signal);
+  }
+}
+
+async function run(options: ReplayOptions, signal: AbortSignal): Promise<ReplayResult> {
+  const { trace, seed, maxEntries, partitions, chaos } = options;
+  const progress = progressDisplay(process.stderr);
+  try {
+    return await replay(trace === undefined ? zipfWorkload(seed) : readTrace(trace), {
+      maxEntries,
+      partitions,
+      chaos,
+      signal,
+      onProgress: progress.update,
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Tells the user what went wrong; only what is nobody's input comes with a stack trace. */
+function statusOf(error: unknown, signal: AbortSignal): number {
+  if (signal.aborted) {
+    complain("interrupted");
+    return EXIT.interrupted;
+  }
+  if (error instanceof UsageError || error instanceof TraceError) {
+    complain(error.message);
+    return EXIT.badInput;
+  }
+  console.error(error);
+  return EXIT.failed;
+}
+
+function complain(message: string): void {
+  process.stderr.write(`replay: ${message}\n`);
+}
+
+// A reader that has seen enough (`npm start | head`) is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+process.exitCode = await main(process.argv.slice(2));
