@@ -69,13 +69,34 @@ describe("one event too few", () => {
     expect(check(given, events.length)).toEqual({ lost: 1, outOfOrder: 0, handled: 12 });
   });
 
-  test.each(each.filter(([index]) => index < 10))(
-    "is lost even if the cache does not count it: number %i, %s",
-    (index) => {
-      const given = events.toSpliced(index, 1);
-      expect(check(given, given.length)).toMatchObject({ lost: 1, outOfOrder: 0 });
-    },
+  // Behind these first ten there are more of the same key, and of the same partition.
+  const followed = each.slice(0, 10);
+
+  test.each(followed)("is lost even if the cache does not count it: number %i, %s", (index) => {
+    const given = events.toSpliced(index, 1);
+    expect(check(given, given.length)).toEqual({ lost: 1, outOfOrder: 0, handled: 12 });
+  });
+
+  test.each(followed)("is lost even if only its key shows it: number %i, %s", (index) => {
+    const given = renumbered(events.toSpliced(index, 1));
+    expect(check(given, given.length)).toEqual({ lost: 1, outOfOrder: 0, handled: 12 });
+  });
+
+  test("is lost even if only its partition's sequence shows it", () => {
+    const lastOfItsKey = 10;
+    const given = events.toSpliced(lastOfItsKey, 1);
+    expect(check(given, given.length)).toEqual({ lost: 1, outOfOrder: 0, handled: 12 });
+  });
+});
+
+test("several events too few in a row are each lost, even if only their key shows it", () => {
+  const steps = ["put", "put", "put", "deleted", "put", "put"] as const;
+  const ofOneKey = eventsOf(
+    steps.map((what) => ["a", what]),
+    partitionOf,
   );
+  const given = renumbered(ofOneKey.toSpliced(1, 3));
+  expect(check(given, given.length)).toEqual({ lost: 3, outOfOrder: 0, handled: 3 });
 });
 
 describe("one event twice", () => {

@@ -165,6 +165,17 @@ test("--help prints the usage", async () => {
   expect(stdout).toContain("Usage: npm start -- [options]");
 });
 
+test("a lost event is reported, and the exit status is 1", async () => {
+  const preload = ["--import", "tsx", "--import", "./test/examples/replay/lose-an-event.ts"];
+  const flags = ["--json", "--trace", folder.write("lost.csv", csv)];
+  const { status, stdout } = await run(process.execPath, [...preload, program, ...flags]);
+  const { handled } = lruModel(requests, 0);
+  expect({ status, result: JSON.parse(stdout) }).toMatchObject({
+    status: 1,
+    result: { handled: handled - 1, lost: 1, outOfOrder: 0 },
+  });
+});
+
 test("an interrupt stops the tree in order", async () => {
   const endless = folder.write("endless.lis", `0 ${2 ** 52} 0 0\n`);
   const preload = ["--import", "tsx", "--import", "./test/examples/replay/interrupt.ts"];
