@@ -78,17 +78,17 @@ export async function replay(
       const over = overSignal(tree, settings.signal);
       const start = performance.now();
       for await (const batch of workload) {
+        over.throwIfAborted();
         player.play(batch.requests);
         crashes.advance(batch.progress, player.emitted);
         await turnOfTheEventLoop();
-        over.throwIfAborted();
         const backlog = player.emitted - checker.handled;
-        if (backlog > MAX_BACKLOG) await unlessOver(whenIdle(cache), over);
+        if (backlog > MAX_BACKLOG) await unlessOver(() => whenIdle(cache), over);
         const { requests } = player;
         settings.onProgress?.({ progress: batch.progress, requests, handled: checker.handled });
       }
       const { emitted, requests, hits, misses } = player;
-      await unlessOver(whenIdle(cache), over);
+      await unlessOver(() => whenIdle(cache), over);
       const seconds = (performance.now() - start) / 1_000;
       const checked = checker.report(emitted);
       return {
@@ -146,14 +146,14 @@ function overSignal(tree: Supervisor, signal: AbortSignal | undefined): AbortSig
   return signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
 }
 
-/** Settles as the promise does, or rejects with the signal's reason if that comes first. */
-async function unlessOver<T>(promise: Promise<T>, over: AbortSignal): Promise<T> {
+/** Settles as what `begin` gives, or rejects with the signal's reason if that comes first. */
+async function unlessOver<T>(begin: () => Promise<T>, over: AbortSignal): Promise<T> {
+  over.throwIfAborted();
   const { promise: aborted, reject } = rejectable();
   const abort = () => reject(over.reason);
   over.addEventListener("abort", abort, { once: true });
   try {
-    over.throwIfAborted();
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([begin(), aborted]);
   } finally {
     over.removeEventListener("abort", abort);
   }
