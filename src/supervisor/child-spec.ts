@@ -1,3 +1,4 @@
+import type { SpawnParent } from "../actor/parent.js";
 import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import { OptionError, SupervisorError } from "../errors.js";
@@ -84,6 +85,24 @@ export function resolveChildSpec(spec: Partial<ChildSpec>): ResolvedChildSpec {
   if (significant && restart === "permanent")
     throw badCombination(id, "a significant child must be transient or temporary, not permanent");
   return Object.freeze({ id, start, restart, shutdown, type, significant });
+}
+
+/** The spec that a factory gives for its options. @internal */
+export function makeChildSpec(
+  options: ChildSettings & { id: string },
+  type: "worker" | "supervisor",
+  start: (parent: SpawnParent) => Promise<ActorRef<never>>,
+): ChildSpec {
+  const { id, restart, shutdown, significant } = options;
+  const spec = { id, start: start as ChildSpec["start"], type };
+  return {
+    ...resolveChildSpec({
+      ...spec,
+      ...(restart === undefined ? {} : { restart }),
+      ...(shutdown === undefined ? {} : { shutdown }),
+      ...(significant === undefined ? {} : { significant }),
+    }),
+  };
 }
 
 export function badCombination(childId: string, message: string): SupervisorError {

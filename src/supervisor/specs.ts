@@ -1,14 +1,8 @@
 import type { Behavior } from "../actor/behavior.js";
-import { spawnIn, type SpawnParent } from "../actor/parent.js";
-import type { ActorRef } from "../actor/ref.js";
+import { spawnIn } from "../actor/parent.js";
 import { checkBehavior } from "../actor/spawn.js";
 import { integer, knownOptions } from "../options.js";
-import {
-  type ChildSettings,
-  childSettings,
-  type ChildSpec,
-  resolveChildSpec,
-} from "./child-spec.js";
+import { type ChildSettings, childSettings, type ChildSpec, makeChildSpec } from "./child-spec.js";
 import { DynamicSupervision } from "./dynamic-supervision.js";
 import { StaticSupervision } from "./static-supervision.js";
 import type { Supervision } from "./supervision.js";
@@ -55,7 +49,7 @@ export function actor<State = unknown, Msg = unknown>(
     ...(init === undefined ? {} : { init: init.bind(options) }),
     ...(terminate === undefined ? {} : { terminate: terminate.bind(options) }),
   };
-  return childSpec(
+  return makeChildSpec(
     options,
     "worker",
     (parent) => parent[spawnIn](behavior, { id: options.id }).ready,
@@ -98,26 +92,9 @@ function supervisorSpec(
   make: () => Supervision,
 ): ChildSpec {
   const { id } = options;
-  return childSpec(options, "supervisor", async (parent) => {
+  return makeChildSpec(options, "supervisor", async (parent) => {
     const supervision = make();
     await supervision.start(parent, id);
     return supervision.ref;
   });
-}
-
-function childSpec(
-  options: ChildSettings & { id: string },
-  type: "worker" | "supervisor",
-  start: (parent: SpawnParent) => Promise<ActorRef<never>>,
-): ChildSpec {
-  const { id, restart, shutdown, significant } = options;
-  const spec = { id, start: start as ChildSpec["start"], type };
-  return {
-    ...resolveChildSpec({
-      ...spec,
-      ...(restart === undefined ? {} : { restart }),
-      ...(shutdown === undefined ? {} : { shutdown }),
-      ...(significant === undefined ? {} : { significant }),
-    }),
-  };
 }

@@ -1,0 +1,291 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  actor,
+  type ChildSpec,
+  dynamicSupervisor,
+  OptionError,
+  startSupervisor,
+  supervisor,
+  SupervisorError,
+} from "../../src/actor.js";
+import { Log } from "../helpers/actors.js";
+
+const receive = (): void => {};
+const start = async (): Promise<"ignore"> => "ignore";
+const one = { strategy: "one_for_one" } as const;
+
+async function startOne(child: unknown, settings: object = {}): Promise<void> {
+  const sup = await startSupervisor({ ...one, ...settings, children: [child as ChildSpec] });
+  await sup.stop();
+}
+
+describe("rules 8, 9: the flags of a supervisor", () => {
+  const wrong: [string, unknown][] = [
+    ["strategy", "simple_one_for_one"],
+    ["strategy", undefined],
+    ["maxRestarts", -1],
+    ["maxRestarts", 0.5],
+    ["maxRestarts", Infinity],
+    ["maxRestarts", "infinity"],
+    ["maxSeconds", 0],
+    ["maxSeconds", -1],
+    ["maxSeconds", 1.5],
+    ["maxSeconds", Infinity],
+    ["autoShutdown", "always"],
+    ["children", undefined],
+    ["children", { id: "a", start }],
+    ["intensity", 1],
+  ];
+
+  test.each(wrong)(
+    "%s: %p is an OptionError, of the factory and of the root",
+    async (option, value) => {
+      const options = { ...one, children: [], [option]: value };
+      expect(() => supervisor({ id: "s", ...options } as never)).toThrow(
+        expect.objectContaining({ code: "E_OPTION", option }),
+      );
+      await expect(startSupervisor(options as never)).rejects.toMatchObject({
+        code: "E_OPTION",
+        option,
+      });
+    },
+  );
+
+  test.each([undefined, null, "options", []])(
+    "options that are %p are an OptionError",
+    async (options) => {
+      await expect(startSupervisor(options as never)).rejects.toBeInstanceOf(OptionError);
+      expect(() => supervisor(options as never)).toThrow(OptionError);
+      expect(() => dynamicSupervisor(options as never)).toThrow(OptionError);
+      expect(() => actor(options as never)).toThrow(OptionError);
+    },
+  );
+
+  test.each([
+    ["maxChildren", -1],
+    ["maxChildren", 1.5],
+    ["maxRestarts", -1],
+    ["maxSeconds", 0],
+    ["strategy", "one_for_one"],
+    ["children", []],
+  ])("%s: %p is an OptionError of dynamicSupervisor", (option, value) => {
+    expect(() => dynamicSupervisor({ id: "d", [option]: value } as never)).toThrow(
+      expect.objectContaining({ code: "E_OPTION", option }),
+    );
+  });
+});
+
+describe("rules 11 to 15: child specs", () => {
+  test("rule 11: id and start are needed, and a missing id is told first", async () => {
+    await expect(startOne({})).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
+    await expect(startOne({ start })).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
+    await expect(startOne({ id: "a" })).rejects.toMatchObject({
+      code: "E_OPTION",
+      option: "start",
+    });
+  });
+
+  test.each([undefined, null, "spec", 7, []])("rule 11: %p is no child spec", async (child) => {
+    await expect(startOne(child)).rejects.toMatchObject({ code: "E_OPTION", option: "children" });
+  });
+
+  test.each([
+    ["id", ""],
+    ["id", 7],
+    ["start", "start"],
+    ["restart", "always"],
+    ["shutdown", -1],
+    ["shutdown", 1.5],
+    ["shutdown", "brutal"],
+    ["shutdown", Infinity],
+    ["type", "dynamic"],
+    ["significant", 1],
+    ["modules", []],
+  ])("rules 11, 13, 14: %s: %p is an OptionError", async (option, value) => {
+    const spec = { id: "a", start, [option]: value };
+    await expect(startOne(spec)).rejects.toMatchObject({ code: "E_OPTION", option });
+  });
+
+  test.each([
+    ["shutdown", -1],
+    ["restart", "sometimes"],
+    ["significant", "yes"],
+    ["id", ""],
+    ["receive", undefined],
+    ["init", 1],
+    ["terminate", {}],
+    ["name", "a"],
+  ])("rule 14: %s: %p is an OptionError of actor()", (option, value) => {
+    expect(() => actor({ id: "a", receive, [option]: value } as never)).toThrow(
+      expect.objectContaining({ code: "E_OPTION", option }),
+    );
+  });
+
+  test.each([
+    [undefined, "worker", 5000],
+    ["worker", "worker", 5000],
+    ["supervisor", "supervisor", "infinity"],
+  ] as const)("rules 12, 20: the defaults of type %s", async (type, resolved, shutdown) => {
+    const spec = { id: "a", start, ...(type === undefined ? {} : { type }) };
+    const sup = await startSupervisor({ ...one, children: [spec] });
+    expect(await sup.getChildSpec("a")).toEqual({
+      id: "a",
+      start,
+      restart: "permanent",
+      type: resolved,
+      significant: false,
+      shutdown,
+    });
+    await expect(sup.getChildSpec("b")).rejects.toMatchObject({ reason: "not_found" });
+    await sup.stop();
+  });
+
+  test.each([0, 1, 2 ** 40, "infinity", "brutal_kill"] as const)(
+    "rule 13: shutdown %p is fine for workers and supervisors",
+    async (shutdown) => {
+      for (const type of ["worker", "supervisor"] as const) {
+        const sup = await startSupervisor({
+          ...one,
+          children: [{ id: "a", start, shutdown, type }],
+        });
+        expect(await sup.getChildSpec("a")).toMatchObject({ shutdown, type });
+        await sup.stop();
+      }
+    },
+  );
+
+  test("rule 12: the factories fill in their defaults", () => {
+    expect(actor({ id: "a", receive })).toMatchObject({
+      id: "a",
+      restart: "permanent",
+      shutdown: 5000,
+      type: "worker",
+      significant: false,
+    });
+    const defaults = { id: "s", restart: "permanent", shutdown: "infinity", type: "supervisor" };
+    expect(supervisor({ id: "s", ...one, children: [] })).toMatchObject(defaults);
+    expect(dynamicSupervisor({ id: "s" })).toMatchObject(defaults);
+  });
+
+  test("rule 15: significant children need autoShutdown, and are not permanent", async () => {
+    const significant = { id: "a", start, restart: "transient", significant: true };
+    await expect(startOne(significant)).rejects.toMatchObject({
+      code: "E_SUPERVISOR",
+      reason: "bad_combination",
+      childId: "a",
+    });
+    const any = { autoShutdown: "any_significant" };
+    await startOne(significant, any);
+    for (const restart of ["permanent", undefined])
+      await expect(
+        startOne({ id: "a", start, significant: true, ...(restart && { restart }) }, any),
+      ).rejects.toMatchObject({ reason: "bad_combination" });
+    expect(() => actor({ id: "a", receive, significant: true })).toThrow(SupervisorError);
+  });
+});
+
+describe("rules 16 to 19: validation comes first", () => {
+  test("rule 16: two specs with one id", async () => {
+    const children = [
+      { id: "a", start },
+      { id: "b", start },
+      { id: "a", start },
+    ];
+    expect(() => supervisor({ id: "s", ...one, children })).toThrow(
+      expect.objectContaining({ reason: "duplicate_child_name", childId: "a" }),
+    );
+    await expect(startSupervisor({ ...one, children })).rejects.toMatchObject({
+      reason: "duplicate_child_name",
+    });
+  });
+
+  test("rule 17: nothing is started when a later spec is wrong", async () => {
+    const log = new Log();
+    const children = [log.worker("a"), { id: "b" } as ChildSpec];
+    await expect(startSupervisor({ ...one, children })).rejects.toThrow(OptionError);
+    expect(log.lines).toEqual([]);
+  });
+
+  test("rule 18: a wrong spec in startChild leaves the supervisor untouched", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({ ...one, children: [log.worker("a")] });
+    await expect(sup.startChild({ id: "b" } as ChildSpec)).rejects.toMatchObject({
+      option: "start",
+    });
+    await expect(sup.startChild(7 as never)).rejects.toMatchObject({ option: "child" });
+    await expect(
+      sup.startChild({ id: "b", start, restart: "transient", significant: true }),
+    ).rejects.toMatchObject({ reason: "bad_combination" });
+    expect(await sup.whichChildren()).toEqual([{ id: "a", ref: log.ref("a"), type: "worker" }]);
+    await sup.stop();
+  });
+
+  test("rule 20: what getChildSpec gives is the caller's own", async () => {
+    const sup = await startSupervisor({ ...one, children: [{ id: "a", start }] });
+    (await sup.getChildSpec("a")).restart = "temporary";
+    expect((await sup.getChildSpec("a")).restart).toBe("permanent");
+    await sup.stop();
+  });
+});
+
+describe("children lists", () => {
+  test("take whatever has childSpec(), and so does startChild", async () => {
+    const log = new Log();
+    const holder = (id: string): { childSpec(): ChildSpec } => ({
+      childSpec: () => log.worker(id),
+    });
+    const sup = await startSupervisor({ ...one, children: [holder("a"), log.worker("b")] });
+    await sup.startChild(holder("c"));
+    expect(log.take()).toEqual(["+a", "+b", "+c"]);
+    await sup.stop();
+  });
+
+  test("are read when they are given: what becomes of the list or the spec later changes nothing", async () => {
+    const log = new Log();
+    const spec = log.worker("a");
+    const children = [spec];
+    const nested = supervisor({ id: "s", ...one, children });
+    children.push(log.worker("b"));
+    spec.id = "z";
+    const sup = await startSupervisor({ ...one, children: [nested] });
+    expect(log.take()).toEqual(["+a"]);
+    await sup.stop();
+  });
+
+  test("call start without a this", async () => {
+    const receivers: unknown[] = [];
+    const spec: ChildSpec = {
+      id: "a",
+      async start(this: unknown) {
+        receivers.push(this);
+        return "ignore";
+      },
+    };
+    await startOne(spec);
+    expect(receivers).toEqual([undefined]);
+  });
+});
+
+describe("actor()", () => {
+  test("calls the functions of its options as methods of it", async () => {
+    const seen: string[] = [];
+    const options = {
+      id: "a",
+      greeting: "hello",
+      init() {
+        seen.push(this.greeting);
+      },
+      receive() {},
+      terminate() {
+        seen.push(this.greeting);
+      },
+    };
+    const { greeting, ...rest } = options;
+    const sup = await startSupervisor({
+      ...one,
+      children: [actor(Object.create({ greeting }, Object.getOwnPropertyDescriptors(rest)))],
+    });
+    await sup.stop();
+    expect(seen).toEqual(["hello", "hello"]);
+  });
+});

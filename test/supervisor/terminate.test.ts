@@ -1,0 +1,461 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  type ActorRef,
+  type ChildSpec,
+  createSystem,
+  spawn,
+  startSupervisor,
+  supervisor,
+  supervisorOf,
+} from "../../src/actor.js";
+import { SimulatedClock } from "../../src/testing/simulated-clock.js";
+import { failure, Gate, Listener, Log, rest, until } from "../helpers/actors.js";
+
+const one = { strategy: "one_for_one" } as const;
+const never = (): Promise<never> => new Promise(() => {});
+
+describe("rules 29, 38: the order of the end", () => {
+  test("children are ended in reverse, each after the one before is dead; then the supervisor", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("a"),
+        log.worker("b", { terminate: () => gate.promise }),
+        log.worker("c"),
+      ],
+    });
+    await sup.startChild(log.worker("d"));
+    log.take();
+    const stopping = sup.stop({ shutdown: "maintenance" });
+    await until(() => log.lines.length === 2);
+    await rest();
+    expect(log.take()).toEqual(["-d:shutdown", "-c:shutdown"]);
+    expect(sup.ref.alive).toBe(true);
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["-b:shutdown", "-a:shutdown"]);
+    expect(await sup.exited).toEqual({ shutdown: "maintenance" });
+  });
+
+  test.each([undefined, "normal", "crash"])(
+    "ref.stop(%p) ends with that reason",
+    async (reason) => {
+      const log = new Log();
+      const sup = await startSupervisor({ ...one, children: [log.worker("a")] });
+      await sup.ref.stop(reason);
+      expect(log.take()).toEqual(["+a", "-a:shutdown"]);
+      expect(await sup.exited).toBe(reason ?? "normal");
+    },
+  );
+
+  test("stop can be called again, by all means of it, and afterwards", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({ ...one, children: [log.worker("a")] });
+    await Promise.all([sup.stop(), sup.stop("other"), sup[Symbol.asyncDispose](), sup.ref.stop()]);
+    await sup.stop();
+    await sup.ref.kill();
+    expect(log.take()).toEqual(["+a", "-a:shutdown"]);
+    expect(await sup.exited).toBe("shutdown");
+  });
+});
+
+describe("rules 30 to 33: shutdown settings", () => {
+  test("rule 30: a child that takes too long is killed, no sooner", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [log.worker("a"), log.worker("b", { shutdown: 100, terminate: never })],
+    });
+    const reasons: unknown[] = [];
+    log.ref("b").monitor(({ reason }) => reasons.push(reason));
+    const stopping = sup.stop();
+    await clock.advance(99);
+    expect(log.ref("b").alive).toBe(true);
+    await clock.advance(1);
+    await stopping;
+    expect(reasons).toEqual(["killed"]);
+    expect(log.take()).toEqual(["+a", "+b", "-a:shutdown"]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("rule 12, 30: a worker has 5000 ms by default", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [log.worker("a", { terminate: never })],
+    });
+    const stopping = sup.stop();
+    await clock.advance(4999);
+    expect(sup.ref.alive).toBe(true);
+    await clock.advance(1);
+    await stopping;
+  });
+
+  test("rule 30: with shutdown 0 an idle child still obeys, a slow one is killed at once", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [
+        log.worker("idle", { shutdown: 0, terminate: () => {} }),
+        log.worker("slow", { shutdown: 0, terminate: never }),
+      ],
+    });
+    await sup.stop();
+    expect(log.take()).toEqual(["+idle", "+slow", "-idle:shutdown"]);
+  });
+
+  test("rule 30: a child in the middle of a message that never ends is killed too", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [log.worker("a"), log.worker("busy", { shutdown: 10, receive: never })],
+    });
+    log.ref("busy").dispatch("stop");
+    await rest();
+    const stopping = sup.stop();
+    await clock.advance(10);
+    await stopping;
+    expect(log.take()).toEqual(["+a", "+busy", "-a:shutdown"]);
+  });
+
+  test("rule 31: infinity waits without limit", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [log.worker("a", { shutdown: "infinity", terminate: () => gate.promise })],
+    });
+    const stopping = sup.stop();
+    await clock.advance(1e9);
+    expect(log.ref("a").alive).toBe(true);
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["+a", "-a:shutdown"]);
+  });
+
+  test("rule 32: brutal_kill asks nothing", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a", { shutdown: "brutal_kill" })],
+    });
+    const reasons: unknown[] = [];
+    log.ref("a").monitor(({ reason }) => reasons.push(reason));
+    await sup.stop();
+    expect(reasons).toEqual(["killed"]);
+    expect(log.take()).toEqual(["+a"]);
+  });
+});
+
+describe("rules 34 to 37: whatever children do at their end", () => {
+  test("rule 34: a clean-up that fails, or a child that dies of something else, does not stop the sequence", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("a"),
+        log.worker("b", { terminate: () => Promise.reject(new Error("clean-up")) }),
+        log.worker("c", {
+          terminate: () => {
+            throw new Error("clean-up");
+          },
+        }),
+        log.worker("d", { terminate: () => gate.promise }),
+      ],
+    });
+    const stopping = sup.stop();
+    await rest();
+    await log.ref("d").kill();
+    await stopping;
+    expect(log.take()).toEqual(["+a", "+b", "+c", "+d", "-a:shutdown"]);
+    expect(await sup.exited).toBe("shutdown");
+  });
+
+  test("rule 35: only the ends that were not asked for are reported", async () => {
+    const log = new Log();
+    using heard = new Listener<{ childId: string; reason: unknown }>(
+      "nebulex.supervisor.child_terminated",
+    );
+    const clean = async (reason: unknown): Promise<void> => {
+      throw reason;
+    };
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("obeys"),
+        log.worker("killed", { shutdown: "brutal_kill" }),
+        log.worker("normal", { restart: "transient", terminate: () => clean("normal") }),
+        log.worker("strange", { terminate: () => clean("normal") }),
+        log.worker("fails", { restart: "temporary", terminate: () => clean(new Error("no")) }),
+      ],
+    });
+    await sup.stop();
+    expect(heard.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
+      ["fails", new Error("no")],
+      ["strange", "normal"],
+    ]);
+  });
+
+  test("rule 36: dead slots are skipped", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a"), log.worker("b", { restart: "transient" }), log.worker("c")],
+    });
+    await sup.terminateChild("a");
+    await log.ref("b").stop();
+    await sup.stop();
+    expect(log.take()).toEqual(["+a", "+b", "+c", "-a:shutdown", "-b:normal", "-c:shutdown"]);
+  });
+
+  test("rule 37: a child that was spawned elsewhere is ended and waited for all the same", async () => {
+    const log = new Log();
+    const system = createSystem();
+    const gate = new Gate();
+    const behavior = log.behavior("a", { terminate: () => gate.promise });
+    const sup = await startSupervisor({
+      ...one,
+      system,
+      children: [{ id: "a", start: () => spawn(system, behavior) as Promise<ActorRef> }],
+    });
+    const stopping = sup.stop();
+    await rest();
+    expect(sup.ref.alive).toBe(true);
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["+a", "-a:shutdown"]);
+    await system.stop();
+  });
+
+  test("what else a child's start has spawned goes down with the child", async () => {
+    const log = new Log();
+    const start: ChildSpec["start"] = async (parent) => {
+      await spawn(parent, log.behavior("extra"));
+      return (await spawn(parent, log.behavior("a"))) as ActorRef;
+    };
+    const sup = await startSupervisor({ ...one, children: [{ id: "a", start }] });
+    const extra = log.ref("extra");
+    await log.crash("a");
+    expect(extra.alive).toBe(false);
+    expect(log.ref("extra").alive).toBe(true);
+    await sup.terminateChild("a");
+    expect(log.ref("extra").alive).toBe(false);
+    await sup.stop();
+  });
+});
+
+describe("rules 40, 71: a supervisor that is ending", () => {
+  test("restarts nothing, and refuses requests at once: queued, in hand, and new ones", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a"), log.worker("b", { terminate: () => gate.promise })],
+    });
+    log.take();
+    const inHand = failure(sup.terminateChild("b"));
+    const queued = failure(sup.whichChildren());
+    await rest();
+    const stopping = sup.stop();
+    const late = failure(sup.countChildren());
+    const bad = failure(sup.startChild({} as ChildSpec));
+    for (const refused of [inHand, queued, late, bad])
+      expect(await refused).toMatchObject({ code: "E_SUPERVISOR", reason: "noproc", ref: sup.ref });
+    await log.ref("a").kill();
+    await rest();
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["-b:shutdown"]);
+    expect(await failure(sup.whichChildren())).toMatchObject({ reason: "noproc" });
+    expect(await failure(sup.startChild(log.worker("c")))).toMatchObject({ reason: "noproc" });
+  });
+
+  test("a start in hand is abandoned and fenced, its late result killed", async () => {
+    const log = new Log();
+    const system = createSystem();
+    const gate = new Gate<ActorRef>();
+    const sup = await startSupervisor({ ...one, system, children: [log.worker("a")] });
+    const added = failure(sup.startChild({ id: "b", start: () => gate.promise }));
+    await rest();
+    await sup.stop();
+    expect(await added).toMatchObject({ reason: "noproc" });
+    const late = await spawn(system, log.behavior("late"));
+    gate.open(late as ActorRef);
+    await until(() => !late.alive);
+    expect(log.take()).toEqual(["+a", "-a:shutdown", "+late"]);
+    await system.stop();
+  });
+
+  test("the end of a child that was in hand when stop came is not begun again", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    let cleanUps = 0;
+    const sup = await startSupervisor({
+      ...one,
+      clock,
+      children: [
+        log.worker("a"),
+        log.worker("b", {
+          shutdown: 100,
+          terminate: () => {
+            cleanUps++;
+            return never();
+          },
+        }),
+      ],
+    });
+    const inHand = failure(sup.terminateChild("b"));
+    await clock.advance(60);
+    const stopping = sup.stop();
+    await clock.advance(39);
+    expect(log.ref("b").alive).toBe(true);
+    await clock.advance(1);
+    await stopping;
+    expect(await inHand).toMatchObject({ reason: "noproc" });
+    expect(cleanUps).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("a group restart is broken off", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      strategy: "one_for_all",
+      children: [
+        log.worker("a"),
+        log.worker("b", { terminate: () => gate.promise }),
+        log.worker("c"),
+      ],
+    });
+    log.take();
+    log.ref("c").dispatch("crash");
+    await rest();
+    const stopping = sup.stop();
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["-c:crash of c", "-b:shutdown", "-a:shutdown"]);
+  });
+
+  test("a child's clean-up that asks it is refused, and not left waiting", async () => {
+    const log = new Log();
+    let answer: Promise<unknown> = Promise.resolve();
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("a", {
+          shutdown: "infinity",
+          terminate: async () => {
+            answer = failure(sup.whichChildren());
+            await answer;
+          },
+        }),
+      ],
+    });
+    await sup.stop();
+    expect(await answer).toMatchObject({ reason: "noproc" });
+  });
+});
+
+describe("rules 41, 42: a killed supervisor", () => {
+  test("takes its children along, on all levels and wherever they were spawned", async () => {
+    const log = new Log();
+    const system = createSystem();
+    const inner = supervisor({
+      id: "inner",
+      ...one,
+      children: [
+        log.worker("b"),
+        { id: "c", start: () => spawn(system, log.behavior("c")) as Promise<ActorRef> },
+      ],
+    });
+    const sup = await startSupervisor({ ...one, system, children: [log.worker("a"), inner] });
+    const nested = (await sup.whichChildren())[1]?.ref as ActorRef;
+    const reasons: unknown[] = [];
+    for (const ref of [sup.ref, nested, log.ref("a"), log.ref("b"), log.ref("c")])
+      (ref as ActorRef).monitor(({ reason }) => reasons.push(reason));
+    const asked = failure(sup.whichChildren());
+    void sup.ref.kill();
+    expect([nested, log.ref("a"), log.ref("b"), log.ref("c")].map(({ alive }) => alive)).toEqual(
+      Array(4).fill(false),
+    );
+    expect(await asked).toMatchObject({ reason: "noproc" });
+    await rest();
+    expect(reasons).toEqual(Array(5).fill("killed"));
+    expect(log.take()).toEqual(["+a", "+b", "+c"]);
+    await system.stop();
+  });
+
+  test("rule 42: in the middle of its end", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const inner = supervisor({
+      id: "inner",
+      ...one,
+      shutdown: 50,
+      children: [log.worker("a"), log.worker("b", { shutdown: "infinity", terminate: never })],
+    });
+    const sup = await startSupervisor({ ...one, clock, children: [inner] });
+    const stopping = sup.stop();
+    await clock.advance(50);
+    await stopping;
+    expect([log.ref("a").alive, log.ref("b").alive]).toEqual([false, false]);
+    expect(log.take()).toEqual(["+a", "+b"]);
+  });
+
+  test("in the middle of a start: what that spawns, and answers, is fenced", async () => {
+    const log = new Log();
+    const system = createSystem();
+    const gate = new Gate<ActorRef>();
+    let signal: AbortSignal | undefined;
+    const sup = await startSupervisor({ ...one, system, children: [] });
+    const added = failure(
+      sup.startChild({
+        id: "a",
+        start: async (parent) => {
+          signal = parent.signal;
+          await spawn(parent, log.behavior("extra"));
+          return gate.promise;
+        },
+      }),
+    );
+    await until(() => log.refs.has("extra"));
+    void sup.ref.kill();
+    expect([log.ref("extra").alive, signal?.aborted]).toEqual([false, true]);
+    expect(await added).toMatchObject({ reason: "noproc" });
+    const late = await spawn(system, log.behavior("late"));
+    gate.open(late as ActorRef);
+    await until(() => !late.alive);
+    await system.stop();
+  });
+});
+
+describe("nested supervisors", () => {
+  test("rule 39: end with the parent, in order, and with the reason shutdown", async () => {
+    const log = new Log();
+    const inner = supervisor({ id: "inner", ...one, children: [log.worker("b"), log.worker("c")] });
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a"), inner, log.worker("d")],
+    });
+    const nested = supervisorOf((await sup.whichChildren())[1]?.ref as ActorRef);
+    await sup.stop("enough");
+    expect(log.take()).toEqual([
+      ...["+a", "+b", "+c", "+d"],
+      ...["-d:shutdown", "-c:shutdown", "-b:shutdown", "-a:shutdown"],
+    ]);
+    expect([await nested.exited, await sup.exited]).toEqual(["shutdown", "enough"]);
+  });
+});
