@@ -8,11 +8,20 @@ export interface HashMemo {
 }
 
 /**
- * Where a store tells what it changed, right after each change and in the order of the changes. Nothing in it throws.
+ * Where a store tells what it changed: when a command's changes are done, before the command returns, in the order of the changes.
+ * Nothing in it throws. A listener may call commands in turn; what they change is told after the change in hand or, between
+ * `hold` and `release`, after the last of these.
  */
-export interface ChangeSink<K, V> {
+export interface ChangeSink<K, V> extends ChangeTap<K, V> {
   /** Whether anyone listens. A store looks at it first, and makes nothing for nobody. */
   readonly active: boolean;
+  /** Begins several changes of one command, which nothing may come between. Each `hold` has its `release`, in the same turn. */
+  hold(): void;
+  release(): void;
+}
+
+/** Who is told of changes. */
+export interface ChangeTap<K, V> {
   /**
    * One entry changed.
    *

@@ -1,0 +1,81 @@
+import type { Clock } from "../clock.js";
+import type { Cause } from "../event/cause.js";
+import type { ChangeSink } from "./sink.js";
+import type { CacheInfo, Ttl } from "./types.js";
+
+/** What a store is opened for. */
+export interface AdapterContext<K, V> {
+  /** The cache's name. */
+  readonly cache: string;
+  /** The instance's name. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** Where the store tells what it changed. */
+  readonly sink: ChangeSink<K, V>;
+}
+
+/** A query that has been checked: the keys differ from each other. */
+export type StoreQuery<K, V> =
+  | { readonly kind: "all" }
+  | { readonly kind: "keys"; readonly keys: ReadonlySet<K> }
+  | { readonly kind: "prefix"; readonly prefix: string }
+  | { readonly kind: "where"; readonly where: (key: K, value: V) => boolean };
+
+/**
+ * Where the entries of one instance live, in the process. Arguments have been checked; `cause` goes into the events of the command; a
+ * `ttl` that is `undefined` is the adapter's default (for an existing entry of `increment` and `update`: what it has). A command that
+ * throws has changed nothing. A store tells the sink of its changes when all changes of the command are done, in the order of the table in the documentation of
+ * events.
+ */
+export interface Store<K, V> {
+  /** The value, or `absent`. */
+  get<A>(key: K, absent: A, cause: Cause): V | A;
+  has(key: K, cause: Cause): boolean;
+  ttl(key: K, cause: Cause): number | null | undefined;
+  put(key: K, value: V, ttl: Ttl | undefined, cause: Cause): void;
+  putNew(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean;
+  replace(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean;
+  putAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): void;
+  putNewAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): boolean;
+  delete(key: K, cause: Cause): boolean;
+  take(key: K, cause: Cause): V | undefined;
+  expire(key: K, ttl: Ttl, cause: Cause): boolean;
+  touch(key: K, cause: Cause): boolean;
+  /** Adds `amount`, which may be negative; a new key gets `initial + amount`. */
+  add(key: K, amount: number, initial: number, ttl: Ttl | undefined, cause: Cause): number;
+  update(key: K, initial: V, fn: (value: V) => V, ttl: Ttl | undefined, cause: Cause): V;
+  getOrStore(key: K, fn: (key: K) => V, ttl: Ttl | undefined, cause: Cause): V;
+  getAll(query: StoreQuery<K, V>, cause: Cause): Map<K, V>;
+  deleteAll(query: StoreQuery<K, V>, cause: Cause): number;
+  countAll(query: StoreQuery<K, V>, cause: Cause): number;
+  stream(query: StoreQuery<K, V>, cause: Cause): Iterable<[K, V]>;
+  info(): CacheInfo;
+  /** Ends it: no timer is left, nothing is told to the sink any more. Called once. */
+  close(): void;
+}
+
+/** The same for a store that is elsewhere: every command answers with a promise. It tells of the changes of a key in their order. */
+export type AsyncStore<K, V> = {
+  [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends (
+    ...args: infer Args
+  ) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : never;
+} & {
+  get<A>(key: K, absent: A, cause: Cause): Promise<V | A>;
+  stream(query: StoreQuery<K, V>, cause: Cause): AsyncIterable<[K, V]>;
+};
+
+/** Makes the stores of a cache whose entries live in the process. */
+export interface Adapter {
+  readonly async?: false;
+  /** Opens the store of one run of an instance. A throw fails the instance's start. */
+  open<K, V>(context: AdapterContext<K, V>): Store<K, V>;
+}
+
+/** Makes the stores of a cache whose entries live elsewhere. */
+export interface AsyncAdapter {
+  readonly async: true;
+  /** Opens the store of one run of an instance. A rejection fails the instance's start. */
+  open<K, V>(context: AdapterContext<K, V>): Promise<AsyncStore<K, V>>;
+}

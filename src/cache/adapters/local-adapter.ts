@@ -1,0 +1,48 @@
+import { integer, knownOptions, type Milliseconds } from "../../options.js";
+import type { Adapter, AdapterContext, Store } from "../adapter.js";
+import { readTtl } from "../command-options.js";
+import type { Ttl } from "../types.js";
+import { UnlimitedEntries } from "./entries.js";
+import { LocalStore } from "./local-store.js";
+import { LocalTable } from "./local-table.js";
+import { LruEntries } from "./lru-entries.js";
+
+/** Options of {@link localAdapter}. */
+export interface LocalAdapterOptions {
+  /**
+   * How many entries there may be: an integer from 1 to 16,777,216 (2^24). The one that was used least recently makes room for a new
+   * one. Default: no limit.
+   */
+  maxEntries?: number;
+  /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */
+  ttl?: Ttl;
+  /**
+   * How far apart the looks at what has expired are, in milliseconds: an integer from 1. An entry that nobody reads goes that much
+   * after its TTL at the latest; above 1000 the promise of a second does not hold. Default 500.
+   */
+  sweepInterval?: Milliseconds;
+}
+
+const defaultSweepInterval: Milliseconds = 500;
+/** As many as a Map takes. */
+const mostEntries = 2 ** 24;
+
+/**
+ * Keeps the entries in this process; its commands are synchronous.
+ *
+ * @throws {@link OptionError}
+ */
+export function localAdapter(options: LocalAdapterOptions = {}): Adapter {
+  knownOptions("localAdapter", options, ["maxEntries", "ttl", "sweepInterval"]);
+  const { maxEntries, sweepInterval = defaultSweepInterval } = options;
+  if (maxEntries !== undefined) integer("maxEntries", maxEntries, 1, mostEntries);
+  integer("sweepInterval", sweepInterval, 1);
+  const ttl = readTtl(options.ttl) ?? null;
+  return Object.freeze({
+    open<K, V>({ clock, sink }: AdapterContext<K, V>): Store<K, V> {
+      const entries =
+        maxEntries === undefined ? new UnlimitedEntries<K, V>() : new LruEntries<K, V>(maxEntries);
+      return new LocalStore(new LocalTable(entries, clock, sink, { ttl, sweepInterval }));
+    },
+  });
+}

@@ -1,0 +1,210 @@
+import type { Clock } from "../../clock.js";
+import { type Cause, causeOf } from "../../event/cause.js";
+import type { EventType } from "../../event/types.js";
+import type { Milliseconds } from "../../options.js";
+import type { ChangeSink } from "../sink.js";
+import type { CacheInfo, Ttl } from "../types.js";
+import { Entry, Lease } from "./entry.js";
+import type { Entries } from "./entries.js";
+import { ExpiryWheel } from "./expiry-wheel.js";
+
+const sweep: Cause = causeOf("sweep");
+
+/** An entry that went without being asked for, and why. @internal */
+export interface Gone<K, V> {
+  readonly type: EventType;
+  readonly entry: Entry<K, V>;
+  readonly value: V;
+}
+
+/** The entries of a local store with their TTLs and counts: changes it, and tells the sink. @internal */
+export class LocalTable<K, V> {
+  readonly entries: Entries<K, V>;
+  readonly clock: Clock;
+  readonly sink: ChangeSink<K, V>;
+  readonly defaultTtl: Ttl;
+  readonly counts: Omit<CacheInfo, "entries"> = {
+    hits: 0,
+    misses: 0,
+    writes: 0,
+    deletions: 0,
+    evictions: 0,
+    expirations: 0,
+  };
+  readonly #wheel: ExpiryWheel<K, V>;
+
+  constructor(
+    entries: Entries<K, V>,
+    clock: Clock,
+    sink: ChangeSink<K, V>,
+    options: { ttl: Ttl; sweepInterval: Milliseconds },
+  ) {
+    this.entries = entries;
+    this.clock = clock;
+    this.sink = sink;
+    this.defaultTtl = options.ttl;
+    this.#wheel = new ExpiryWheel(clock, options.sweepInterval, (lease) =>
+      this.expire(lease.entry, sweep),
+    );
+  }
+
+  /** Whether an entry has reached its TTL. Who has no TTL is not worth a look at the clock. */
+  isDue(entry: Entry<K, V>): boolean {
+    return entry.lease !== undefined && entry.lease.expiresAt <= this.clock.now();
+  }
+
+  /** The entry of a key; one that has reached its TTL goes. */
+  live(key: K, cause: Cause): Entry<K, V> | undefined {
+    const entry = this.entries.get(key);
+    if (entry === undefined || !this.isDue(entry)) return entry;
+    this.expire(entry, cause);
+    return undefined;
+  }
+
+  /** Stores a value, whether there is an entry or not. */
+  write(key: K, value: V, ttl: Ttl, cause: Cause): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined) this.#insert(key, value, ttl, cause);
+    else this.overwrite(entry, value, ttl, cause);
+  }
+
+  /** Stores a value over another. If that one's time had come, it has expired, and the value is a new one. */
+  overwrite(entry: Entry<K, V>, value: V, ttl: Ttl, cause: Cause): void {
+    const previous = entry.value;
+    const wasDue = this.replaceValue(entry, value, ttl);
+    const { sink } = this;
+    if (!sink.active) return;
+    if (!wasDue) sink.entry("updated", cause, entry.key, value, previous, entry);
+    else {
+      sink.hold();
+      sink.entry("expired", cause, entry.key, undefined, previous, entry);
+      sink.entry("inserted", cause, entry.key, value, undefined, entry);
+      sink.release();
+    }
+  }
+
+  /** Stores a value over another that is not due, and keeps its TTL. */
+  overwriteKeepingTtl(entry: Entry<K, V>, value: V, cause: Cause): void {
+    const previous = entry.value;
+    entry.value = value;
+    this.counts.writes++;
+    if (this.sink.active) this.sink.entry("updated", cause, entry.key, value, previous, entry);
+  }
+
+  /** Stores without telling; whether the old value's time had come. */
+  replaceValue(entry: Entry<K, V>, value: V, ttl: Ttl): boolean {
+    entry.value = value;
+    this.counts.writes++;
+    if (entry.lease === undefined && ttl === null) return false;
+    const now = this.clock.now();
+    const wasDue = entry.lease !== undefined && entry.lease.expiresAt <= now;
+    if (wasDue) this.counts.expirations++;
+    this.setTtl(entry, ttl, now);
+    return wasDue;
+  }
+
+  /** Adds without telling, under a key that is not there; gives who had to make room. */
+  add(entry: Entry<K, V>, ttl: Ttl): Entry<K, V> | undefined {
+    const victim = this.entries.add(entry);
+    this.counts.writes++;
+    if (ttl !== null) this.setTtl(entry, ttl, this.clock.now());
+    return victim;
+  }
+
+  /** Settles the accounts of an entry that has made room: its time may have come before. */
+  evict(victim: Entry<K, V>): EventType {
+    const type = this.isDue(victim) ? "expired" : "evicted";
+    if (type === "expired") this.counts.expirations++;
+    else this.counts.evictions++;
+    this.#dropLease(victim);
+    return type;
+  }
+
+  setTtl(entry: Entry<K, V>, ttl: Ttl, now: Milliseconds): void {
+    const { lease } = entry;
+    if (ttl === null) this.#dropLease(entry);
+    else if (lease === undefined) {
+      entry.lease = new Lease(entry, ttl, now);
+      this.#wheel.add(entry.lease, now);
+    } else {
+      lease.ttl = ttl;
+      lease.expiresAt = now + ttl;
+      this.#wheel.move(lease, now);
+    }
+  }
+
+  /** Removes an entry whose time has come. */
+  expire(entry: Entry<K, V>, cause: Cause): void {
+    this.removeExpired(entry);
+    if (this.sink.active)
+      this.sink.entry("expired", cause, entry.key, undefined, entry.value, entry);
+  }
+
+  /** The same without telling. */
+  removeExpired(entry: Entry<K, V>): void {
+    this.counts.expirations++;
+    this.#remove(entry);
+  }
+
+  /** Removes an entry on command. */
+  remove(entry: Entry<K, V>, cause: Cause): void {
+    this.removeSilently(entry);
+    if (this.sink.active)
+      this.sink.entry("deleted", cause, entry.key, undefined, entry.value, entry);
+  }
+
+  /** The same without telling. */
+  removeSilently(entry: Entry<K, V>): void {
+    this.counts.deletions++;
+    this.#remove(entry);
+  }
+
+  /** Removes everything without telling. */
+  clear(): void {
+    this.entries.clear();
+    this.#wheel.clear();
+  }
+
+  /** Tells of entries that went. */
+  tellGone(gone: readonly Gone<K, V>[], cause: Cause): void {
+    for (const { type, entry, value } of gone)
+      this.sink.entry(type, cause, entry.key, undefined, value, entry);
+  }
+
+  /** The entries that have reached their TTL and are still there. */
+  overdue(): Entry<K, V>[] {
+    return this.#wheel.overdue(this.clock.now()).map((lease) => lease.entry);
+  }
+
+  close(): void {
+    this.#wheel.close();
+    this.entries.clear();
+  }
+
+  #insert(key: K, value: V, ttl: Ttl, cause: Cause): void {
+    const entry = new Entry(key, value);
+    const victim = this.add(entry, ttl);
+    const { sink } = this;
+    if (victim === undefined) {
+      if (sink.active) sink.entry("inserted", cause, key, value, undefined, entry);
+      return;
+    }
+    const type = this.evict(victim);
+    if (!sink.active) return;
+    sink.hold();
+    sink.entry(type, cause, victim.key, undefined, victim.value, victim);
+    sink.entry("inserted", cause, key, value, undefined, entry);
+    sink.release();
+  }
+
+  #remove(entry: Entry<K, V>): void {
+    this.entries.delete(entry.key);
+    this.#dropLease(entry);
+  }
+
+  #dropLease(entry: Entry<K, V>): void {
+    if (entry.lease === undefined) return;
+    this.#wheel.remove(entry.lease);
+    entry.lease = undefined;
+  }
+}

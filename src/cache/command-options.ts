@@ -1,0 +1,103 @@
+import { OptionError, show } from "../errors.js";
+import { boolean, callable, knownOptions } from "../options.js";
+import type { StoreQuery } from "./adapter.js";
+import type { CounterOptions, PutOptions, Query, Ttl } from "./types.js";
+
+/** @internal */
+export function readTtl(ttl: unknown): Ttl | undefined {
+  if (ttl === undefined || ttl === null) return ttl;
+  if (typeof ttl === "number" && ttl > 0) return ttl === Infinity ? null : ttl;
+  throw invalidTtl(ttl);
+}
+
+/** A TTL that has to be given. @internal */
+export function requireTtl(value: unknown): Ttl {
+  const ttl = readTtl(value);
+  if (ttl !== undefined) return ttl;
+  throw invalidTtl(value);
+}
+
+/** The TTL among the options of a command that puts; all of them are checked, and cheaply. @internal */
+export function readPutTtl(command: string, options: PutOptions | undefined): Ttl | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== "object" || options === null) knownOptions(command, options, []);
+  for (const name in options)
+    if (name !== "ttl" && name !== "fill") knownOptions(command, options, ["ttl", "fill"]);
+  if (options.fill !== undefined) boolean("fill", options.fill);
+  return readTtl(options.ttl);
+}
+
+/** @internal */
+export function readStoreTtl(command: string, options: unknown): Ttl | undefined {
+  if (options === undefined) return undefined;
+  knownOptions(command, options, ["ttl"]);
+  return readTtl((options as { ttl?: unknown }).ttl);
+}
+
+/** @internal */
+export function readCounterOptions(
+  command: string,
+  amount: unknown,
+  options: CounterOptions | undefined,
+): { amount: number; initial: number; ttl: Ttl | undefined } {
+  if (options !== undefined) knownOptions(command, options, ["default", "ttl"]);
+  return {
+    amount: amount === undefined ? 1 : finite("amount", amount),
+    initial: options?.default === undefined ? 0 : finite("default", options.default),
+    ttl: readTtl(options?.ttl),
+  };
+}
+
+/** The pairs by key, the last one of each; all read before anything is changed. @internal */
+export function readPairs<K, V>(entries: Iterable<readonly [K, V]>): Map<K, V> {
+  if (!isIterable(entries)) throw invalidPairs(entries);
+  const pairs = new Map<K, V>();
+  for (const pair of entries) {
+    if (!Array.isArray(pair) || pair.length !== 2) throw invalidPairs(pair);
+    pairs.set(pair[0] as K, pair[1] as V);
+  }
+  return pairs;
+}
+
+/** @internal */
+export function readQuery<K, V>(query: Query<K, V> | undefined): StoreQuery<K, V> {
+  if (query === undefined) return everything;
+  if (typeof query === "object" && query !== null && !Array.isArray(query)) {
+    const [kind, ...others] = Object.keys(query);
+    if (others.length === 0) {
+      if (kind === "keys" && "keys" in query && isIterable(query.keys))
+        return { kind, keys: new Set(query.keys) };
+      if (kind === "prefix" && "prefix" in query && typeof query.prefix === "string")
+        return { kind, prefix: query.prefix };
+      if (kind === "where" && "where" in query)
+        return { kind, where: callable("where", query.where) };
+    }
+  }
+  throw new OptionError(
+    "query",
+    `invalid value for option "query": expected one of { keys: iterable }, { prefix: string } and { where: function }, got: ${show(query)}`,
+  );
+}
+
+const everything = Object.freeze({ kind: "all" });
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
+
+function invalidTtl(value: unknown): OptionError {
+  return OptionError.invalid(
+    "ttl",
+    "a number of milliseconds > 0, or null or Infinity for no TTL",
+    value,
+  );
+}
+
+function invalidPairs(value: unknown): OptionError {
+  return OptionError.invalid("entries", "an iterable of [key, value] pairs", value);
+}
+
+function finite(option: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw OptionError.invalid(option, "a finite number", value);
+}

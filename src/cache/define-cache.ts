@@ -1,0 +1,45 @@
+import { OptionError } from "../errors.js";
+import { knownOptions, plainName } from "../options.js";
+import type { Adapter, AsyncAdapter } from "./adapter.js";
+import { localAdapter } from "./adapters/local-adapter.js";
+import { AsyncCacheHandle } from "./async-cache-handle.js";
+import { CacheHandle } from "./cache-handle.js";
+import { Definition, type MakeHandle } from "./definition.js";
+import type { AnyCache, AsyncCache, Cache } from "./types.js";
+
+/** Options of {@link defineCache}. */
+export interface CacheOptions<A extends Adapter | AsyncAdapter = Adapter> {
+  /** The cache's name, and that of its static instance: not empty, without ":". */
+  name: string;
+  /** Where the entries live. Default: `localAdapter()`. */
+  adapter?: A;
+}
+
+/**
+ * Defines a cache. Nothing runs until one of its instances is started: the cache itself may stand in a children list, or what its
+ * `childSpec()` gives. Two definitions of one name are two caches.
+ *
+ * @throws {@link OptionError}
+ */
+export function defineCache<K = unknown, V = unknown>(options: CacheOptions): Cache<K, V>;
+export function defineCache<K = unknown, V = unknown>(
+  options: CacheOptions<AsyncAdapter> & { adapter: AsyncAdapter },
+): AsyncCache<K, V>;
+export function defineCache(options: CacheOptions<Adapter | AsyncAdapter>): AnyCache {
+  knownOptions("defineCache", options, ["name", "adapter"]);
+  const name = plainName("name", options.name);
+  const { adapter = localAdapter() } = options;
+  checkAdapter(adapter);
+  return new Definition(name, adapter, makeHandle).instance(name);
+}
+
+const makeHandle: MakeHandle = (definition, slot, origin) =>
+  definition.adapter.async === true
+    ? (new AsyncCacheHandle(definition, slot, origin) as unknown as AsyncCache)
+    : new CacheHandle(definition, slot, origin);
+
+function checkAdapter(adapter: unknown): void {
+  if (typeof adapter === "object" && adapter !== null && "open" in adapter)
+    if (typeof adapter.open === "function") return;
+  throw OptionError.invalid("adapter", "an adapter, e.g. localAdapter()", adapter);
+}

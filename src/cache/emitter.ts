@@ -1,0 +1,165 @@
+import { randomBytes } from "node:crypto";
+import type { ActorSystem } from "../actor/system.js";
+import { ListenerExistsError } from "../errors.js";
+import type { Cause } from "../event/cause.js";
+import { CacheEvent, type EventSource } from "../event/event.js";
+import type { EventType } from "../event/types.js";
+import { type Change, EntriesChange, EntryChange, type MakeEvent, QueryChange } from "./change.js";
+import { Registration } from "./listener.js";
+import type { ChangeSink, ChangeTap, HashMemo } from "./sink.js";
+import type { EventListener, ListenerOptions } from "./types.js";
+
+/**
+ * Tells the listeners of one incarnation what its store changed: one change after the other, in the order of the changes, also when a
+ * listener makes more of them.
+ *
+ * @internal
+ */
+export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
+  active = false;
+  readonly source: EventSource;
+  readonly #system: ActorSystem;
+  /** Replaced, never changed: a listener may come or go while the others are told. */
+  #registrations: readonly Registration<K, V>[] = [];
+  /** The tap, where it is the only listener: it is told without a detour. */
+  #solo: ChangeTap<K, V> | undefined;
+  #busy = false;
+  #held = 0;
+  readonly #waiting: Change<K, V>[] = [];
+  #sequence = 0;
+
+  constructor(cache: string, name: string, system: ActorSystem) {
+    this.#system = system;
+    this.source = {
+      cache,
+      name,
+      partition: null,
+      partitions: null,
+      node: system.nodeName,
+      epoch: randomBytes(8).toString("hex"),
+      startedAt: this.#wallTime(),
+    };
+  }
+
+  /** A tap that is registered again takes its own place over, since who registered it may have died without a word. */
+  register(listener: EventListener<K, V, never>, options: ListenerOptions<K, V>): void {
+    const added = new Registration<K, V>(this.source, listener, options);
+    const taken = this.#find(added.id);
+    if (taken === undefined) this.#set([...this.#registrations, added]);
+    else if (taken.tap === undefined || taken.listener !== listener)
+      throw new ListenerExistsError(this.source.name, added.id);
+    else {
+      taken.live = false;
+      this.#set(this.#registrations.map((other) => (other === taken ? added : other)));
+    }
+  }
+
+  unregister(id: unknown): boolean {
+    const gone = this.#find(id);
+    if (gone === undefined) return false;
+    gone.live = false;
+    this.#set(this.#registrations.filter((other) => other !== gone));
+    return true;
+  }
+
+  /** Drops all listeners. */
+  close(): void {
+    for (const registration of this.#registrations) registration.live = false;
+    this.#set([]);
+  }
+
+  entry(
+    type: EventType,
+    cause: Cause,
+    key: K,
+    value: V | undefined,
+    previous: V | undefined,
+    memo?: HashMemo,
+  ): void {
+    if (this.#solo === undefined || this.#busy) {
+      this.#tell(new EntryChange<K, V>(type, cause, key, value, previous, memo));
+      return;
+    }
+    this.#busy = true;
+    try {
+      this.#solo.entry(type, cause, key, value, previous, memo);
+    } catch (error) {
+      this.#registrations[0]?.failed(error);
+    }
+    this.#busy = false;
+    if (this.#waiting.length > 0) this.#drain();
+  }
+
+  entries(
+    type: EventType,
+    cause: Cause,
+    keys: readonly K[],
+    values: ReadonlyMap<K, V> | undefined,
+    previousValues: ReadonlyMap<K, V> | undefined,
+  ): void {
+    this.#tell(new EntriesChange<K, V>(type, cause, keys, values, previousValues));
+  }
+
+  query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void {
+    this.#tell(new QueryChange<K, V>(type, cause, query));
+  }
+
+  hold(): void {
+    this.#held++;
+  }
+
+  release(): void {
+    this.#held--;
+    if (this.#waiting.length > 0) this.#drain();
+  }
+
+  #tell(change: Change<K, V>): void {
+    if (this.#busy) {
+      this.#waiting.push(change);
+      return;
+    }
+    this.#busy = true;
+    this.#deliver(change);
+    this.#busy = false;
+    if (this.#waiting.length > 0) this.#drain();
+  }
+
+  #drain(): void {
+    if (this.#busy || this.#held > 0) return;
+    this.#busy = true;
+    for (let next = 0; next < this.#waiting.length; next++)
+      this.#deliver(this.#waiting[next] as Change<K, V>);
+    this.#waiting.length = 0;
+    this.#busy = false;
+  }
+
+  #deliver(change: Change<K, V>): void {
+    for (const registration of this.#registrations)
+      if (registration.live) registration.tell(change, this.#makeEvent);
+  }
+
+  readonly #makeEvent: MakeEvent<K, V> = (type, cause, subject) => {
+    const at = Math.trunc(this.#wallTime() - this.source.startedAt);
+    return new CacheEvent<K, V>(type, cause, this.source, subject, this.#sequence++, at);
+  };
+
+  #find(id: unknown): Registration<K, V> | undefined {
+    return this.#registrations.find((other) => sameId(other.id, id));
+  }
+
+  #set(registrations: readonly Registration<K, V>[]): void {
+    this.#registrations = registrations;
+    this.active = registrations.length > 0;
+    this.#solo = registrations.length === 1 ? registrations[0]?.tap : undefined;
+  }
+
+  #wallTime(): number {
+    const { clock } = this.#system;
+    return clock.wallTime?.() ?? clock.now();
+  }
+}
+
+/** As a Map tells keys apart. */
+function sameId(a: unknown, b: unknown): boolean {
+  return a === b || (a !== a && b !== b);
+}

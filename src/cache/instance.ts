@@ -1,0 +1,120 @@
+import type { ActorContext } from "../actor/context.js";
+import { ActorRef } from "../actor/ref.js";
+import { spawnIn } from "../actor/parent.js";
+import { isSpawnParent } from "../actor/spawn.js";
+import type { StartContext } from "../actor/start-context.js";
+import type { ActorSystem } from "../actor/system.js";
+import { OptionError, SupervisorError } from "../errors.js";
+import { channels, reportCallbackError } from "../telemetry/channels.js";
+import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
+import { Emitter } from "./emitter.js";
+import { Flights } from "./flights.js";
+import type { InstanceSlot } from "./slot.js";
+import { Transactions } from "./transactions.js";
+
+/** One incarnation of an instance: what its commands work on. @internal */
+export class Instance<K = unknown, V = unknown> {
+  readonly ref: ActorRef;
+  readonly system: ActorSystem;
+  readonly emitter: Emitter<K, V>;
+  readonly store: Store<K, V>;
+  readonly flights = new Flights<K>();
+  readonly transactions = new Transactions();
+
+  constructor(ref: ActorRef, system: ActorSystem, emitter: Emitter<K, V>, store: Store<K, V>) {
+    this.ref = ref;
+    this.system = system;
+    this.emitter = emitter;
+    this.store = store;
+  }
+}
+
+/** Starts an instance as an actor, which is up when the store is open. @internal */
+export async function startInstance(
+  slot: InstanceSlot,
+  adapter: Adapter | AsyncAdapter,
+  parent: StartContext,
+): Promise<ActorRef> {
+  if (!isSpawnParent(parent)) throw OptionError.invalid("parent", "a StartContext", parent);
+  const life = new InstanceLife(slot, adapter);
+  const cell = parent[spawnIn]<void, unknown>(
+    {
+      init: (ctx) => life.begin(ctx),
+      // Nobody has anything to say to a cache.
+      receive: () => {},
+      terminate: () => life.end(),
+    },
+    { id: slot.name },
+  );
+  return (await cell.ready) as ActorRef;
+}
+
+class InstanceLife {
+  readonly #slot: InstanceSlot;
+  readonly #adapter: Adapter | AsyncAdapter;
+  #instance: Instance | undefined;
+
+  constructor(slot: InstanceSlot, adapter: Adapter | AsyncAdapter) {
+    this.#slot = slot;
+    this.#adapter = adapter;
+  }
+
+  begin(ctx: ActorContext): void | Promise<void> {
+    this.#checkFree();
+    const { cacheName: cache, name } = this.#slot;
+    const { clock } = ctx.system;
+    const sink = new Emitter(cache, name, ctx.system);
+    const context = { cache, name, clock, sink };
+    if (this.#adapter.async !== true) this.#start(ctx, sink, this.#adapter.open(context));
+    else return this.#adapter.open(context).then((store) => this.#startAsync(ctx, sink, store));
+  }
+
+  /** Takes no more commands; settles when the store is closed. A second call does nothing. */
+  end(): void | Promise<void> {
+    const instance = this.#instance;
+    if (instance === undefined) return;
+    this.#instance = undefined;
+    this.#slot.end(instance);
+    instance.emitter.close();
+    return instance.store.close();
+  }
+
+  async #startAsync(
+    ctx: ActorContext,
+    emitter: Emitter,
+    store: AsyncStore<unknown, unknown>,
+  ): Promise<void> {
+    // The actor may have been killed, or another one may have been started, while the store was opened.
+    if (ctx.self.alive && this.#slot.running === undefined) {
+      this.#start(ctx, emitter, store as unknown as Store<unknown, unknown>);
+      return;
+    }
+    await store.close();
+    this.#checkFree();
+  }
+
+  #start(ctx: ActorContext, emitter: Emitter, store: Store<unknown, unknown>): void {
+    const instance = new Instance(ctx.self, ctx.system, emitter, store);
+    this.#instance = instance;
+    ActorRef.targetOf(ctx.self).onDeath(() => void this.#endAtOnce());
+    this.#slot.start(instance);
+  }
+
+  async #endAtOnce(): Promise<void> {
+    try {
+      await this.end();
+    } catch (error) {
+      const { cacheName: cache, name } = this.#slot;
+      reportCallbackError(channels.callbackError, `store of cache ${name}`, error, { cache, name });
+    }
+  }
+
+  #checkFree(): void {
+    const { name, running } = this.#slot;
+    if (running === undefined) return;
+    throw new SupervisorError("already_started", `cache already started: ${name}`, {
+      childId: name,
+      ref: running.ref,
+    });
+  }
+}

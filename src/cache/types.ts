@@ -1,0 +1,201 @@
+import type { ActorRef } from "../actor/ref.js";
+import type { CacheEntryEvent } from "../event/types.js";
+import type { Milliseconds } from "../options.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import type { StreamMessage, SubscribeOptions, Subscriber, Subscription } from "./stream-port.js";
+
+/** How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the adapter's default is. */
+export type Ttl = Milliseconds | null;
+
+/** Options of the commands that store a value. */
+export interface PutOptions {
+  /** Default: the adapter's. */
+  ttl?: Ttl;
+  /** Whether this is a copy of what is true elsewhere, not a change; events say so. Default false. */
+  fill?: boolean;
+}
+
+/** Options of the commands that store what they have computed. */
+export interface StoreOptions {
+  /** Default: the adapter's for a new key; `update` keeps the one that an existing entry has. */
+  ttl?: Ttl;
+}
+
+/** Options of `increment` and `decrement`. */
+export interface CounterOptions {
+  /** What a new key starts from: a finite number. Default 0. */
+  default?: number;
+  /** Default: the adapter's for a new key; an existing entry keeps its own. */
+  ttl?: Ttl;
+}
+
+/** Which entries: those of some keys, those whose (string) key begins with a prefix, or those that a function picks. */
+export type Query<K, V> =
+  { keys: Iterable<K> } | { prefix: string } | { where: (key: K, value: V) => boolean };
+
+/** What a cache instance has done since it started, counted in entries. */
+export interface CacheInfo {
+  /** Entries found by get, fetch, take, getOrStore, fetchOrStore and getAll. */
+  hits: number;
+  /** Keys that these did not find. */
+  misses: number;
+  /** Values stored. */
+  writes: number;
+  /** Entries removed by delete, take and deleteAll. */
+  deletions: number;
+  /** Entries that went for want of room. */
+  evictions: number;
+  /** Entries that reached their TTL. */
+  expirations: number;
+  /** Entries that there are now. */
+  entries: number;
+}
+
+/**
+ * Called synchronously for every change, in the order of the changes, with the `metadata` given when it was registered. What it
+ * throws or rejects with is reported (`nebulex.cache.listener_error`) and harms nobody; its promise is not awaited.
+ */
+export type EventListener<K = unknown, V = unknown, M = unknown> = (
+  event: CacheEntryEvent<K, V, ActorRef>,
+  metadata: M,
+) => void | Promise<void>;
+
+/** Options of `registerEventListener`. */
+export interface ListenerOptions<K = unknown, V = unknown, M = unknown> {
+  /** What it is registered under. Default: the function itself. */
+  id?: unknown;
+  /** Picks the events that the listener gets. Default: all. */
+  filter?: (event: CacheEntryEvent<K, V, ActorRef>) => boolean;
+  /** Given to the listener with every event. */
+  metadata?: M;
+}
+
+/** The commands of a cache whose store is in the process. */
+export interface CacheCommands<K, V> {
+  /** The value; `undefined` when there is no entry. */
+  get(key: K): V | undefined;
+  /** The value. @throws {@link KeyNotFoundError} when there is no entry */
+  fetch(key: K): V;
+  has(key: K): boolean;
+  /** What is left of the entry's life, in milliseconds; `null`: no TTL; `undefined`: no entry. */
+  ttl(key: K): Milliseconds | null | undefined;
+  /** Stores a value, with the TTL given or the adapter's, whatever the entry had before. */
+  put(key: K, value: V, options?: PutOptions): void;
+  /** Stores a value unless there is an entry; tells whether it did. */
+  putNew(key: K, value: V, options?: PutOptions): boolean;
+  /** Stores a value if there is an entry; tells whether it did. */
+  replace(key: K, value: V, options?: PutOptions): boolean;
+  /** Stores many values. */
+  putAll(entries: Iterable<readonly [K, V]>, options?: PutOptions): void;
+  /** Stores many values unless one of the keys has an entry; tells whether it did. */
+  putNewAll(entries: Iterable<readonly [K, V]>, options?: PutOptions): boolean;
+  /** Removes an entry; tells whether there was one. */
+  delete(key: K): boolean;
+  /** Removes an entry and gives its value; `undefined` when there was none. */
+  take(key: K): V | undefined;
+  /** Sets the TTL of an entry, from now; tells whether there is one. */
+  expire(key: K, ttl: Ttl): boolean;
+  /** Restarts the TTL of an entry; tells whether there is one. */
+  touch(key: K): boolean;
+  /** Adds to a number, and gives the sum. @throws {@link OptionError} when the value is not a number */
+  increment(key: K, amount?: number, options?: CounterOptions): number;
+  /** Subtracts from a number, and gives the difference. @throws {@link OptionError} when the value is not a number */
+  decrement(key: K, amount?: number, options?: CounterOptions): number;
+  /** Stores what `fn` makes of the value, or `initial` when there is no entry; gives what it stored. */
+  update(key: K, initial: V, fn: (value: V) => V, options?: StoreOptions): V;
+  /** The value or, when there is no entry, what `fn` gives, which is stored as a fill. */
+  getOrStore(key: K, fn: (key: K) => V, options?: StoreOptions): V;
+  /** The entries that a query matches; without one, all. */
+  getAll(query?: Query<K, V>): Map<K, V>;
+  /** Removes the entries that a query matches; without one, all. Gives their number. */
+  deleteAll(query?: Query<K, V>): number;
+  /** The number of entries that a query matches; without one, of all. */
+  countAll(query?: Query<K, V>): number;
+  /** What the instance has done since it started. */
+  info(): CacheInfo;
+}
+
+/** The commands of a cache whose store is elsewhere: the same, with promises. */
+export type AsyncCacheCommands<K, V> = {
+  [Name in keyof CacheCommands<K, V>]: CacheCommands<K, V>[Name] extends (
+    ...args: infer Args
+  ) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : never;
+};
+
+/** What every cache has, wherever its entries live. `Self` is the type of the cache. */
+export interface CacheBase<K, V, Self> {
+  /** The instance's name; for the static instance, the cache's. */
+  readonly name: string;
+  /** A child spec that starts an instance: this one or, with `name`, that one. Its id is the instance's name. */
+  childSpec(options?: { name?: string }): ChildSpec;
+  /** An instance of the same cache: the same object for the same name. */
+  instance(name: string): Self;
+  /** The same cache; the events of its commands carry `origin: ref`. */
+  from(ref: ActorRef<never>): Self;
+  /**
+   * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All who ask for a key meanwhile share one
+   * call of `fn`. A write to the key meanwhile wins: what `fn` resolves to is then given to those who wait, and not stored.
+   *
+   * @throws (as a rejection) what `fn` rejected with; nothing is stored, and the next call tries again
+   */
+  fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: StoreOptions): Promise<V>;
+  /**
+   * Runs `fn` alone among the transactions of this instance in this process. When none is under way `fn` runs at once and its result is
+   * returned as it is; otherwise a promise of it is. A promise that `fn` returns is part of it. A transaction within a transaction
+   * runs at once. There is no rollback.
+   */
+  transaction<R>(fn: () => R): R | Promise<Awaited<R>>;
+  /**
+   * Reads the instance's stream.
+   *
+   * @throws {@link StreamNotFoundError} when it has none
+   * @throws {@link GroupBusyError}, {@link OptionError}
+   */
+  subscribe(subscriber: Subscriber<K, V>, options?: SubscribeOptions): Subscription;
+  /**
+   * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted.
+   *
+   * @throws {@link StreamNotFoundError} when it has none
+   */
+  events(
+    options: SubscribeOptions & { signal?: AbortSignal; gaps: true },
+  ): AsyncIterable<StreamMessage<K, V>>;
+  events(
+    options?: SubscribeOptions & { signal?: AbortSignal },
+  ): AsyncIterable<CacheEntryEvent<K, V, ActorRef>>;
+  /**
+   * Has a function called for every change, until this run of the instance ends.
+   *
+   * @throws {@link ListenerExistsError} when the id is taken
+   * @throws {@link CacheNotStartedError}, {@link OptionError}
+   */
+  registerEventListener<M = undefined>(
+    listener: EventListener<K, V, M>,
+    options?: ListenerOptions<K, V, M>,
+  ): void;
+  /** Ends it; tells whether there was such a listener. */
+  unregisterEventListener(id: unknown): boolean;
+}
+
+/**
+ * A cache whose store is in the process, as {@link defineCache} makes it. Every command throws {@link CacheNotStartedError} while the
+ * instance is not running, and {@link OptionError} for an option that is wrong or unknown; what a function of the caller's throws
+ * goes to the caller, with nothing changed.
+ */
+export interface Cache<K = unknown, V = unknown>
+  extends CacheCommands<K, V>, CacheBase<K, V, Cache<K, V>> {
+  /** The entries that a query matches, one by one: each key at most once, as it is when its turn comes. */
+  stream(query?: Query<K, V>): Iterable<[K, V]>;
+}
+
+/** A cache whose store is elsewhere: the same commands, with promises. */
+export interface AsyncCache<K = unknown, V = unknown>
+  extends AsyncCacheCommands<K, V>, CacheBase<K, V, AsyncCache<K, V>> {
+  /** The entries that a query matches, one by one. */
+  stream(query?: Query<K, V>): AsyncIterable<[K, V]>;
+}
+
+/** A cache of either kind. */
+export type AnyCache = Cache | AsyncCache;
