@@ -37,6 +37,8 @@ const turnLength: Milliseconds = 5;
 /** Messages between two looks at the time, which costs more than a short handler. */
 const messagesPerLook = 32;
 
+const ignore = (): void => {};
+
 type Phase = "starting" | "running" | "terminating" | "dead";
 
 /** One incarnation: mailbox, state, and the one way through its life. @internal */
@@ -64,6 +66,11 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   #handled = 0;
   readonly #received = (state: unknown): void => {
     if (state !== undefined) this.#state = state as State;
+  };
+  readonly #deliver = (message: unknown): void | Promise<void> => {
+    const result = this.#handle(message as Msg);
+    if (isThenable(result)) return Promise.resolve(result).then(this.#received);
+    this.#received(result);
   };
   readonly #crashed = (error: unknown): void => this.#terminate(error);
   #settleReady!: { resolve: (ref: ActorRef<Msg>) => void; reject: (error: unknown) => void };
@@ -281,18 +288,20 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   #receive(item: Msg | Task): void {
+    // What a task answers is no state: it may be whatever a monitor's function returned.
+    const isTask = item instanceof Task;
     let result: unknown;
     try {
-      result = item instanceof Task ? item.run() : this.#handle(item);
+      result = isTask ? item.run(this.#deliver) : this.#handle(item);
       if (isThenable(result)) {
-        this.#await(result, this.#received, this.#crashed);
+        this.#await(result, isTask ? ignore : this.#received, this.#crashed);
         return;
       }
     } catch (error) {
       if (this.alive) this.#terminate(error);
       return;
     }
-    if (result !== undefined) this.#state = result as State;
+    if (result !== undefined && !isTask) this.#state = result as State;
   }
 
   #handle(message: Msg): unknown {

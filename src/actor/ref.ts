@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../options.js";
 import type { ExitReason } from "./exit.js";
+import type { Task } from "./task.js";
 
 /** What a monitor is told, once: which actor ended, and why (`"noproc"`: it was dead already). */
 export interface Down<Msg = unknown> {
@@ -23,6 +24,8 @@ export interface Target {
   kill(): Promise<void>;
   monitor(fn: (down: Down) => void): () => void;
   onDeath(hook: (reason: ExitReason) => void): () => void;
+  post(task: Task): void;
+  yieldTurn(): void;
 }
 
 /**

@@ -2,7 +2,8 @@ import type { Down } from "./ref.js";
 
 /** Something of ours that takes its turn between the messages of a mailbox. A throw is a crash of the actor. @internal */
 export abstract class Task {
-  abstract run(): void | Promise<void>;
+  /** @param deliver has the actor receive a message, as if it had come from the mailbox */
+  abstract run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void>;
 }
 
 /** A monitor's message to an actor. @internal */
@@ -17,7 +18,7 @@ export class DownTask extends Task {
     this.#down = down;
   }
 
-  run(): void | Promise<void> {
+  override run(): void | Promise<void> {
     if (!this.cancelled) return this.#fn(this.#down);
   }
 }

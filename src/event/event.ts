@@ -114,6 +114,10 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     return event.#sequence;
   }
 
+  static sourceOf(event: CacheEvent): EventSource {
+    return event.#source;
+  }
+
   static originOf(event: CacheEvent): unknown {
     return event.#cause.origin;
   }
@@ -121,5 +125,39 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
   /** The key of an event about a single key; `none` for any other. */
   static keyOf<K, N>(event: CacheEvent<K>, none: N): K | N {
     return event.#subject instanceof MultiTarget ? none : event.#subject;
+  }
+
+  /** The same event as one event a key; for a query's target, the event itself. */
+  static split(event: CacheEvent): CacheEvent[] {
+    const subject = event.#subject;
+    if (!(subject instanceof MultiTarget) || subject.target.kind !== "keys") return [event];
+    return subject.target.keys.map((key) => {
+      const part = new CacheEvent(
+        event.type,
+        event.#cause,
+        event.#source,
+        key,
+        event.#sequence,
+        event.#at,
+      );
+      if (event.values?.has(key) === true) part.value = event.values.get(key);
+      if (event.previousValues?.has(key) === true) part.previous = event.previousValues.get(key);
+      return part;
+    });
+  }
+
+  /** `last`, as another type of event, with what was there before `first`. Both are about the same single key. */
+  static merge(type: EventType, first: CacheEvent, last: CacheEvent): CacheEvent {
+    const merged = new CacheEvent(
+      type,
+      last.#cause,
+      last.#source,
+      last.#subject,
+      last.#sequence,
+      last.#at,
+    );
+    if ("value" in last) merged.value = last.value;
+    if (type !== "inserted" && "previous" in first) merged.previous = first.previous;
+    return merged;
   }
 }

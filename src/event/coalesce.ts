@@ -1,0 +1,86 @@
+import { CacheEvent } from "./event.js";
+import type { EventType } from "./types.js";
+
+/** What a reader has to know of one key: of all that it has not read, the first event and the last. */
+interface Unread {
+  readonly first: CacheEvent;
+  readonly last: CacheEvent;
+}
+
+const notOneKey = Symbol("not one key");
+
+/**
+ * The newest event of each key of a run of events, typed by what they come to for a reader that has seen none of them: inserted and
+ * then updated is `inserted`; inserted and then gone is nothing; gone and then inserted is `updated`. Sequence, command, origin and
+ * value are the newest event's; `previous` is what the reader last saw. An event about several keys counts as one a key; one about
+ * a query stays, and takes the keys that it matches with it.
+ *
+ * @internal
+ */
+export class CoalescedEvents {
+  /** In the order of the newest events. A query's event stands under itself. */
+  readonly #unread = new Map<unknown, Unread>();
+  /** How many events were merged into later ones, or cancelled out. */
+  coalesced = 0;
+
+  /** How many keys (and queries) there is something to tell of. */
+  get size(): number {
+    return this.#unread.size;
+  }
+
+  add(event: CacheEvent): void {
+    for (const part of CacheEvent.split(event)) {
+      const key = CacheEvent.keyOf<unknown, typeof notOneKey>(part, notOneKey);
+      if (key === notOneKey) this.#addQuery(part);
+      else this.#addKey(key, part);
+    }
+  }
+
+  /** Takes out the event of the key that has waited longest. */
+  shift(): CacheEvent | undefined {
+    for (const [key, { first, last }] of this.#unread) {
+      this.#unread.delete(key);
+      return first === last
+        ? first
+        : CacheEvent.merge(mergedType(first.type, last.type), first, last);
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#unread.clear();
+  }
+
+  #addKey(key: unknown, event: CacheEvent): void {
+    const earlier = this.#unread.get(key);
+    if (earlier === undefined) {
+      this.#unread.set(key, { first: event, last: event });
+      return;
+    }
+    this.coalesced++;
+    this.#unread.delete(key);
+    if (earlier.first.type === "inserted" && !isThere(event.type)) this.coalesced++;
+    else this.#unread.set(key, { first: earlier.first, last: event });
+  }
+
+  #addQuery(event: CacheEvent): void {
+    const prefix = event.target.kind === "query" ? event.target.query?.prefix : undefined;
+    for (const [key, { last }] of this.#unread) {
+      const matches = prefix === undefined || (typeof key === "string" && key.startsWith(prefix));
+      if (!matches || (last.target.kind === "query" && prefix !== undefined)) continue;
+      this.#unread.delete(key);
+      this.coalesced++;
+    }
+    this.#unread.set(event, { first: event, last: event });
+  }
+}
+
+function isThere(type: EventType): boolean {
+  return type === "inserted" || type === "updated";
+}
+
+/** What a first and a last event of a key come to. */
+function mergedType(first: EventType, last: EventType): EventType {
+  if (!isThere(last)) return last;
+  return first === "inserted" ? "inserted" : "updated";
+}

@@ -1,0 +1,63 @@
+import type { ActorRef } from "../actor/ref.js";
+import type { CacheEntryEvent, GapEvent } from "../event/types.js";
+import { callable, integer, knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import type { EventHandler, HandlerContext } from "./event-handler.js";
+
+/** Options of {@link batchHandler}. */
+export interface BatchHandlerOptions<K = unknown, V = unknown> {
+  /** Events in a batch at the most: an integer above 0. */
+  maxSize: number;
+  /** How long, in milliseconds, the first event of a batch waits for others. 0: not beyond what has come already. */
+  maxWait: Milliseconds;
+  /** Handles a batch, in order, at least one event. A throw is a failed attempt at all of them. */
+  handle(
+    events: readonly CacheEntryEvent<K, V, ActorRef>[],
+    ctx: HandlerContext,
+  ): void | Promise<void>;
+  /** Is told of events that it will not be given; the batch before has been handled by then. */
+  onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
+}
+
+/** Where a pool's worker finds that a handler wants batches. @internal */
+export const batch: unique symbol = Symbol("batch");
+
+/** @internal */
+export interface BatchTraits {
+  readonly maxSize: number;
+  readonly maxWait: Milliseconds;
+  handle(events: readonly CacheEntryEvent[], ctx: HandlerContext): void | Promise<void>;
+}
+
+/**
+ * A handler for pools that is given events in batches. An event counts as handled when its batch is: a kill brings the batch again;
+ * a stop, and `whenIdle`, wait for it.
+ *
+ * @throws {@link OptionError}
+ */
+export function batchHandler<K = unknown, V = unknown>(
+  options: BatchHandlerOptions<K, V>,
+): EventHandler<void, K, V> {
+  knownOptions("batchHandler", options, ["maxSize", "maxWait", "handle", "onGap"]);
+  const handle = callable("handle", options.handle).bind(options) as BatchHandlerOptions["handle"];
+  const onGap =
+    options.onGap === undefined ? undefined : callable("onGap", options.onGap).bind(options);
+  const traits: BatchTraits = {
+    maxSize: integer("maxSize", options.maxSize, 1),
+    maxWait: milliseconds("maxWait", options.maxWait),
+    handle,
+  };
+  return {
+    // For who calls it without a pool: a batch of one.
+    handle: (event, _state, ctx) =>
+      handle([event as CacheEntryEvent<unknown, unknown, ActorRef>], ctx),
+    ...(onGap === undefined
+      ? undefined
+      : { onGap: (gap: GapEvent, _state: void, ctx: HandlerContext) => onGap(gap, ctx) }),
+    [batch]: traits,
+  } as EventHandler<void, K, V>;
+}
+
+/** @internal */
+export function batchTraitsOf(handler: EventHandler): BatchTraits | undefined {
+  return (handler as { [batch]?: BatchTraits })[batch];
+}

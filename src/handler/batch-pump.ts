@@ -1,0 +1,82 @@
+import { performance } from "node:perf_hooks";
+import type { TimerHandle } from "../clock.js";
+import type { CacheEvent } from "../event/event.js";
+import type { Message } from "../stream/cursor.js";
+import type { BatchTraits } from "./batch-handler.js";
+import { Pump, type PumpPlace } from "./pump.js";
+
+/** Events in batches. @internal */
+export class BatchPump extends Pump {
+  readonly #traits: BatchTraits;
+  #events: CacheEvent[] = [];
+  /** A gap behind the events; it waits for their batch. */
+  #gap: Message | undefined;
+  #timer: TimerHandle | undefined;
+  #due = false;
+
+  constructor(place: PumpPlace, traits: BatchTraits) {
+    super(place);
+    this.#traits = traits;
+  }
+
+  override turn(): void | Promise<void> {
+    const { cursor, delivery, stream } = this.place;
+    this.idle = false;
+    this.#collect();
+    const began = performance.now();
+    const after = (): void => {
+      cursor.busy += performance.now() - began;
+      stream.progressed();
+      this.wake();
+    };
+    if (this.#events.length > 0 && this.#isDue()) {
+      const events = this.#events;
+      this.#events = [];
+      this.#stopTimer();
+      return delivery.attemptBatch(events).then(after);
+    }
+    if (this.#events.length === 0 && this.#gap !== undefined) {
+      const gap = this.#gap;
+      this.#gap = undefined;
+      const pending = delivery.attempt(gap);
+      return pending === undefined ? after() : pending.then(after);
+    }
+    if (this.#events.length > 0) this.#startTimer();
+    else this.idle = true;
+    stream.progressed();
+  }
+
+  override close(): void {
+    this.#stopTimer();
+  }
+
+  #collect(): void {
+    while (this.#events.length < this.#traits.maxSize && this.#gap === undefined) {
+      const message = this.place.cursor.next();
+      if (message === undefined) return;
+      if (message.type === "gap") this.#gap = message;
+      else this.#events.push(message as CacheEvent);
+    }
+  }
+
+  #isDue(): boolean {
+    const { maxSize, maxWait } = this.#traits;
+    const full = this.#events.length === maxSize;
+    return (
+      full || this.#due || maxWait === 0 || this.#gap !== undefined || this.place.delivery.draining
+    );
+  }
+
+  #startTimer(): void {
+    this.#timer ??= this.place.stream.system.clock.setTimeout(() => {
+      this.#due = true;
+      this.wake();
+    }, this.#traits.maxWait);
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.place.stream.system.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#due = false;
+  }
+}

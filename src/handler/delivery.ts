@@ -1,0 +1,228 @@
+import type { ActorSystem } from "../actor/system.js";
+import type { ActorRef } from "../actor/ref.js";
+import { isThenable } from "../actor/thenable.js";
+import { sleep } from "../clock.js";
+import { CacheEvent } from "../event/event.js";
+import type { CacheEntryEvent, GapEvent } from "../event/types.js";
+import type { Cursor, Message } from "../stream/cursor.js";
+import { backoff } from "../stream/registration.js";
+import { channels, reportCallbackError } from "../telemetry/channels.js";
+import type { HandlerContext } from "./event-handler.js";
+import type { WorkerOptions } from "./pool-options.js";
+
+type HandledEvent = CacheEntryEvent<unknown, unknown, ActorRef>;
+
+/** Where a delivery happens. @internal */
+export interface DeliveryPlace {
+  readonly system: ActorSystem;
+  readonly self: ActorRef;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings what a cursor has in hand to the handler: attempts, failures, dead letters. One for each incarnation of a worker.
+ *
+ * @internal
+ */
+export class Delivery {
+  /** The incarnation has ended: nothing that comes late counts. */
+  closed = false;
+  /** The incarnation is stopping in order: a failure does not end it any more. */
+  draining = false;
+  state: unknown;
+  readonly #cursor: Cursor;
+  readonly #options: WorkerOptions;
+  readonly #place: DeliveryPlace;
+  /** Used again for one event after the other; with concurrency, each has one of its own. */
+  readonly #context: WorkerContext;
+
+  constructor(cursor: Cursor, options: WorkerOptions, place: DeliveryPlace) {
+    this.#cursor = cursor;
+    this.#options = options;
+    this.#place = place;
+    this.#context = new WorkerContext(cursor, place);
+  }
+
+  get context(): HandlerContext {
+    return this.#context;
+  }
+
+  /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
+  attempt(message: Message): void | Promise<void> {
+    if (this.#cursor.failuresOf(message) > 0)
+      return this.#finish(
+        [message],
+        this.#later([message], () => this.#call(message)),
+      );
+    let result: unknown;
+    try {
+      result = this.#call(message);
+    } catch (error) {
+      return this.#finish([message], Promise.reject(error as Error));
+    }
+    if (isThenable(result)) return this.#finish([message], result);
+    if (this.closed) return;
+    if (result !== undefined) this.state = result;
+    this.#cursor.done(message);
+  }
+
+  /** The same for a batch of events. */
+  attemptBatch(events: readonly CacheEvent[]): Promise<void> {
+    return this.#finish(
+      events,
+      this.#later(events, () => this.#callBatch(events)),
+    );
+  }
+
+  /** Waits for a result, tries again as often as the options say, and settles the fate of the messages. */
+  async #finish(messages: readonly Message[], pending: PromiseLike<unknown>): Promise<void> {
+    let left = messages;
+    let result = pending;
+    while (left.length > 0) {
+      try {
+        const state = await result;
+        if (this.closed) return;
+        if (state !== undefined) this.state = state;
+        for (const message of left) this.#cursor.done(message);
+        return;
+      } catch (error) {
+        if (this.closed) return;
+        left = await this.#failed(left, error);
+        if (this.closed) return;
+        if (this.#options.onError === "restart" && !this.draining) throw error;
+      }
+      const again = left;
+      result = this.#later(again, () =>
+        again.length === 1 && this.#options.batch === undefined
+          ? this.#call(again[0] as Message)
+          : this.#callBatch(again as CacheEvent[]),
+      );
+    }
+  }
+
+  /** Counts a failed attempt; what has had its last is given up. Returns the others. */
+  async #failed(messages: readonly Message[], error: unknown): Promise<Message[]> {
+    const left: Message[] = [];
+    for (const message of messages) {
+      const attempt = this.#cursor.failed(message);
+      if (channels.handlerError.hasSubscribers)
+        channels.handlerError.publish(this.#describe(message, error, attempt));
+      if (attempt < this.#options.maxAttempts) {
+        left.push(message);
+        continue;
+      }
+      await this.#giveUp(message, error, attempt);
+      if (this.closed) return [];
+      this.#cursor.deadLetters++;
+      this.#cursor.done(message);
+    }
+    return left;
+  }
+
+  async #giveUp(message: Message, error: unknown, attempt: number): Promise<void> {
+    const { onDeadLetter } = this.#options;
+    const what = this.#describe(message, error, attempt);
+    if (channels.deadLetter.hasSubscribers) channels.deadLetter.publish(what);
+    else if (onDeadLetter === undefined) {
+      reportCallbackError(
+        channels.deadLetter,
+        `dead letter of group ${this.#cursor.group} on stream ${what.name}`,
+        error,
+      );
+    }
+    if (onDeadLetter === undefined || message.type === "gap") return;
+    try {
+      await onDeadLetter(message as HandledEvent, error, this.#contextOf([message]));
+    } catch (failure) {
+      reportCallbackError(channels.callbackError, "onDeadLetter", failure, {
+        ref: this.#place.self,
+      });
+    }
+  }
+
+  /** Calls `fn`: after the backoff of a message that has failed before, else at once. */
+  async #later(messages: readonly Message[], fn: () => unknown): Promise<unknown> {
+    const { backoffInitial, backoffMax } = this.#options;
+    const failures = this.#failuresOf(messages);
+    if (failures > 0 && backoffInitial > 0) {
+      await sleep(
+        this.#place.system.clock,
+        backoff(failures, backoffInitial, backoffMax, Math.random()),
+        this.#place.signal,
+      );
+    }
+    return await fn();
+  }
+
+  #call(message: Message): unknown {
+    const gate = this.#place.system.probe?.receiving?.(this.#place.self, message);
+    return isThenable(gate) ? gate.then(() => this.#callNow(message)) : this.#callNow(message);
+  }
+
+  #callNow(message: Message): unknown {
+    if (this.closed) return undefined;
+    const { handler } = this.#options;
+    const context = this.#contextOf([message]);
+    if (message.type === "gap") return handler.onGap?.(message as GapEvent, this.state, context);
+    return handler.handle(message as HandledEvent, this.state, context);
+  }
+
+  async #callBatch(events: readonly CacheEvent[]): Promise<void> {
+    for (const event of events)
+      await this.#place.system.probe?.receiving?.(this.#place.self, event);
+    if (this.closed) return;
+    await this.#options.batch?.handle(
+      events as readonly CacheEvent[] as readonly HandledEvent[],
+      this.#contextOf(events),
+    );
+  }
+
+  #contextOf(messages: readonly Message[]): HandlerContext {
+    const context =
+      this.#options.concurrency === 1
+        ? this.#context
+        : new WorkerContext(this.#cursor, this.#place);
+    context.attempt = this.#failuresOf(messages) + 1;
+    return context;
+  }
+
+  #failuresOf(messages: readonly Message[]): number {
+    return messages.reduce((most, message) => Math.max(most, this.#cursor.failuresOf(message)), 0);
+  }
+
+  #describe(
+    event: Message,
+    error: unknown,
+    attempt: number,
+  ): { name: string } & Record<string, unknown> {
+    const { cache, name, partition } = this.#cursor.log.source;
+    return { cache, name, partition, group: this.#cursor.group, event, error, attempt };
+  }
+}
+
+class WorkerContext implements HandlerContext {
+  attempt = 1;
+  readonly #cursor: Cursor;
+  readonly #place: DeliveryPlace;
+
+  constructor(cursor: Cursor, place: DeliveryPlace) {
+    this.#cursor = cursor;
+    this.#place = place;
+  }
+
+  get partition(): number | null {
+    return this.#cursor.log.source.partition;
+  }
+
+  get partitions(): number | null {
+    return this.#cursor.log.source.partitions;
+  }
+
+  get self(): ActorRef {
+    return this.#place.self;
+  }
+
+  get signal(): AbortSignal {
+    return this.#place.signal;
+  }
+}

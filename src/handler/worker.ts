@@ -1,0 +1,131 @@
+import type { Behavior } from "../actor/behavior.js";
+import type { ActorContext } from "../actor/context.js";
+import { type ExitReason, isCleanExit } from "../actor/exit.js";
+import { spawnIn } from "../actor/parent.js";
+import { ActorRef } from "../actor/ref.js";
+import type { StartContext } from "../actor/start-context.js";
+import type { Milliseconds } from "../options.js";
+import type { Cursor } from "../stream/cursor.js";
+import { openCursor } from "../stream/open-cursor.js";
+import type { Stream } from "../stream/stream.js";
+import { type ChildSpec, resolveChildSpec } from "../supervisor/child-spec.js";
+import { channels } from "../telemetry/channels.js";
+import { BatchPump } from "./batch-pump.js";
+import { ConcurrentPump } from "./concurrent-pump.js";
+import { Delivery } from "./delivery.js";
+import type { WorkerOptions } from "./pool-options.js";
+import { Pump, type PumpPlace, SerialPump } from "./pump.js";
+
+/** The spec of one partition's worker. Without a stream it can be checked, but not started. @internal */
+export function workerSpec(
+  id: string,
+  stream: Stream | undefined,
+  index: number,
+  options: WorkerOptions,
+  shutdown: Milliseconds | undefined,
+): ChildSpec {
+  const start = async (parent: StartContext): Promise<ActorRef> => {
+    const worker = new Worker(stream as Stream, index, options);
+    return await parent[spawnIn](worker, {
+      id,
+      onStopRequested: (reason) => worker.stopRequested(reason),
+    }).ready;
+  };
+  return resolveChildSpec({ id, start, ...(shutdown === undefined ? undefined : { shutdown }) });
+}
+
+/** One incarnation: reads its partition behind the last event that the group has handled. */
+class Worker implements Behavior<void, unknown> {
+  readonly #stream: Stream;
+  readonly #index: number;
+  readonly #options: WorkerOptions;
+  #cursor!: Cursor;
+  #delivery!: Delivery;
+  #pump!: Pump;
+  #stopping = false;
+
+  constructor(stream: Stream, index: number, options: WorkerOptions) {
+    this.#stream = stream;
+    this.#index = index;
+    this.#options = options;
+  }
+
+  async init(ctx: ActorContext): Promise<void> {
+    this.#attach(ctx);
+    this.#delivery.state = await this.#options.handler.init?.(this.#delivery.context);
+  }
+
+  /** All its work comes from the stream. */
+  receive(): void {}
+
+  async terminate(reason: ExitReason): Promise<void> {
+    if (isCleanExit(reason)) await this.#drain();
+    await this.#options.handler.terminate?.(reason, this.#delivery.state, this.#delivery.context);
+  }
+
+  stopRequested(reason: ExitReason): void {
+    this.#stopping = isCleanExit(reason);
+    if (this.#delivery !== undefined) this.#delivery.draining = this.#stopping;
+  }
+
+  #attach(ctx: ActorContext): void {
+    const target = ActorRef.targetOf(ctx.self);
+    const { group, mask, coalesces } = this.#options;
+    const skipOrigin =
+      this.#stream.options.broadcastFun === "broadcast_from" ? ctx.self : undefined;
+    const request = {
+      group,
+      mask,
+      coalesces,
+      skipOrigin,
+      from: "latest",
+      gaps: true,
+      tracked: true,
+    } as const;
+    const cursor = openCursor(this.#stream, this.#index, request, {
+      wake: () => this.#pump?.wake(),
+    });
+    this.#cursor = cursor;
+    this.#delivery = new Delivery(cursor, this.#options, {
+      system: ctx.system,
+      self: ctx.self,
+      signal: ctx.signal,
+    });
+    this.#pump = this.#makePump({ stream: this.#stream, cursor, delivery: this.#delivery, target });
+    target.onDeath(() => this.#ended());
+    if (cursor.lag > 0) this.#pump.wake();
+  }
+
+  #makePump(place: PumpPlace): Pump {
+    const { batch, concurrency } = this.#options;
+    if (batch !== undefined) return new BatchPump(place, batch);
+    return concurrency > 1 ? new ConcurrentPump(place, concurrency) : new SerialPump(place);
+  }
+
+  /** Handles what is in the log now. */
+  async #drain(): Promise<void> {
+    const { log } = this.#cursor;
+    const end = log.next;
+    this.#stream.flush();
+    this.#delivery.draining = true;
+    while (!this.#delivery.closed && !(this.#cursor.log === log && this.#cursor.hasHandled(end))) {
+      await this.#pump.turn();
+      if (this.#pump.idle) return;
+      await new Promise(setImmediate);
+    }
+  }
+
+  #ended(): void {
+    this.#delivery.closed = true;
+    this.#pump.close();
+    this.#cursor.detach();
+    if (this.#stopping && this.#cursor.lag > 0) this.#tellUndelivered();
+  }
+
+  #tellUndelivered(): void {
+    if (!channels.undelivered.hasSubscribers) return;
+    const { log, group, handledUpTo: from, lag: count } = this.#cursor;
+    const { cache, name, partition } = log.source;
+    channels.undelivered.publish({ cache, name, partition, group, from, to: log.next - 1, count });
+  }
+}

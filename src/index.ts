@@ -1,0 +1,118 @@
+// Caches
+export { defineCache, type CacheOptions } from "./cache/define-cache.js";
+export { localAdapter, type LocalAdapterOptions } from "./cache/adapters/local-adapter.js";
+export { nilAdapter } from "./cache/adapters/nil-adapter.js";
+export type {
+  Adapter,
+  AdapterContext,
+  AsyncAdapter,
+  AsyncStore,
+  Store,
+  StoreQuery,
+} from "./cache/adapter.js";
+export type { ChangeSink, HashMemo } from "./cache/sink.js";
+export type {
+  AnyCache,
+  AsyncCache,
+  Cache,
+  CacheInfo,
+  CounterOptions,
+  EventListener,
+  ListenerOptions,
+  PutOptions,
+  Query,
+  StoreOptions,
+  Ttl,
+} from "./cache/types.js";
+
+// Events
+export type {
+  CacheEntryEvent,
+  EventMetadata,
+  EventTarget,
+  EventType,
+  GapEvent,
+  GapReason,
+} from "./event/types.js";
+export type { Cause } from "./event/cause.js";
+
+// Streams
+export { streamServer } from "./stream/stream-server.js";
+export type {
+  Include,
+  ResolvedStreamOptions,
+  StreamServerOptions,
+} from "./stream/stream-options.js";
+export { defaultHash, type Hash } from "./stream/hash.js";
+export { getStream, lookupStream, type StreamInfo } from "./stream/lookup.js";
+export { whenIdle } from "./stream/when-idle.js";
+export type {
+  StreamMessage,
+  SubscribeOptions,
+  Subscriber,
+  Subscription,
+} from "./cache/stream-port.js";
+
+// Handlers
+export { handlerPool } from "./handler/handler-pool.js";
+export type { HandlerPoolOptions, OnDeadLetter } from "./handler/pool-options.js";
+export { batchHandler, type BatchHandlerOptions } from "./handler/batch-handler.js";
+export type { EventHandler, HandlerContext, HandlerFunction } from "./handler/event-handler.js";
+
+// Actors, registries, supervisors
+export {
+  actor,
+  type ActorContext,
+  type ActorOptions,
+  type ActorRef,
+  type ActorSystem,
+  type AutoShutdown,
+  type Behavior,
+  type ChildCounts,
+  type ChildInfo,
+  type ChildLike,
+  type ChildSpec,
+  type ChildSpecHolder,
+  type Clock,
+  createRegistry,
+  createSystem,
+  type Down,
+  dynamicSupervisor,
+  type DynamicSupervisorOptions,
+  type ExitReason,
+  type Milliseconds,
+  type Registry,
+  type RegistryEntry,
+  type ReplyTo,
+  type RestartType,
+  type Shutdown,
+  spawn,
+  type SpawnOptions,
+  type StartContext,
+  startSupervisor,
+  type StartSupervisorOptions,
+  type Strategy,
+  supervisor,
+  supervisorOf,
+  type Supervisor,
+  type SupervisorOptions,
+  type SystemOptions,
+  type TimerHandle,
+} from "./actor.js";
+
+// Errors
+export {
+  ActorExitError,
+  CacheNotStartedError,
+  GroupBusyError,
+  IdleTimeoutError,
+  KeyNotFoundError,
+  ListenerExistsError,
+  NebulexError,
+  OptionError,
+  QueryTimeoutError,
+  RegistryError,
+  StreamNotFoundError,
+  SupervisorError,
+  type SupervisorErrorReason,
+} from "./errors.js";

@@ -1,0 +1,247 @@
+import { CoalescedEvents } from "../event/coalesce.js";
+import { CacheEvent } from "../event/event.js";
+import type { GapEvent, GapReason } from "../event/types.js";
+import { typeBits } from "./event-mask.js";
+import type { PartitionLog } from "./partition-log.js";
+
+/** Who reads through a cursor. @internal */
+export interface CursorReader {
+  /** There is something to read. Must not throw, and not read within the call. */
+  wake(): void;
+}
+
+/** What a cursor is made for. @internal */
+export interface CursorOptions {
+  mask: number;
+  group: string | null;
+  gaps: boolean;
+  coalesces: boolean;
+  /** Whether `whenIdle` waits for it. */
+  tracked: boolean;
+  /** Events of this origin are not for this reader. */
+  skipOrigin?: unknown;
+  /** Told of each gap. */
+  onGap: (gap: GapEvent, cursor: Cursor) => void;
+}
+
+/** What a cursor gives: an event, or a notice of events that it can't give. @internal */
+export type Message = CacheEvent | GapEvent;
+
+/**
+ * A reader's place in one partition: what it has taken in hand and not finished, and where it takes the next from. A group's cursor
+ * outlives its readers, so that the next one is given again what the last one left unfinished.
+ *
+ * @internal
+ */
+export class Cursor {
+  log: PartitionLog;
+  /** Sequence of the next event to take from the log. */
+  position: number;
+  /** Whether it waits for the log to wake it. */
+  resting = false;
+  reader: CursorReader | undefined;
+  mask: number;
+  wantsGaps: boolean;
+  skipOrigin: unknown;
+  readonly group: string | null;
+  readonly coalesces: boolean;
+  readonly tracked: boolean;
+  /** Time spent in the handler, in milliseconds. */
+  busy = 0;
+  /** How many events were announced as lost, and given up after their last attempt. */
+  dropped = 0;
+  deadLetters = 0;
+  readonly #onGap: (gap: GapEvent, cursor: Cursor) => void;
+  readonly #inHand: Message[] = [];
+  /** How many of those in hand this reader has been given. */
+  #given = 0;
+  #failures: Map<Message, number> | undefined;
+  #gaps: GapEvent[] = [];
+  readonly #merged: CoalescedEvents | undefined;
+  /** Sequence of the oldest event that was merged. */
+  #mergedFrom = 0;
+
+  constructor(log: PartitionLog, position: number, options: CursorOptions) {
+    this.log = log;
+    this.position = position;
+    this.mask = options.mask;
+    this.group = options.group;
+    this.wantsGaps = options.gaps;
+    this.coalesces = options.coalesces;
+    this.tracked = options.tracked;
+    this.skipOrigin = options.skipOrigin;
+    this.#onGap = options.onGap;
+    this.#merged = options.coalesces ? new CoalescedEvents() : undefined;
+  }
+
+  /** A reader takes over: it is given first what the one before left in hand. */
+  reattach(
+    reader: CursorReader,
+    options: { mask: number; gaps: boolean; skipOrigin: unknown },
+  ): void {
+    this.reader = reader;
+    this.#given = 0;
+    this.wantsGaps = options.gaps;
+    this.skipOrigin = options.skipOrigin;
+    this.position = this.unreadFrom;
+    this.log.refile(this, options.mask);
+    if (this.resting && (this.lag > 0 || this.#gaps.length > 0)) this.log.activate(this);
+  }
+
+  /** The reader ends; the place stays. */
+  detach(): void {
+    this.reader = undefined;
+  }
+
+  /** Takes the next gap or event for this reader in hand; rests when there is none. */
+  next(): Message | undefined {
+    if (this.#given < this.#inHand.length) return this.#inHand[this.#given++];
+    const message = this.#take();
+    if (message === undefined) {
+      if (!this.resting) this.log.rest(this);
+      return undefined;
+    }
+    this.#given = this.#inHand.push(message);
+    return message;
+  }
+
+  /** A message in hand has been handled, or given up. */
+  done(message: Message): void {
+    if (this.#inHand.length === 1) this.#inHand.pop();
+    else this.#inHand.splice(this.#inHand.indexOf(message), 1);
+    this.#given--;
+    this.#failures?.delete(message);
+  }
+
+  /** A message in hand is to be given again. */
+  giveAgain(): void {
+    this.#given = 0;
+  }
+
+  /** How often handling a message in hand has failed. */
+  failuresOf(message: Message): number {
+    return this.#failures?.get(message) ?? 0;
+  }
+
+  failed(message: Message): number {
+    this.#failures ??= new Map();
+    const failures = this.failuresOf(message) + 1;
+    this.#failures.set(message, failures);
+    return failures;
+  }
+
+  /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
+  absorb(base: number): void {
+    const merged = this.#merged as CoalescedEvents;
+    const from = this.unreadFrom;
+    if (from >= base) return;
+    if (merged.size === 0) this.#mergedFrom = from;
+    for (let position = from; position < base; position++) merged.add(this.log.at(position));
+    this.position = base;
+    if (this.resting) this.log.activate(this);
+    if (merged.size <= this.log.limits.capacity) return;
+    merged.clear();
+    this.#lose(this.#mergedFrom, base - 1, "overrun");
+  }
+
+  /** The log ends, with all that has not been taken from it; `log` takes its place. Without a reason there was nothing in it. */
+  replaceLog(log: PartitionLog, reason: GapReason | null): void {
+    const old = this.log;
+    const from = this.#hasMerged ? this.#mergedFrom : this.unreadFrom;
+    this.#merged?.clear();
+    if (reason !== null) this.#lose(from, old.next - 1, reason);
+    old.remove(this);
+    this.log = log;
+    this.position = 0;
+    log.add(this);
+    if (this.resting && this.#gaps.length > 0) log.activate(this);
+  }
+
+  /** Sequence of the next event in the log that may concern this reader. */
+  get unreadFrom(): number {
+    const { log, position } = this;
+    if (!this.resting) return position;
+    if (!log.dirty || (this.mask & log.batchTypes) === 0) return log.next;
+    return Math.max(position, log.batchStart);
+  }
+
+  /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
+  get lag(): number {
+    return this.#inHand.length + (this.#merged?.size ?? 0) + this.log.next - this.unreadFrom;
+  }
+
+  /** Sequence of the first event that is not known to be handled. */
+  get handledUpTo(): number {
+    const oldest = this.#inHand.find(
+      (message) => message instanceof CacheEvent && this.log.owns(message),
+    );
+    if (oldest !== undefined) return CacheEvent.sequenceOf(oldest as CacheEvent);
+    return this.#hasMerged ? this.#mergedFrom : this.unreadFrom;
+  }
+
+  /** Whether all events before `sequence` of this log have been handled, and every gap. */
+  hasHandled(sequence: number): boolean {
+    if (this.#gaps.length > 0 || this.#hasMerged || this.unreadFrom < sequence) return false;
+    return this.#inHand.every(
+      (message) =>
+        message instanceof CacheEvent &&
+        this.log.owns(message) &&
+        CacheEvent.sequenceOf(message) >= sequence,
+    );
+  }
+
+  get coalesced(): number {
+    return this.#merged?.coalesced ?? 0;
+  }
+
+  get #hasMerged(): boolean {
+    return this.#merged !== undefined && this.#merged.size > 0;
+  }
+
+  #take(): Message | undefined {
+    if (this.#gaps.length > 0) return this.#gaps.shift();
+    if (this.#hasMerged) {
+      const merged = this.#takeMerged(this.#merged as CoalescedEvents);
+      if (merged !== undefined) return merged;
+    }
+    const log = this.log;
+    // What coalesces reads on to the end of memory, where it was told of all that went.
+    if (this.#merged === undefined && this.position < log.first) {
+      const from = this.position;
+      this.position = log.first;
+      this.#lose(from, log.first - 1, "overrun");
+      if (this.#gaps.length > 0) return this.#gaps.shift();
+    }
+    const before = this.position;
+    let position = before;
+    let found: CacheEvent | undefined;
+    while (found === undefined && position < log.next) {
+      const event = log.at(position++);
+      if (this.#isFor(event)) found = event;
+    }
+    if (position !== before) {
+      this.position = position;
+      log.moved(before);
+    }
+    return found;
+  }
+
+  #takeMerged(merged: CoalescedEvents): CacheEvent | undefined {
+    for (let event = merged.shift(); event !== undefined; event = merged.shift())
+      if (this.#isFor(event)) return event;
+    return undefined;
+  }
+
+  #isFor(event: CacheEvent): boolean {
+    if ((typeBits[event.type] & this.mask) === 0) return false;
+    return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
+  }
+
+  #lose(from: number, to: number, reason: GapReason): void {
+    const { cache, name, partition, node, epoch } = this.log.source;
+    const gap: GapEvent = { type: "gap", cache, name, partition, from, to, reason, node, epoch };
+    this.dropped += to - from + 1;
+    if (this.wantsGaps) this.#gaps.push(gap);
+    this.#onGap(gap, this);
+  }
+}

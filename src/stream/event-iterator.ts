@@ -1,0 +1,65 @@
+import type { StreamMessage } from "../cache/stream-port.js";
+import type { Message } from "./cursor.js";
+import type { Intake } from "./intake.js";
+import type { ClosableReader } from "./subscription.js";
+
+type Result = IteratorResult<StreamMessage, undefined>;
+
+/** A reader that is asked: a message counts as handled when the next one is asked for. @internal */
+export class EventIterator
+  implements AsyncIterableIterator<StreamMessage, undefined>, ClosableReader
+{
+  /** Ends the subscription; set once that is made. */
+  unsubscribe: () => void = () => {};
+  readonly #intake: Intake;
+  readonly #asking: ((result: Result) => void)[] = [];
+  #inHand: Message | undefined;
+  #closed = false;
+
+  constructor(intake: Intake) {
+    this.#intake = intake;
+  }
+
+  next(): Promise<Result> {
+    if (this.#closed) return Promise.resolve(end);
+    const message = this.#asking.length === 0 ? this.#take() : undefined;
+    if (message !== undefined)
+      return Promise.resolve({ value: message as StreamMessage, done: false });
+    return new Promise((resolve) => this.#asking.push(resolve));
+  }
+
+  return(): Promise<Result> {
+    this.unsubscribe();
+    return Promise.resolve(end);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  wake(): void {
+    // In a turn of its own: a cursor must not be read while it is woken.
+    queueMicrotask(() => this.#answer());
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#asking.splice(0)) resolve(end);
+  }
+
+  #answer(): void {
+    while (!this.#closed && this.#asking.length > 0) {
+      const message = this.#take();
+      if (message === undefined) return;
+      this.#asking.shift()?.({ value: message as StreamMessage, done: false });
+    }
+  }
+
+  #take(): Message | undefined {
+    if (this.#inHand !== undefined) this.#intake.done(this.#inHand);
+    this.#inHand = this.#intake.next();
+    return this.#inHand;
+  }
+}
+
+const end: Result = { value: undefined, done: true };

@@ -1,0 +1,23 @@
+import { type EventType, eventTypes } from "../event/types.js";
+
+/** The bit of each type in a mask of types. @internal */
+export const typeBits: Readonly<Record<EventType, number>> = {
+  inserted: 1,
+  updated: 2,
+  deleted: 4,
+  expired: 8,
+  evicted: 16,
+};
+
+/** @internal */
+export const allTypes = 31;
+
+/** @internal */
+export function maskOf(types: readonly EventType[]): number {
+  return types.reduce((mask, type) => mask | typeBits[type], 0);
+}
+
+/** @internal */
+export function typesOf(mask: number): EventType[] {
+  return eventTypes.filter((type) => (mask & typeBits[type]) !== 0);
+}

@@ -1,0 +1,95 @@
+import xxhash from "xxhash-wasm";
+import { show } from "../errors.js";
+import type { CacheEntryEvent } from "../event/types.js";
+
+/** Chooses the partition of an event: an integer from 0 to partitions - 1, or `"none"` to leave it out of the stream. */
+export type Hash = (event: CacheEntryEvent<never, never, never>) => number | "none";
+
+const { h32, h32Raw } = await xxhash();
+
+/** One seed for each kind of key, so that `1`, `"1"` and `1n` are no more alike than any other keys. */
+const seeds = { string: 0, number: 1, bytes: 2, other: 3 } as const;
+const eightBytes = new Uint8Array(8);
+const eightBytesView = new DataView(eightBytes.buffer);
+/** Deeper than any sensible key; a bound for what refers to itself. */
+const maxDepth = 64;
+
+/**
+ * xxHash32 of a key's value, as a signed 32-bit integer: the same for equal values in every process. Numbers go by value (`-0` is
+ * `0`), a Date by its time, a Uint8Array by its bytes, arrays, plain objects, Maps and Sets by what they hold.
+ *
+ * Source of the algorithm: https://github.com/Cyan4973/xxHash
+ *
+ * @throws TypeError for a function, and for what refers to itself
+ * @internal
+ */
+export function hashKey(key: unknown): number {
+  if (typeof key === "string") return h32(key, seeds.string) | 0;
+  if (typeof key === "number") {
+    eightBytesView.setFloat64(0, key === 0 ? 0 : key, true);
+    return h32Raw(eightBytes, seeds.number) | 0;
+  }
+  if (key instanceof Uint8Array) return h32Raw(key, seeds.bytes) | 0;
+  return h32(canonical(key, 0), seeds.other) | 0;
+}
+
+/** The partition that a key's hash stands for. @internal */
+export function partitionOfHash(hash: number, partitions: number): number {
+  return (hash >>> 0) % partitions;
+}
+
+/**
+ * The partition of an event by xxHash of the key's value, modulo `event.metadata.partitions` (0 on a stream without partitions).
+ *
+ * @throws TypeError for an event that is not about a single key, and for a key that has no value to hash (a function)
+ */
+export function defaultHash(event: CacheEntryEvent<unknown, unknown, unknown>): number {
+  const { target } = event;
+  if (target.kind !== "key")
+    throw new TypeError(`cannot hash an event about ${target.kind}: expected a single key`);
+  return partitionOfHash(hashKey(target.key), event.metadata.partitions ?? 1);
+}
+
+/** A text that two values share exactly if they are equal by structure. */
+function canonical(value: unknown, depth: number): string {
+  if (depth > maxDepth)
+    throw new TypeError(`cannot hash a key that is nested deeper than ${maxDepth} levels`);
+  switch (typeof value) {
+    case "string":
+      return `s${value.length}:${value}`;
+    case "number":
+      return `n${value === 0 ? 0 : value};`;
+    case "bigint":
+      return `i${value};`;
+    case "boolean":
+      return value ? "T" : "F";
+    case "undefined":
+      return "U";
+    case "symbol":
+      return `y${canonical(value.description, depth)}`;
+    case "object":
+      return value === null ? "N" : canonicalObject(value, depth + 1);
+    case "function":
+      break;
+  }
+  throw new TypeError(`cannot hash a key of type ${typeof value}: ${show(value)}`);
+}
+
+function canonicalObject(value: object, depth: number): string {
+  const inner = (item: unknown): string => canonical(item, depth);
+  if (value instanceof Date) return `d${value.getTime()};`;
+  if (ArrayBuffer.isView(value)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    return `b${bytes.length}:${bytes.toString("latin1")}`;
+  }
+  if (value instanceof ArrayBuffer) return canonicalObject(new Uint8Array(value), depth);
+  if (Array.isArray(value)) return `[${value.map(inner).join("")}]`;
+  if (value instanceof Map)
+    return `M{${[...value]
+      .map(([k, v]) => inner(k) + inner(v))
+      .sort()
+      .join("")}}`;
+  if (value instanceof Set) return `S{${[...value].map(inner).sort().join("")}}`;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([name, field]) => inner(name) + inner(field)).join("")}}`;
+}

@@ -1,0 +1,38 @@
+import type { Cursor, Message } from "./cursor.js";
+
+/** Messages taken from one partition before the next has its turn. */
+const burst = 64;
+
+/** Reads several partitions in turn, one message in hand at a time. @internal */
+export class Intake {
+  cursors: Cursor[] = [];
+  #at = 0;
+  #taken = 0;
+  #from: Cursor | undefined;
+
+  next(): Message | undefined {
+    for (let tried = 0; tried <= this.cursors.length; tried++) {
+      const cursor = this.cursors[this.#at];
+      if (cursor !== undefined && this.#taken < burst) {
+        const message = cursor.next();
+        if (message !== undefined) {
+          this.#taken++;
+          this.#from = cursor;
+          return message;
+        }
+      }
+      this.#taken = 0;
+      this.#at = this.#at + 1 < this.cursors.length ? this.#at + 1 : 0;
+    }
+    return undefined;
+  }
+
+  /** The message in hand has been handled. */
+  done(message: Message): void {
+    this.#from?.done(message);
+  }
+
+  get lag(): number {
+    return this.cursors.reduce((sum, cursor) => sum + cursor.lag, 0);
+  }
+}

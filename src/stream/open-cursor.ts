@@ -1,0 +1,73 @@
+import { OptionError } from "../errors.js";
+import { Cursor, type CursorReader } from "./cursor.js";
+import type { PartitionLog } from "./partition-log.js";
+import type { Stream } from "./stream.js";
+
+/** What a reader wants of one partition. @internal */
+export interface CursorRequest {
+  readonly mask: number;
+  readonly group: string | null;
+  readonly from: "latest" | "earliest" | number;
+  readonly gaps: boolean;
+  readonly coalesces?: boolean;
+  readonly tracked: boolean;
+  /** Events of this origin are not for this reader. */
+  readonly skipOrigin?: unknown;
+}
+
+/**
+ * The cursor of a reader on one partition: the one that is kept for its group, or a new one. The reader is woken if there is something
+ * to read.
+ *
+ * @throws GroupBusyError, OptionError (`from`)
+ * @internal
+ */
+export function openCursor(
+  stream: Stream,
+  index: number,
+  request: CursorRequest,
+  reader: CursorReader,
+): Cursor {
+  const log = stream.logs[index] as PartitionLog;
+  const { group, mask, gaps, tracked, skipOrigin, coalesces = false } = request;
+  if (group !== null) {
+    stream.groups.checkFree(group, index, log.source.partition);
+    const kept = stream.groups.find(group, index);
+    if (kept !== undefined && kept.coalesces === coalesces) {
+      kept.reattach(reader, { mask, gaps, skipOrigin });
+      return kept;
+    }
+    if (kept !== undefined) closeCursor(stream, kept);
+  }
+  const position = startingPoint(log, request.from);
+  const cursor = new Cursor(log, position, {
+    mask,
+    group,
+    gaps,
+    coalesces,
+    tracked,
+    skipOrigin,
+    onGap: stream.tellGap,
+  });
+  if (group !== null) stream.groups.add(group, index, cursor);
+  cursor.reader = reader;
+  log.add(cursor);
+  return cursor;
+}
+
+/** Gives a place up for good. @internal */
+export function closeCursor(stream: Stream, cursor: Cursor): void {
+  cursor.reader = undefined;
+  cursor.log.remove(cursor);
+  if (cursor.group !== null) stream.groups.delete(cursor.group, cursor);
+  stream.progressed();
+}
+
+function startingPoint(log: PartitionLog, from: "latest" | "earliest" | number): number {
+  if (from === "latest") return log.next;
+  log.trim();
+  if (from === "earliest") return log.first;
+  if (from > log.next)
+    throw OptionError.invalid("from", `a sequence <= ${log.next} (the next event's)`, from);
+  return from;
+}

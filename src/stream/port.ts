@@ -1,0 +1,96 @@
+import { ActorRef } from "../actor/ref.js";
+import type {
+  StreamMessage,
+  StreamPort,
+  SubscribeOptions,
+  Subscriber,
+  Subscription,
+} from "../cache/stream-port.js";
+import { ActorExitError, OptionError } from "../errors.js";
+import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { ActorReader } from "./actor-reader.js";
+import { CallbackReader } from "./callback-reader.js";
+import type { Message } from "./cursor.js";
+import { EventIterator } from "./event-iterator.js";
+import type { Stream } from "./stream.js";
+import { type ReaderOptions, resolveReaderOptions } from "./subscribe-options.js";
+import { StreamSubscription } from "./subscription.js";
+
+/** What a cache's `subscribe` and `events` come to. @internal */
+export function streamPort(stream: Stream): StreamPort {
+  return {
+    subscribe: (subscriber, options) => subscribe(stream, subscriber, options),
+    events: (options) => events(stream, options),
+  };
+}
+
+function subscribe(
+  stream: Stream,
+  subscriber: Subscriber<never, never>,
+  options: SubscribeOptions,
+): Subscription {
+  const resolved = resolveReaderOptions("subscribe", options);
+  if (ActorRef.isRef(subscriber)) return subscribeActor(stream, subscriber, resolved);
+  if (typeof subscriber === "function")
+    return subscribeFunction(stream, subscriber as (message: Message) => unknown, resolved);
+  throw OptionError.invalid("subscriber", "an ActorRef or a function", subscriber);
+}
+
+function subscribeActor(stream: Stream, ref: ActorRef, options: ReaderOptions): Subscription {
+  if (!ref.alive) throw new ActorExitError(ref.id, "noproc");
+  const target = ActorRef.targetOf(ref);
+  const skipOrigin = stream.options.broadcastFun === "broadcast_from" ? ref : undefined;
+  const traits = { tracked: true, skipOrigin };
+  const subscription = new StreamSubscription(
+    stream,
+    options,
+    traits,
+    (intake) => new ActorReader(stream, intake, target),
+  );
+  target.onDeath(() => subscription.readerDied());
+  return subscription;
+}
+
+function subscribeFunction(
+  stream: Stream,
+  callback: (message: Message) => unknown,
+  options: ReaderOptions,
+): Subscription {
+  const { cacheName: cache, name } = stream.slot;
+  const report = (message: Message, error: unknown): void => {
+    const partition = message.type === "gap" ? message.partition : message.metadata.partition;
+    const details = { cache, name, partition, group: options.group, event: message, attempt: 1 };
+    reportCallbackError(channels.handlerError, `callback of stream ${name}`, error, details);
+  };
+  return new StreamSubscription(
+    stream,
+    options,
+    { tracked: true },
+    (intake) => new CallbackReader(stream, intake, callback, report),
+  );
+}
+
+function events(
+  stream: Stream,
+  options: SubscribeOptions & { signal?: AbortSignal },
+): AsyncIterable<StreamMessage> {
+  const resolved = resolveReaderOptions("events", options, ["signal"]);
+  const { signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw OptionError.invalid("signal", "an AbortSignal", signal);
+  let iterator!: EventIterator;
+  const subscription = new StreamSubscription(
+    stream,
+    resolved,
+    { tracked: false },
+    (intake) => (iterator = new EventIterator(intake)),
+  );
+  const abort = (): void => iterator.unsubscribe();
+  iterator.unsubscribe = () => {
+    signal?.removeEventListener("abort", abort);
+    subscription.unsubscribe();
+  };
+  if (signal?.aborted === true) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  return iterator;
+}

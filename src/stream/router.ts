@@ -1,0 +1,266 @@
+import type { ChangeTap, HashMemo } from "../cache/sink.js";
+import type { Clock } from "../clock.js";
+import type { Cause } from "../event/cause.js";
+import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
+import { topicOf } from "../event/topic.js";
+import type { EventTarget, EventType } from "../event/types.js";
+import { channels } from "../telemetry/channels.js";
+import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
+import type { PartitionLog } from "./partition-log.js";
+import type { ResolvedStreamOptions } from "./stream-options.js";
+
+/** Events between two looks at the wall clock within one turn of the event loop; a power of 2. */
+const eventsPerLook = 16;
+
+/** What an event's values are, where it has any. */
+interface Values {
+  value?: unknown;
+  previous?: unknown;
+  values?: ReadonlyMap<unknown, unknown> | undefined;
+  previousValues?: ReadonlyMap<unknown, unknown> | undefined;
+}
+
+/** Makes an event of each change, and appends it to the log of its key's partition. Nothing in it throws. @internal */
+export class Router implements ChangeTap<unknown, unknown> {
+  /** Events that their hash left out, and those that could not be routed. */
+  discarded = 0;
+  failed = 0;
+  readonly #logs: readonly PartitionLog[];
+  readonly #options: ResolvedStreamOptions;
+  readonly #includesValue: boolean;
+  readonly #includesPrevious: boolean;
+  /** The source of the events that a custom hash is shown. */
+  readonly #unrouted: EventSource;
+  readonly #wallTime: () => number;
+  readonly #startedAt: number;
+  #at = 0;
+  #appended = 0;
+
+  constructor(logs: readonly PartitionLog[], options: ResolvedStreamOptions, clock: Clock) {
+    this.#logs = logs;
+    this.#options = options;
+    this.#includesValue = options.include.includes("value");
+    this.#includesPrevious = options.include.includes("previous");
+    const source = (logs[0] as PartitionLog).source;
+    this.#unrouted = { ...source, partition: null };
+    this.#startedAt = source.startedAt;
+    this.#wallTime = wallTimeOf(clock);
+  }
+
+  entry(
+    type: EventType,
+    cause: Cause,
+    key: unknown,
+    value: unknown,
+    previous: unknown,
+    memo?: HashMemo,
+  ): void {
+    const log = this.#logOf(type, cause, key, value, previous, memo);
+    if (log === undefined) return;
+    const event = new CacheEvent(type, cause, log.source, key, log.next, this.#time(log));
+    this.#addValues(event, value, previous);
+    this.#append(log, event);
+  }
+
+  entries(
+    type: EventType,
+    cause: Cause,
+    keys: readonly unknown[],
+    values: ReadonlyMap<unknown, unknown> | undefined,
+    previousValues: ReadonlyMap<unknown, unknown> | undefined,
+  ): void {
+    if (this.#options.partitions === null) {
+      this.#appendKeys(this.#logs[0] as PartitionLog, type, cause, keys, values, previousValues);
+      return;
+    }
+    const parts = new Map<PartitionLog, unknown[]>();
+    for (const key of keys) {
+      const log = this.#logOf(
+        type,
+        cause,
+        key,
+        values?.get(key),
+        previousValues?.get(key),
+        undefined,
+      );
+      if (log === undefined) continue;
+      const part = parts.get(log);
+      if (part === undefined) parts.set(log, [key]);
+      else part.push(key);
+    }
+    for (const [log, part] of parts)
+      this.#appendKeys(log, type, cause, part, values, previousValues);
+  }
+
+  query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void {
+    for (const log of this.#logs) this.#appendMulti(log, type, cause, { kind: "query", query }, {});
+  }
+
+  #logOf(
+    type: EventType,
+    cause: Cause,
+    key: unknown,
+    value: unknown,
+    previous: unknown,
+    memo: HashMemo | undefined,
+  ): PartitionLog | undefined {
+    const { partitions, hash } = this.#options;
+    if (partitions === null) return this.#logs[0];
+    if (hash !== defaultHash)
+      return this.#askHash(hash, partitions, type, cause, key, value, previous);
+    let hashed = memo?.hash;
+    if (hashed === undefined) {
+      try {
+        hashed = hashKey(key);
+      } catch (error) {
+        this.#fail(new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at), error);
+        return undefined;
+      }
+      if (memo !== undefined) memo.hash = hashed;
+    }
+    return this.#logs[partitionOfHash(hashed, partitions)];
+  }
+
+  #askHash(
+    hash: Hash,
+    partitions: number,
+    type: EventType,
+    cause: Cause,
+    key: unknown,
+    value: unknown,
+    previous: unknown,
+  ): PartitionLog | undefined {
+    const event = new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at);
+    this.#addValues(event, value, previous);
+    let partition: unknown;
+    try {
+      partition = hash(event as never);
+    } catch (error) {
+      this.#fail(event, error);
+      return undefined;
+    }
+    if (partition === "none") {
+      this.discarded++;
+      return undefined;
+    }
+    if (
+      Number.isInteger(partition) &&
+      (partition as number) >= 0 &&
+      (partition as number) < partitions
+    ) {
+      return this.#logs[partition as number];
+    }
+    this.#fail(
+      event,
+      new RangeError(
+        `hash gave ${String(partition)}: expected "none" or an integer >= 0 and < ${partitions}`,
+      ),
+    );
+    return undefined;
+  }
+
+  #appendKeys(
+    log: PartitionLog,
+    type: EventType,
+    cause: Cause,
+    keys: readonly unknown[],
+    values: ReadonlyMap<unknown, unknown> | undefined,
+    previousValues: ReadonlyMap<unknown, unknown> | undefined,
+  ): void {
+    this.#appendMulti(
+      log,
+      type,
+      cause,
+      { kind: "keys", keys },
+      {
+        values: this.#includesValue ? pick(values, keys) : undefined,
+        previousValues: this.#includesPrevious ? pick(previousValues, keys) : undefined,
+      },
+    );
+  }
+
+  #appendMulti(
+    log: PartitionLog,
+    type: EventType,
+    cause: Cause,
+    target: EventTarget<unknown>,
+    of: Values,
+  ): void {
+    const event = new CacheEvent(
+      type,
+      cause,
+      log.source,
+      new MultiTarget(target),
+      log.next,
+      this.#time(log),
+    );
+    if (of.values !== undefined) event.values = of.values;
+    if (of.previousValues !== undefined) event.previousValues = of.previousValues;
+    this.#append(log, event);
+  }
+
+  #append(log: PartitionLog, event: CacheEvent): void {
+    log.append(event);
+    if (channels.broadcast.hasSubscribers) this.#tell(log, event);
+  }
+
+  #addValues(event: CacheEvent, value: unknown, previous: unknown): void {
+    const isThere = event.type === "inserted" || event.type === "updated";
+    if (this.#includesValue && isThere) event.value = value;
+    if (this.#includesPrevious && event.type !== "inserted") event.previous = previous;
+  }
+
+  /** Time since the epoch began, in whole milliseconds; looked up once a batch and every few events, since looking costs. */
+  #time(log: PartitionLog): number {
+    if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty) {
+      this.#at = Math.round(this.#wallTime() - this.#startedAt);
+    }
+    return this.#at;
+  }
+
+  #tell(log: PartitionLog, event: CacheEvent): void {
+    const { name, partition } = log.source;
+    channels.broadcast.publish({
+      status: "ok",
+      reason: null,
+      pubsub: null,
+      topic: topicOf(name, partition, event.type),
+      event,
+    });
+  }
+
+  #fail(event: CacheEvent, error: unknown): void {
+    this.failed++;
+    if (channels.broadcast.hasSubscribers) {
+      channels.broadcast.publish({
+        status: "error",
+        reason: error,
+        pubsub: null,
+        topic: null,
+        event,
+      });
+    } else if (this.failed === 1) {
+      process.emitWarning(
+        `an event of ${event.name} has no partition, and is in no stream: ${String(error)}`,
+        {
+          type: "NebulexWarning",
+          detail:
+            "further ones are counted, and told on the diagnostics channel nebulex.streams.broadcast",
+        },
+      );
+    }
+  }
+}
+
+/** @internal */
+export function wallTimeOf(clock: Clock): () => number {
+  return () => (clock.wallTime === undefined ? clock.now() : clock.wallTime());
+}
+
+function pick(
+  map: ReadonlyMap<unknown, unknown> | undefined,
+  keys: readonly unknown[],
+): ReadonlyMap<unknown, unknown> | undefined {
+  if (map === undefined || map.size === keys.length) return map;
+  return new Map(keys.map((key) => [key, map.get(key)]));
+}

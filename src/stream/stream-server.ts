@@ -1,0 +1,89 @@
+import type { ActorContext } from "../actor/context.js";
+import { isCleanExit } from "../actor/exit.js";
+import { ActorRef } from "../actor/ref.js";
+import type { AnyCache } from "../cache/types.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import { actor } from "../supervisor/specs.js";
+import { channels } from "../telemetry/channels.js";
+import { registerWithBackoff } from "./registration.js";
+import type { Stream } from "./stream.js";
+import {
+  type ResolvedStreamOptions,
+  resolveStreamOptions,
+  type StreamServerOptions,
+} from "./stream-options.js";
+import { slotFor, streamOf } from "./streams.js";
+
+/**
+ * A child spec of the actor that runs the stream of a cache instance; its id is `<instance>:stream`. Put it behind the cache in a
+ * `rest_for_one` supervisor's children list.
+ *
+ * It registers as the cache's listener when it starts. While the cache is not up, or refuses, it goes on trying with exponential
+ * backoff, without failing its own start. Killed or crashed, it leaves log, readers' places and epoch to its next incarnation, and
+ * what is written meanwhile is in the log; stopped in order, it drops them.
+ *
+ * Its start fails with {@link SupervisorError} `already_started` when the instance has a live stream server.
+ *
+ * @throws {@link OptionError}
+ */
+export function streamServer(options: StreamServerOptions): ChildSpec {
+  const resolved = resolveStreamOptions(options);
+  const slot = slotFor(options.cache, options.name);
+  const cache = options.name === undefined ? options.cache : options.cache.instance(options.name);
+  return actor<StreamServer>({
+    id: `${slot.name}:stream`,
+    init: (ctx): StreamServer => new StreamServer(streamOf(slot), cache, resolved, ctx),
+    receive: (server) => server,
+    terminate: (reason, server) => server.terminate(reason),
+  });
+}
+
+/** One incarnation of a stream server. */
+class StreamServer {
+  readonly #stream: Stream;
+  readonly #cache: AnyCache;
+  readonly #options: ResolvedStreamOptions;
+  readonly #ctx: ActorContext;
+  #retries: AbortController | undefined;
+
+  constructor(stream: Stream, cache: AnyCache, options: ResolvedStreamOptions, ctx: ActorContext) {
+    this.#stream = stream;
+    this.#cache = cache;
+    this.#options = options;
+    this.#ctx = ctx;
+    stream.start(ctx.self, ctx.system, options);
+    const unwatch = stream.slot.watch({
+      // A cache that starts under a living stream server is heard from its first command on.
+      started: () => this.#register(),
+      ended: () => this.#register(),
+    });
+    ActorRef.targetOf(ctx.self).onDeath(() => {
+      unwatch();
+      this.#retries?.abort();
+      stream.serverLost(ctx.self);
+    });
+    this.#register();
+  }
+
+  terminate(reason: unknown): void {
+    if (isCleanExit(reason)) this.#stream.close();
+  }
+
+  #register(): void {
+    this.#retries?.abort();
+    const retries = new AbortController();
+    this.#retries = retries;
+    const { cacheName: cache, name } = this.#stream.slot;
+    void registerWithBackoff({
+      register: () => this.#stream.register(this.#cache),
+      initial: this.#options.backoffInitial,
+      max: this.#options.backoffMax,
+      clock: this.#ctx.system.clock,
+      signal: retries.signal,
+      onRetry: (retry) => {
+        if (channels.registrationRetry.hasSubscribers)
+          channels.registrationRetry.publish({ cache, name, ...retry });
+      },
+    });
+  }
+}

@@ -1,0 +1,234 @@
+import { randomBytes } from "node:crypto";
+import type { ActorRef } from "../actor/ref.js";
+import type { ActorSystem } from "../actor/system.js";
+import type { Instance } from "../cache/instance.js";
+import { tap } from "../cache/listener.js";
+import type { ChangeTap } from "../cache/sink.js";
+import type { InstanceSlot } from "../cache/slot.js";
+import type { StreamPort } from "../cache/stream-port.js";
+import type { AnyCache, EventListener } from "../cache/types.js";
+import { CacheNotStartedError, SupervisorError } from "../errors.js";
+import type { GapEvent, GapReason } from "../event/types.js";
+import { channels } from "../telemetry/channels.js";
+import type { Cursor } from "./cursor.js";
+import { Groups } from "./groups.js";
+import { PartitionLog } from "./partition-log.js";
+import { Router, wallTimeOf } from "./router.js";
+import { RunQueue } from "./run-queue.js";
+import type { ResolvedStreamOptions } from "./stream-options.js";
+
+/** A reader that has to choose its cursors anew when the number of partitions has changed. @internal */
+export interface Reshapable {
+  reshape(): void;
+}
+
+/**
+ * The stream of one cache instance: its logs, and its readers' places. It belongs to the instance's definition, not to an actor, and
+ * so outlives the stream server that runs it and the cache that feeds it.
+ *
+ * @internal
+ */
+export class Stream {
+  readonly slot: InstanceSlot;
+  readonly groups = new Groups();
+  readonly readers = new Set<Reshapable>();
+  readonly queue = new RunQueue();
+  /** One for each partition; one in all without partitions. */
+  logs: readonly PartitionLog[] = [];
+  options!: ResolvedStreamOptions;
+  system!: ActorSystem;
+  /** The stream server that runs it, or that ran it last. */
+  server: ActorRef | undefined;
+  /** Whether there is a stream to read: from the start of a stream server to its orderly stop. */
+  open = false;
+  /** The run of the cache that feeds it. */
+  registeredWith: Instance | undefined;
+  /** Notices of lost events, given to all readers together. */
+  gaps = 0;
+  router!: Router;
+  #listener!: EventListener;
+  /** Whether the cache that fed the logs has ended. */
+  #epochOver = false;
+  /** Whether nothing has been, or could be, written in this epoch. */
+  #untouched = true;
+  #flushing = false;
+  readonly #port: StreamPort;
+  readonly #progressWaiters = new Set<() => void>();
+
+  constructor(slot: InstanceSlot, makePort: (stream: Stream) => StreamPort) {
+    this.slot = slot;
+    this.#port = makePort(this);
+    slot.watch({ ended: () => this.#cacheEnded() });
+  }
+
+  get registered(): boolean {
+    return this.registeredWith !== undefined;
+  }
+
+  get epoch(): string {
+    return (this.logs[0] as PartitionLog).source.epoch;
+  }
+
+  /** The number of partitions; null: not partitioned. */
+  get partitions(): number | null {
+    return this.options.partitions;
+  }
+
+  /** A stream server starts. It takes over what the last one left behind, if that was not stopped in order and had the same options. */
+  start(server: ActorRef, system: ActorSystem, options: ResolvedStreamOptions): void {
+    if (this.server?.alive === true) {
+      throw new SupervisorError(
+        "already_started",
+        `stream server already started: ${this.slot.name}`,
+        { ref: this.server },
+      );
+    }
+    const same =
+      this.logs.length > 0 && this.system === system && sameOptions(this.options, options);
+    this.server = server;
+    this.system = system;
+    this.options = options;
+    if (!same || !(this.open || this.#untouched)) {
+      this.#unregister();
+      this.#beginEpoch(this.#untouched ? null : this.#lossReason);
+    }
+    this.open = true;
+    this.slot.stream = this.#port;
+  }
+
+  /** Registers with the cache that runs now; again, if it is registered already. @throws when there is none, or it refuses */
+  register(cache: AnyCache): void {
+    const instance = this.slot.running;
+    if (instance === undefined) throw new CacheNotStartedError(this.slot.name);
+    if (this.#epochOver) this.#beginEpoch("cache_restarted");
+    cache.registerEventListener(this.#listener, { id: this.listenerId });
+    this.registeredWith = instance;
+    this.#untouched = false;
+    if (channels.listenerRegistered.hasSubscribers)
+      channels.listenerRegistered.publish(this.#describe());
+  }
+
+  get listenerId(): string {
+    return `${this.slot.name}:stream`;
+  }
+
+  /** The stream server has crashed or was killed: the cache goes on writing to the logs, for the next one. */
+  serverLost(server: ActorRef): void {
+    if (this.server === server && this.slot.running === undefined) this.close();
+  }
+
+  /** The stream server was stopped in order: the logs are dropped, and readers that are still there are told what they miss. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.slot.stream = undefined;
+    this.#unregister();
+    this.#beginEpoch(this.#lossReason);
+  }
+
+  /** Wakes the readers, now. */
+  flush(): void {
+    for (const log of this.logs) log.flush();
+  }
+
+  /** A reader has handled something. */
+  progressed(): void {
+    for (const waiter of this.#progressWaiters) waiter();
+  }
+
+  /** Calls `fn` whenever a reader has handled something; returns a function that ends it. */
+  onProgress(fn: () => void): () => void {
+    this.#progressWaiters.add(fn);
+    return () => void this.#progressWaiters.delete(fn);
+  }
+
+  /** Tells of events that a reader will not be given. */
+  readonly tellGap = (gap: GapEvent, cursor: Cursor): void => {
+    this.gaps++;
+    if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group: cursor.group });
+  };
+
+  get #lossReason(): GapReason {
+    return this.#epochOver ? "cache_restarted" : "stream_restarted";
+  }
+
+  #cacheEnded(): void {
+    this.registeredWith = undefined;
+    this.#epochOver = true;
+    if (this.open && this.server?.alive !== true) this.close();
+  }
+
+  #unregister(): void {
+    const instance = this.registeredWith;
+    if (instance === undefined) return;
+    this.registeredWith = undefined;
+    instance.emitter.unregister(this.listenerId);
+    if (channels.listenerUnregistered.hasSubscribers)
+      channels.listenerUnregistered.publish(this.#describe());
+  }
+
+  #beginEpoch(reason: GapReason | null): void {
+    this.flush();
+    const { options, slot, system } = this;
+    const source = {
+      cache: slot.cacheName,
+      name: slot.name,
+      partitions: options.partitions,
+      node: system.nodeName,
+      epoch: randomBytes(8).toString("hex"),
+      startedAt: Math.round(wallTimeOf(system.clock)()),
+    };
+    const makeLog = (index: number): PartitionLog =>
+      new PartitionLog(
+        { ...source, partition: options.partitions === null ? null : index },
+        index,
+        options,
+        this.#onDirty,
+      );
+    const old = this.logs;
+    this.logs = Array.from({ length: options.partitions ?? 1 }, (_, index) => makeLog(index));
+    this.router = new Router(this.logs, options, system.clock);
+    this.#listener = Object.assign(() => {}, {
+      [tap]: this.router satisfies ChangeTap<unknown, unknown>,
+    });
+    this.#epochOver = false;
+    this.#untouched = true;
+    for (const { index, cursors } of old) {
+      // What has no partition any more is left with an empty log, which nothing is written to.
+      const log = this.logs[index] ?? makeLog(index);
+      for (const cursor of [...cursors]) cursor.replaceLog(log, reason);
+    }
+    if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
+      for (const reader of this.readers) reader.reshape();
+  }
+
+  readonly #onDirty = (): void => {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.queue.schedule(this.#flush);
+  };
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    this.flush();
+  };
+
+  #describe(): object {
+    return {
+      cache: this.slot.cacheName,
+      name: this.slot.name,
+      pubsub: null,
+      partitions: this.options.partitions,
+    };
+  }
+}
+
+function sameOptions(a: ResolvedStreamOptions, b: ResolvedStreamOptions): boolean {
+  return (
+    a.partitions === b.partitions &&
+    a.hash === b.hash &&
+    a.capacity === b.capacity &&
+    a.retain === b.retain &&
+    a.include.join() === b.include.join()
+  );
+}

@@ -1,0 +1,66 @@
+import type { SubscribeOptions } from "../cache/stream-port.js";
+import { OptionError } from "../errors.js";
+import { eventTypes } from "../event/types.js";
+import { boolean, knownOptions, nonEmptyString, subsetOf } from "../options.js";
+import { allTypes, maskOf } from "./event-mask.js";
+
+/** What a reader asked for, checked as far as that goes without the stream. @internal */
+export interface ReaderOptions {
+  readonly mask: number;
+  readonly partition: number | "all" | "auto";
+  readonly group: string | null;
+  readonly from: "latest" | "earliest" | number;
+  readonly gaps: boolean;
+}
+
+/** @internal */
+export function resolveReaderOptions(
+  what: string,
+  options: SubscribeOptions,
+  more: readonly string[] = [],
+): ReaderOptions {
+  knownOptions(what, options, ["events", "partition", "group", "from", "gaps", ...more]);
+  const { events, partition = "auto", group, from = "latest", gaps = false } = options;
+  if (from !== "latest" && from !== "earliest" && !isSequence(from)) {
+    throw OptionError.invalid("from", '"latest", "earliest" or an integer >= 0 (a sequence)', from);
+  }
+  if (from !== "latest" && from !== "earliest" && partition === "all") {
+    throw OptionError.invalid(
+      "from",
+      '"latest" or "earliest" (a sequence belongs to one partition) for partition "all"',
+      from,
+    );
+  }
+  if (partition !== "auto" && partition !== "all" && typeof partition !== "number") {
+    throw OptionError.invalid("partition", 'an integer, "all" or "auto"', partition);
+  }
+  return {
+    mask: events === undefined ? allTypes : maskOf(subsetOf("events", events, eventTypes, 1)),
+    partition,
+    group: group === undefined ? null : nonEmptyString("group", group),
+    from,
+    gaps: boolean("gaps", gaps),
+  };
+}
+
+/** Checks a partition's number against a stream. @internal */
+export function checkPartition(partition: number, partitions: number | null): void {
+  if (partitions === null) {
+    throw OptionError.invalid(
+      "partition",
+      '"all" or "auto" (the stream has no partitions)',
+      partition,
+    );
+  }
+  if (!Number.isInteger(partition) || partition < 0 || partition >= partitions) {
+    throw OptionError.invalid(
+      "partition",
+      `an integer >= 0 and < ${partitions} (the number of partitions)`,
+      partition,
+    );
+  }
+}
+
+function isSequence(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,138 @@
+import type { Subscription } from "../cache/stream-port.js";
+import { topicOf } from "../event/topic.js";
+import type { Cursor, CursorReader } from "./cursor.js";
+import { typesOf } from "./event-mask.js";
+import { Intake } from "./intake.js";
+import { closeCursor, openCursor } from "./open-cursor.js";
+import type { PartitionLog } from "./partition-log.js";
+import type { Reshapable, Stream } from "./stream.js";
+import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
+
+/** A reader that can be ended. @internal */
+export interface ClosableReader extends CursorReader {
+  close(): void;
+}
+
+/** How a subscription reads, beyond what its user asked for. @internal */
+export interface ReaderTraits {
+  readonly tracked: boolean;
+  readonly skipOrigin?: unknown;
+}
+
+/** A reader's hold on its partitions. @internal */
+export class StreamSubscription implements Subscription, Reshapable {
+  readonly #stream: Stream;
+  readonly #options: ReaderOptions;
+  readonly #traits: ReaderTraits;
+  readonly #reader: ClosableReader;
+  readonly #intake = new Intake();
+  #open = true;
+
+  /** @throws GroupBusyError, OptionError; nothing is subscribed then */
+  constructor(
+    stream: Stream,
+    options: ReaderOptions,
+    traits: ReaderTraits,
+    makeReader: (intake: Intake) => ClosableReader,
+  ) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#traits = traits;
+    this.#reader = makeReader(this.#intake);
+    const partitions = choosePartitions(stream, options);
+    if (options.group !== null)
+      for (const index of partitions) checkFree(stream, options.group, index);
+    this.#intake.cursors = partitions.map((index) => this.#openCursor(index, options.from));
+    stream.readers.add(this);
+  }
+
+  get topics(): string[] {
+    const { cursors } = this.#intake;
+    const { name } = this.#stream.slot;
+    return cursors.flatMap(({ log, mask }) =>
+      typesOf(mask).map((type) => topicOf(name, log.source.partition, type)),
+    );
+  }
+
+  get partition(): number | "all" | null {
+    if (this.#stream.partitions === null) return null;
+    return this.#options.partition === "all"
+      ? "all"
+      : (this.#intake.cursors[0]?.log.source.partition ?? null);
+  }
+
+  get lag(): number {
+    return this.#open ? this.#intake.lag : 0;
+  }
+
+  unsubscribe(): void {
+    this.#end((cursor) => closeCursor(this.#stream, cursor));
+  }
+
+  [Symbol.dispose](): void {
+    this.unsubscribe();
+  }
+
+  /** The reader is dead: a group's places are kept for the next one. */
+  readerDied(): void {
+    this.#end((cursor) => {
+      if (cursor.group === null) closeCursor(this.#stream, cursor);
+      else cursor.detach();
+    });
+  }
+
+  reshape(): void {
+    const { cursors } = this.#intake;
+    const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
+    for (const cursor of cursors) if (!current.includes(cursor)) closeCursor(this.#stream, cursor);
+    const { partition } = this.#options;
+    const count = this.#stream.logs.length;
+    if (partition === "all") {
+      for (let index = current.length; index < count; index++)
+        current.push(this.#openCursor(index, "earliest"));
+    } else if (partition === "auto" && current.length === 0) {
+      current.push(
+        this.#openCursor(choosePartitions(this.#stream, this.#options)[0] as number, "earliest"),
+      );
+    }
+    this.#intake.cursors = current;
+  }
+
+  #openCursor(index: number, from: ReaderOptions["from"]): Cursor {
+    const { mask, group, gaps } = this.#options;
+    return openCursor(
+      this.#stream,
+      index,
+      { mask, group, gaps, from, ...this.#traits },
+      this.#reader,
+    );
+  }
+
+  #end(release: (cursor: Cursor) => void): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#stream.readers.delete(this);
+    this.#reader.close();
+    for (const cursor of this.#intake.cursors) release(cursor);
+  }
+}
+
+function checkFree(stream: Stream, group: string, index: number): void {
+  stream.groups.checkFree(group, index, (stream.logs[index] as PartitionLog).source.partition);
+}
+
+/** The logs that a reader reads; `"auto"` is the one that the fewest read. */
+function choosePartitions(stream: Stream, { partition, group }: ReaderOptions): number[] {
+  const { logs, partitions } = stream;
+  if (typeof partition === "number") {
+    checkPartition(partition, partitions);
+    return [partition];
+  }
+  if (partition === "all" || partitions === null) return logs.map(({ index }) => index);
+  const free =
+    group === null ? logs : logs.filter(({ index }) => !stream.groups.isBusy(group, index));
+  const candidates = free.length > 0 ? free : logs;
+  return [
+    candidates.reduce((least, log) => (log.cursors.size < least.cursors.size ? log : least)).index,
+  ];
+}

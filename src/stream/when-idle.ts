@@ -1,0 +1,51 @@
+import type { AnyCache } from "../cache/types.js";
+import { IdleTimeoutError } from "../errors.js";
+import { knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import { requireStream, slotFor } from "./streams.js";
+
+/**
+ * Resolves when all that was written before the call has been handled by every group, actor and callback that reads the stream (async
+ * iterators are not waited for).
+ *
+ * @param options `timeout` in milliseconds; default: none
+ * @throws (as a rejection) {@link StreamNotFoundError}; {@link IdleTimeoutError} when it takes longer than `timeout`
+ */
+export async function whenIdle(
+  cache: AnyCache,
+  options: { timeout?: Milliseconds } = {},
+): Promise<void> {
+  knownOptions("whenIdle", options, ["timeout"]);
+  const { timeout } = options;
+  if (timeout !== undefined) milliseconds("timeout", timeout);
+  const stream = requireStream(slotFor(cache));
+  const targets = stream.logs.map((log) => ({ log, next: log.next }));
+  const isIdle = (): boolean =>
+    stream.logs.every((log) => {
+      const target = targets[log.index];
+      // In an epoch that has begun since, what counts is that the readers have been told.
+      const upTo = target?.log === log ? target.next : 0;
+      for (const cursor of log.cursors)
+        if (cursor.tracked && !cursor.hasHandled(upTo)) return false;
+      return true;
+    });
+  if (isIdle()) return;
+  const { clock } = stream.system;
+  await new Promise<void>((resolve, reject) => {
+    const end = (): void => {
+      forget();
+      if (timer !== undefined) clock.clearTimeout(timer);
+    };
+    const forget = stream.onProgress(() => {
+      if (!isIdle()) return;
+      end();
+      resolve();
+    });
+    const timer =
+      timeout === undefined
+        ? undefined
+        : clock.setTimeout(() => {
+            end();
+            reject(new IdleTimeoutError(stream.slot.name, timeout));
+          }, timeout);
+  });
+}
