@@ -453,8 +453,14 @@ describe("nested supervisors", () => {
     const nested = supervisorOf((await sup.whichChildren())[1]?.ref as ActorRef);
     await sup.stop("enough");
     expect(log.take()).toEqual([
-      ...["+a", "+b", "+c", "+d"],
-      ...["-d:shutdown", "-c:shutdown", "-b:shutdown", "-a:shutdown"],
+      "+a",
+      "+b",
+      "+c",
+      "+d",
+      "-d:shutdown",
+      "-c:shutdown",
+      "-b:shutdown",
+      "-a:shutdown",
     ]);
     expect([await nested.exited, await sup.exited]).toEqual(["shutdown", "enough"]);
   });

@@ -1,0 +1,364 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  actor,
+  type ActorRef,
+  createSystem,
+  dynamicSupervisor,
+  type DynamicSupervisorOptions,
+  OptionError,
+  spawn,
+  startSupervisor,
+  supervisor,
+  type Supervisor,
+  supervisorOf,
+} from "../../src/actor.js";
+import { SimulatedClock } from "../../src/testing/simulated-clock.js";
+import { failure, Gate, Listener, Log, rest, until } from "../helpers/actors.js";
+
+const one = { strategy: "one_for_one" } as const;
+const never = (): Promise<never> => new Promise(() => {});
+
+interface Tree {
+  root: Supervisor;
+  dynamic: Supervisor;
+}
+
+async function tree(
+  options: Partial<DynamicSupervisorOptions> = {},
+  clock?: SimulatedClock,
+): Promise<Tree> {
+  const root = await startSupervisor({
+    ...one,
+    ...(clock === undefined ? {} : { clock }),
+    children: [dynamicSupervisor({ id: "d", ...options })],
+  });
+  const ref = (await root.whichChildren())[0]?.ref as ActorRef;
+  return { root, dynamic: supervisorOf(ref) };
+}
+
+describe("rules 100 to 105: children come and go", () => {
+  test("it begins without any, and children of one id may stand side by side", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    expect(await dynamic.whichChildren()).toEqual([]);
+    const refs = [];
+    for (let n = 0; n < 3; n++) refs.push(await dynamic.startChild(log.worker("w")));
+    await dynamic.startChild(supervisor({ id: "s", ...one, children: [] }));
+    expect(refs).toEqual(log.refs.get("w"));
+    expect(await dynamic.countChildren()).toEqual({
+      specs: 4,
+      active: 4,
+      supervisors: 1,
+      workers: 3,
+    });
+    expect((await dynamic.whichChildren()).slice(0, 3)).toEqual(
+      refs.map((ref) => ({ id: "w", ref, type: "worker" })),
+    );
+    await root.stop();
+  });
+
+  test("rules 101, 105: terminateChild takes the ref of a living child, and nothing else", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    await dynamic.startChild(log.worker("w"));
+    const ref = log.ref("w");
+    const stranger = await spawn(root.system, log.behavior("stranger"));
+    for (const other of [stranger, "w", dynamic.ref, undefined as never])
+      expect(await failure(dynamic.terminateChild(other))).toMatchObject({ reason: "not_found" });
+    await dynamic.terminateChild(ref);
+    expect(ref.alive).toBe(false);
+    expect(await failure(dynamic.terminateChild(ref))).toMatchObject({ reason: "not_found", ref });
+    expect(await dynamic.countChildren()).toMatchObject({ specs: 0 });
+    await root.stop();
+  });
+
+  test("rules 101, 99: restartChild and deleteChild are not for it", async () => {
+    const { root, dynamic } = await tree();
+    for (const asked of [dynamic.restartChild("w"), dynamic.deleteChild("w")])
+      expect(await failure(asked)).toMatchObject({ reason: "simple_one_for_one" });
+    await root.stop();
+    for (const asked of [dynamic.restartChild("w"), dynamic.deleteChild("w")])
+      expect(await failure(asked)).toMatchObject({ reason: "noproc" });
+  });
+
+  test("rule 102: a start that fails, or is ignored, leaves nothing behind", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    expect(await failure(dynamic.startChild(log.fickle("w", () => "fail")))).toMatchObject({
+      reason: "failed_to_start_child",
+      childId: "w",
+      cause: new Error("start 1 of w failed"),
+    });
+    expect(await dynamic.startChild(log.fickle("w", () => "ignore"))).toBeUndefined();
+    expect(await dynamic.countChildren()).toMatchObject({ specs: 0 });
+    await root.stop();
+  });
+
+  test("rule 103: a child that ends without a restart is removed, also a transient one", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    await dynamic.startChild(log.worker("a", { restart: "transient" }));
+    await dynamic.startChild(log.worker("b", { restart: "temporary" }));
+    await log.ref("a").stop();
+    await log.ref("b").kill();
+    await until(async () => (await dynamic.countChildren()).specs === 0);
+    await root.stop();
+  });
+
+  test("rule 105: a significant child is refused, a wrong spec too", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    const significant = log.worker("w", { restart: "transient", significant: true });
+    expect(await failure(dynamic.startChild(significant))).toMatchObject({
+      reason: "bad_combination",
+    });
+    expect(await failure(dynamic.startChild({ id: "w" } as never))).toBeInstanceOf(OptionError);
+    await root.stop();
+  });
+
+  test("rule 20: getChildSpec by ref, with the defaults", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    const spec = log.worker("w");
+    await dynamic.startChild({ id: "w", start: spec.start });
+    expect(await dynamic.getChildSpec(log.ref("w"))).toEqual({
+      id: "w",
+      start: spec.start,
+      restart: "permanent",
+      shutdown: 5000,
+      type: "worker",
+      significant: false,
+    });
+    expect(await failure(dynamic.getChildSpec("w"))).toMatchObject({ reason: "not_found" });
+    await root.stop();
+  });
+});
+
+describe("rules 51, 73, 107: restarts", () => {
+  test("one_for_one, and the new incarnation is known by its own ref", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    await dynamic.startChild(log.worker("a"));
+    await dynamic.startChild(log.worker("b"));
+    const [old, b] = [log.ref("a"), log.ref("b")];
+    await log.crash("a");
+    expect(await failure(dynamic.getChildSpec(old))).toMatchObject({ reason: "not_found" });
+    expect(await dynamic.getChildSpec(log.ref("a"))).toMatchObject({ id: "a" });
+    expect(log.ref("b")).toBe(b);
+    await root.stop();
+  });
+
+  test("rules 7, 105: it gives up at the fourth within five seconds", async () => {
+    const log = new Log();
+    using gaveUp = new Listener<{ childId: string }>("nebulex.supervisor.gave_up");
+    const { root, dynamic } = await tree({}, new SimulatedClock());
+    await dynamic.startChild(log.worker("a"));
+    await dynamic.startChild(log.worker("b"));
+    for (let restart = 1; restart <= 3; restart++) await log.crash("a");
+    log.ref("a").dispatch("crash");
+    expect(await dynamic.exited).toBe("shutdown");
+    expect(log.ref("b").alive).toBe(false);
+    expect(gaveUp.messages.map(({ childId }) => childId)).toEqual(["a"]);
+    // Rule 80: the next incarnation begins without children.
+    await until(async () => (await root.countChildren()).active === 1);
+    const next = supervisorOf((await root.whichChildren())[0]?.ref as ActorRef);
+    expect(await next.whichChildren()).toEqual([]);
+    await root.stop();
+  });
+
+  test("rule 107: a restarting child goes by its old ref, and terminating it cancels the restart", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree({ maxRestarts: 1_000_000 });
+    const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
+    await dynamic.startChild(x);
+    const ref = log.ref("x");
+    await ref.kill();
+    await until(() => x.starts() > 3);
+    expect(await dynamic.whichChildren()).toEqual([{ id: "x", ref: "restarting", type: "worker" }]);
+    expect(await dynamic.countChildren()).toEqual({
+      specs: 1,
+      active: 0,
+      supervisors: 0,
+      workers: 1,
+    });
+    expect(await dynamic.getChildSpec(ref)).toMatchObject({ id: "x" });
+    await dynamic.terminateChild(ref);
+    const starts = x.starts();
+    await rest();
+    expect(x.starts()).toBe(starts);
+    expect(await dynamic.whichChildren()).toEqual([]);
+    await root.stop();
+  });
+
+  test("rule 72: a start that always fails is tried as often as is allowed", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree({ maxRestarts: 4 });
+    const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
+    await dynamic.startChild(x);
+    await log.ref("x").kill();
+    expect(await dynamic.exited).toBe("shutdown");
+    expect(x.starts()).toBe(5);
+    await root.stop();
+  });
+
+  test("rule 102: ignore on a restart drops the child", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    await dynamic.startChild(log.fickle("x", (start) => (start > 1 ? "ignore" : "up")));
+    await log.ref("x").kill();
+    await until(async () => (await dynamic.countChildren()).specs === 0);
+    expect(dynamic.ref.alive).toBe(true);
+    await root.stop();
+  });
+
+  test("rule 71: a stop ends a restart loop, and one that hangs", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree({ maxRestarts: 1_000_000 });
+    const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
+    const y = log.fickle("y", (start) => (start > 1 ? never() : "up"));
+    for (const child of [x, y]) await dynamic.startChild(child);
+    await log.ref("x").kill();
+    await until(() => x.starts() > 3);
+    await log.ref("y").kill();
+    await until(() => y.starts() > 1);
+    await dynamic.ref.stop();
+    const starts = x.starts();
+    await rest();
+    expect(x.starts()).toBe(starts);
+    await root.stop();
+  });
+});
+
+describe("rule 106: maxChildren", () => {
+  test.each([0, 1, 3])("%d", async (maxChildren) => {
+    const log = new Log();
+    const { root, dynamic } = await tree({ maxChildren });
+    for (let n = 0; n < maxChildren; n++) await dynamic.startChild(log.worker("w"));
+    const extra = log.fickle("w", () => "up");
+    expect(await failure(dynamic.startChild(extra))).toMatchObject({ reason: "max_children" });
+    expect(extra.starts()).toBe(0);
+    if (maxChildren > 0) {
+      await dynamic.terminateChild(log.ref("w"));
+      await dynamic.startChild(extra);
+    }
+    await root.stop();
+  });
+
+  test("restarting ones count, and a restart never needs a free place", async () => {
+    const log = new Log();
+    let broken = true;
+    const { root, dynamic } = await tree({ maxChildren: 1, maxRestarts: 1_000_000 });
+    const x = log.fickle("x", (start) => (start > 1 && broken ? "fail" : "up"));
+    await dynamic.startChild(x);
+    await log.ref("x").kill();
+    await until(() => x.starts() > 2);
+    expect(await failure(dynamic.startChild(log.worker("w")))).toMatchObject({
+      reason: "max_children",
+    });
+    await log.reborn("x", () => (broken = false));
+    expect(await dynamic.countChildren()).toMatchObject({ active: 1 });
+    await root.stop();
+  });
+});
+
+describe("rule 104: a parallel end", () => {
+  test("all are asked at once, and those that do not obey are killed when their own time is up", async () => {
+    const log = new Log();
+    const clock = new SimulatedClock();
+    const { root, dynamic } = await tree({}, clock);
+    const ended: [string, unknown, number][] = [];
+    const settings = [
+      { id: "slow 300", shutdown: 300 },
+      { id: "slow 100", shutdown: 100 },
+      { id: "slow 200", shutdown: 200 },
+    ];
+    for (const { id, shutdown } of settings)
+      await dynamic.startChild(log.worker(id, { shutdown, terminate: never }));
+    await dynamic.startChild(log.worker("quick"));
+    await dynamic.startChild(log.worker("brutal", { shutdown: "brutal_kill" }));
+    for (const { ref } of await dynamic.whichChildren())
+      (ref as ActorRef).monitor((down) => ended.push([down.ref.id, down.reason, clock.now()]));
+    const stopping = root.stop();
+    await clock.advance(300);
+    await stopping;
+    expect(ended).toEqual([
+      ["brutal", "killed", 0],
+      ["quick", "shutdown", 0],
+      ["slow 100", "killed", 100],
+      ["slow 200", "killed", 200],
+      ["slow 300", "killed", 300],
+    ]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("a kill takes them all along", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    for (let n = 0; n < 5; n++) await dynamic.startChild(log.worker("w"));
+    void dynamic.ref.kill();
+    expect(log.refs.get("w")?.map(({ alive }) => alive)).toEqual(Array(5).fill(false));
+    await root.stop();
+  });
+});
+
+describe("rule 108: thousands of children", () => {
+  test("the start of a temporary child is not kept", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree();
+    const spec = log.worker("t", { restart: "temporary" });
+    await dynamic.startChild(spec);
+    const { start, ...kept } = await dynamic.getChildSpec(log.ref("t"));
+    expect(start).not.toBe(spec.start);
+    await expect(start(undefined as never)).rejects.toMatchObject({ reason: "not_found" });
+    expect(kept).toEqual({
+      id: "t",
+      restart: "temporary",
+      shutdown: 5000,
+      type: "worker",
+      significant: false,
+    });
+    await root.stop();
+  });
+
+  test("start and end cost about the same with 10,000 as with 1,000", async () => {
+    const system = createSystem();
+    const root = await startSupervisor({
+      ...one,
+      system,
+      children: [dynamicSupervisor({ id: "d" })],
+    });
+    const worker = actor({ id: "w", receive: () => {}, restart: "temporary" });
+    const perChild = async (count: number): Promise<number> => {
+      const begin = performance.now();
+      const dynamic = supervisorOf((await root.whichChildren())[0]?.ref as ActorRef);
+      const refs = await Promise.all(
+        Array.from({ length: count }, () => dynamic.startChild(worker)),
+      );
+      expect(await dynamic.countChildren()).toMatchObject({ specs: count, active: count });
+      for (const ref of refs.slice(0, count / 2)) await dynamic.terminateChild(ref as ActorRef);
+      await root.terminateChild("d");
+      await root.restartChild("d");
+      return (performance.now() - begin) / count;
+    };
+    await perChild(1000);
+    const few = await perChild(1000);
+    const many = await perChild(10_000);
+    // Quadratic work would make it ten times as much.
+    expect(many / few).toBeLessThan(4);
+    await system.stop();
+  });
+});
+
+test("a stop in the middle of a start abandons it, and asks the others", async () => {
+  const log = new Log();
+  const gate = new Gate<never>();
+  const { root, dynamic } = await tree();
+  await dynamic.startChild(log.worker("w"));
+  const added = failure(dynamic.startChild({ id: "x", start: () => gate.promise }));
+  await rest();
+  await dynamic.stop();
+  expect(await added).toMatchObject({ reason: "noproc" });
+  expect(log.take().slice(0, 2)).toEqual(["+w", "-w:shutdown"]);
+  gate.fail(new Error("late"));
+  await root.stop();
+});

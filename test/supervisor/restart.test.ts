@@ -1,0 +1,443 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  type ActorRef,
+  createSystem,
+  type ExitReason,
+  type RestartType,
+  spawn,
+  startSupervisor,
+  type Strategy,
+  supervisor,
+} from "../../src/actor.js";
+import { Gate, Listener, Log, type Order, rest, until } from "../helpers/actors.js";
+
+const one = { strategy: "one_for_one" } as const;
+
+interface Report {
+  supervisor: ActorRef;
+  childId: string;
+  ref: ActorRef;
+  reason: ExitReason;
+}
+
+/** Every way in which a child ends by itself, and whether it is a clean one. */
+const exits: { name: string; end: (ref: ActorRef<Order>) => unknown; clean: boolean }[] = [
+  { name: "normal", end: (ref) => ref.stop(), clean: true },
+  { name: "shutdown", end: (ref) => ref.stop("shutdown"), clean: true },
+  { name: "{ shutdown }", end: (ref) => ref.stop({ shutdown: "done" }), clean: true },
+  { name: "its own stop", end: (ref) => ref.dispatch("stop"), clean: true },
+  { name: "killed", end: (ref) => ref.kill(), clean: false },
+  { name: "another reason", end: (ref) => ref.stop("tired"), clean: false },
+  { name: "a crash", end: (ref) => ref.dispatch("crash"), clean: false },
+];
+
+describe("rules 43 to 47: who is restarted", () => {
+  const cases = exits.flatMap((exit) =>
+    (["permanent", "transient", "temporary"] as const).map((restart) => ({ ...exit, restart })),
+  );
+  const isRestarted = (restart: RestartType, clean: boolean): boolean =>
+    restart === "permanent" || (restart === "transient" && !clean);
+
+  test.each(cases)("a $restart child that ends by $name", async ({ restart, end, clean }) => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a", { restart }), log.worker("b")],
+    });
+    const [a, b] = [log.ref("a"), log.ref("b")];
+    end(a);
+    await until(() => !a.alive);
+    await rest();
+    const [first, ...others] = await sup.whichChildren();
+    if (isRestarted(restart, clean)) {
+      expect(first).toEqual({ id: "a", ref: log.ref("a"), type: "worker" });
+      expect(log.ref("a")).not.toBe(a);
+    } else {
+      expect(log.ref("a")).toBe(a);
+      if (restart === "temporary") expect(first?.id).toBe("b");
+      else expect(first).toEqual({ id: "a", ref: undefined, type: "worker" });
+    }
+    if (restart !== "temporary") expect(others).toHaveLength(1);
+    expect(log.ref("b")).toBe(b);
+    await sup.stop();
+  });
+
+  test("rule 45: a transient child that ended cleanly can be brought back", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a", { restart: "transient" })],
+    });
+    await log.ref("a").stop();
+    const ref = await sup.restartChild("a");
+    expect(ref).toBe(log.ref("a"));
+    expect(ref?.alive).toBe(true);
+    await sup.stop();
+  });
+
+  test("rule 46: the id of a temporary child is free at once", async () => {
+    const log = new Log();
+    const worker = log.worker("a", { restart: "temporary" });
+    const sup = await startSupervisor({ ...one, children: [worker] });
+    await log.ref("a").kill();
+    expect(await sup.startChild(worker)).toBe(log.ref("a"));
+    await sup.stop();
+  });
+
+  test.each(["one_for_all", "rest_for_one"] as const)(
+    "rule 47: exits that cause no restart count for nothing and disturb nobody: %s",
+    async (strategy) => {
+      const log = new Log();
+      const sup = await startSupervisor({
+        strategy,
+        maxRestarts: 0,
+        children: [
+          log.worker("t1", { restart: "temporary" }),
+          log.worker("t2", { restart: "transient" }),
+          log.worker("a"),
+        ],
+      });
+      await log.ref("t1").kill();
+      await log.ref("t2").stop();
+      await rest();
+      expect(log.take()).toEqual(["+t1", "+t2", "+a", "-t2:normal"]);
+      expect(sup.ref.alive).toBe(true);
+      await sup.stop();
+    },
+  );
+});
+
+describe("rules 48, 49: exits that are no failure", () => {
+  test("rule 48: of a stranger, and of an earlier incarnation", async () => {
+    const log = new Log();
+    const system = createSystem();
+    const refs: ActorRef[] = [];
+    for (const id of ["x", "y"]) refs.push((await spawn(system, log.behavior(id))) as ActorRef);
+    const [x, y] = refs as [ActorRef, ActorRef];
+    const supply = [x, y, x];
+    const sup = await startSupervisor({
+      ...one,
+      system,
+      children: [{ id: "a", start: async () => supply.shift() as ActorRef, restart: "transient" }],
+    });
+    await sup.terminateChild("a");
+    await sup.restartChild("a");
+    expect(x.alive).toBe(false);
+    sup.ref.dispatch({ exit: y });
+    sup.ref.dispatch("junk");
+    sup.ref.dispatch(undefined);
+    await rest();
+    expect(await sup.whichChildren()).toEqual([{ id: "a", ref: y, type: "worker" }]);
+    await sup.stop();
+    await system.stop();
+  });
+
+  test("rule 49: what the supervisor itself caused", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [log.worker("a")] });
+    await sup.terminateChild("a");
+    await rest();
+    expect(log.take()).toEqual(["+a", "-a:shutdown"]);
+    expect(sup.ref.alive).toBe(true);
+    await sup.stop();
+  });
+});
+
+describe("rule 50: reports", () => {
+  test.each(exits)("of a child that ends by $name", async ({ end, clean }) => {
+    using heard = new Listener<Report>("nebulex.supervisor.child_terminated");
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("permanent"),
+        log.worker("transient", { restart: "transient" }),
+        log.worker("temporary", { restart: "temporary" }),
+      ],
+    });
+    const refs = ["permanent", "transient", "temporary"].map((id) => log.ref(id));
+    for (const ref of refs) {
+      end(ref);
+      await until(() => !ref.alive);
+      await rest();
+    }
+    expect(heard.messages.map(({ childId }) => childId)).toEqual(
+      clean ? ["permanent"] : ["permanent", "transient", "temporary"],
+    );
+    for (const [index, message] of heard.messages.entries()) {
+      expect(message.supervisor).toBe(sup.ref);
+      expect(message.ref).toBe(refs[index]);
+    }
+    await sup.stop();
+  });
+
+  test("of a restart: its number within the window, and what it is about", async () => {
+    using heard = new Listener<Report & { attempt: number }>("nebulex.supervisor.restart");
+    using gaveUp = new Listener<Report>("nebulex.supervisor.gave_up");
+    const log = new Log();
+    const sup = await startSupervisor({ ...one, maxRestarts: 2, children: [log.worker("a")] });
+    const first = log.ref("a");
+    await log.crash("a");
+    await log.crash("a");
+    const last = log.ref("a");
+    last.dispatch("crash");
+    await sup.exited;
+    expect(heard.messages.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(heard.messages[0]).toEqual({
+      supervisor: sup.ref,
+      childId: "a",
+      ref: first,
+      reason: new Error("crash of a"),
+      attempt: 1,
+    });
+    expect(gaveUp.messages).toEqual([
+      { supervisor: sup.ref, childId: "a", ref: last, reason: new Error("crash of a") },
+    ]);
+  });
+});
+
+describe("rules 51 to 60: strategies", () => {
+  interface Case {
+    strategy: Strategy;
+    lines: string[];
+    same: string[];
+  }
+  const cases: Case[] = [
+    { strategy: "one_for_one", lines: ["-b:crash of b", "+b"], same: ["a", "c", "d"] },
+    {
+      strategy: "one_for_all",
+      lines: ["-b:crash of b", "-d:shutdown", "-c:shutdown", "-a:shutdown", "+a", "+b", "+c", "+d"],
+      same: [],
+    },
+    {
+      strategy: "rest_for_one",
+      lines: ["-b:crash of b", "-d:shutdown", "-c:shutdown", "+b", "+c", "+d"],
+      same: ["a"],
+    },
+  ];
+
+  test.each(cases)("rules 51, 53, 54: $strategy", async ({ strategy, lines, same }) => {
+    const log = new Log();
+    const ids = ["a", "b", "c", "d"];
+    const sup = await startSupervisor({ strategy, children: ids.map((id) => log.worker(id)) });
+    const before = new Map(ids.map((id) => [id, log.ref(id)]));
+    log.take();
+    log.ref("b").dispatch("crash");
+    await until(() => log.lines.length >= lines.length);
+    await rest();
+    expect(log.take()).toEqual(lines);
+    expect(ids.filter((id) => log.ref(id) === before.get(id))).toEqual(same);
+    expect((await sup.whichChildren()).map(({ id }) => id)).toEqual(ids);
+    await sup.stop();
+    expect(log.take()).toEqual(ids.reverse().map((id) => `-${id}:shutdown`));
+  });
+
+  test("rule 52: a restarted child keeps its place", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a"), log.worker("b"), log.worker("c")],
+    });
+    await log.crash("a");
+    log.take();
+    await sup.stop();
+    expect(log.take()).toEqual(["-c:shutdown", "-b:shutdown", "-a:shutdown"]);
+  });
+
+  test.each(["one_for_all", "rest_for_one"] as const)(
+    "rule 53: each is ended by its own setting: %s",
+    async (strategy) => {
+      const log = new Log();
+      const sup = await startSupervisor({
+        strategy,
+        children: [log.worker("a"), log.worker("b", { shutdown: "brutal_kill" })],
+      });
+      log.take();
+      await log.reborn("b", () => log.ref("a").dispatch("crash"));
+      expect(log.take()).toEqual(["-a:crash of a", "+a", "+b"]);
+      await sup.stop();
+    },
+  );
+
+  test.each(["one_for_all", "rest_for_one"] as const)(
+    "rule 55: a group restart starts the dead slots of the group: %s",
+    async (strategy) => {
+      const log = new Log();
+      const sup = await startSupervisor({
+        strategy,
+        children: [
+          log.worker("a"),
+          log.worker("ended", { restart: "transient" }),
+          log.fickle("ignored", (start) => (start === 1 ? "ignore" : "up")),
+          supervisor({ id: "sup", ...one, children: [log.worker("inner")], restart: "transient" }),
+        ],
+      });
+      await log.ref("ended").stop();
+      await sup.terminateChild("sup");
+      log.take();
+      await log.reborn("inner", () => log.ref("a").dispatch("crash"));
+      expect(log.take()).toEqual(["-a:crash of a", "+a", "+ended", "+ignored", "+inner"]);
+      await sup.stop();
+    },
+  );
+
+  test("rule 55: rest_for_one leaves dead slots before the failed child alone", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      strategy: "rest_for_one",
+      children: [log.worker("a"), log.worker("b")],
+    });
+    await sup.terminateChild("a");
+    await log.crash("b");
+    expect(await sup.countChildren()).toMatchObject({ specs: 2, active: 1 });
+    await sup.stop();
+  });
+
+  test("rule 56: a group restart counts once", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      strategy: "one_for_all",
+      maxRestarts: 2,
+      children: [log.worker("a"), log.worker("b"), log.worker("c")],
+    });
+    await log.reborn("c", () => log.ref("a").dispatch("crash"));
+    await log.reborn("c", () => log.ref("b").dispatch("crash"));
+    expect(sup.ref.alive).toBe(true);
+    log.ref("c").dispatch("crash");
+    expect(await sup.exited).toBe("shutdown");
+  });
+
+  describe("rule 57: two children die together", () => {
+    const both: [Strategy, [string, string], number][] = [
+      ["one_for_one", ["a", "b"], 2],
+      ["one_for_all", ["a", "b"], 1],
+      ["one_for_all", ["b", "a"], 1],
+      ["rest_for_one", ["a", "b"], 1],
+      ["rest_for_one", ["b", "a"], 2],
+    ];
+    test.each(both)("%s, %p: counted %d times", async (strategy, [first, second], times) => {
+      using restarts = new Listener<Report>("nebulex.supervisor.restart");
+      const log = new Log();
+      const sup = await startSupervisor({
+        strategy,
+        children: [log.worker("a"), log.worker("b"), log.worker("c")],
+      });
+      await Promise.all([log.ref(first).kill(), log.ref(second).kill()]);
+      await until(async () => (await sup.countChildren()).active === 3);
+      await rest();
+      expect(restarts.messages).toHaveLength(times);
+      expect((await sup.whichChildren()).map(({ ref }) => ref)).toEqual(
+        ["a", "b", "c"].map((id) => log.ref(id)),
+      );
+      await sup.stop();
+    });
+
+    test("a child that dies of itself while its group is ended is absorbed, and reported", async () => {
+      using reports = new Listener<Report>("nebulex.supervisor.child_terminated");
+      using restarts = new Listener<Report>("nebulex.supervisor.restart");
+      const log = new Log();
+      const gate = new Gate();
+      const sup = await startSupervisor({
+        strategy: "one_for_all",
+        children: [
+          log.worker("a"),
+          log.worker("b"),
+          log.worker("c", { terminate: () => gate.promise }),
+        ],
+      });
+      log.ref("a").dispatch("crash");
+      await until(() => restarts.messages.length === 1);
+      await rest();
+      await log.ref("b").kill();
+      await log.reborn("b", () => gate.open());
+      await rest();
+      expect(restarts.messages).toHaveLength(1);
+      expect(reports.messages.map(({ childId }) => childId)).toEqual(["a", "b"]);
+      await sup.stop();
+    });
+  });
+
+  test("rule 58: a group restart starts one after the other", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    let starts = 0;
+    const sup = await startSupervisor({
+      strategy: "one_for_all",
+      children: [
+        log.worker("a", {
+          init: async () => {
+            if (++starts === 2) await gate.promise;
+            return "a";
+          },
+        }),
+        log.worker("b"),
+      ],
+    });
+    log.take();
+    log.ref("b").dispatch("crash");
+    await until(() => log.lines.length === 2);
+    await rest();
+    expect(log.take()).toEqual(["-b:crash of b", "-a:shutdown"]);
+    await log.reborn("b", () => gate.open());
+    expect(log.take()).toEqual(["+a", "+b"]);
+    await sup.stop();
+  });
+
+  test("rule 59: ignore on a restart is a success", async () => {
+    const log = new Log();
+    const sup = await startSupervisor({
+      strategy: "one_for_all",
+      maxRestarts: 1,
+      children: [
+        log.worker("a"),
+        log.fickle("b", (start) => (start === 1 ? "up" : "ignore")),
+        log.worker("c"),
+      ],
+    });
+    await log.reborn("c", () => log.ref("b").dispatch("crash"));
+    await rest();
+    expect(await sup.whichChildren()).toEqual([
+      { id: "a", ref: log.ref("a"), type: "worker" },
+      { id: "b", ref: undefined, type: "worker" },
+      { id: "c", ref: log.ref("c"), type: "worker" },
+    ]);
+    await sup.stop();
+  });
+
+  test.each(["one_for_all", "rest_for_one"] as const)(
+    "rule 60: temporary siblings are gone for good: %s",
+    async (strategy) => {
+      const log = new Log();
+      const sup = await startSupervisor({
+        strategy,
+        children: [log.worker("a"), log.worker("t", { restart: "temporary" }), log.worker("b")],
+      });
+      log.take();
+      await log.reborn("b", () => log.ref("a").dispatch("crash"));
+      expect(log.take()).toEqual(["-a:crash of a", "-b:shutdown", "-t:shutdown", "+a", "+b"]);
+      expect((await sup.whichChildren()).map(({ id }) => id)).toEqual(["a", "b"]);
+      await sup.stop();
+    },
+  );
+
+  test("rule 61: requests wait for a group restart", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const sup = await startSupervisor({
+      strategy: "one_for_all",
+      children: [log.worker("a"), log.worker("b", { terminate: () => gate.promise })],
+    });
+    log.ref("a").dispatch("crash");
+    await rest();
+    let answered = false;
+    const asked = sup.countChildren().then((counts) => {
+      answered = true;
+      return counts;
+    });
+    await rest();
+    expect(answered).toBe(false);
+    gate.open();
+    expect(await asked).toEqual({ specs: 2, active: 2, supervisors: 0, workers: 2 });
+    await sup.stop();
+  });
+});
