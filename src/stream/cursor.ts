@@ -213,16 +213,10 @@ export class Cursor {
       if (this.#gaps.length > 0) return this.#gaps.shift();
     }
     const before = this.position;
-    let position = before;
-    let found: CacheEvent | undefined;
-    while (found === undefined && position < log.next) {
-      const event = log.at(position++);
-      if (this.#isFor(event)) found = event;
-    }
-    if (position !== before) {
-      this.position = position;
-      log.moved(before);
-    }
+    const position = log.find(before, this.mask, this.skipOrigin);
+    const found = position < log.next ? log.at(position) : undefined;
+    this.position = found === undefined ? position : position + 1;
+    if (this.position !== before) log.moved(before);
     return found;
   }
 

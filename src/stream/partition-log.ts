@@ -1,10 +1,9 @@
+import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
+import type { EventType } from "../event/types.js";
 import type { Cursor } from "./cursor.js";
 import { typeBits } from "./event-mask.js";
-
-/** Events in a segment, the unit in which memory is given back: a power of 2. */
-const segmentBits = 8;
-const segmentSize = 1 << segmentBits;
+import { type Includes, Segment, segmentBits, segmentSize } from "./segment.js";
 
 /** So that an offset into a log is always a small integer. @internal */
 export const maxCapacity = 2 ** 30;
@@ -43,28 +42,49 @@ export class PartitionLog {
   readonly #coalescing = new Set<Cursor>();
   readonly limits: LogLimits;
   readonly #onDirty: () => void;
-  #segments: CacheEvent[][] = [];
+  readonly #includes: Includes;
+  #segments: Segment[] = [];
   /** Sequence of the first event of the first segment. */
   #base = 0;
-  #tail: CacheEvent[] = [];
-  #tailLength = segmentSize;
+  #tail: Segment | undefined;
 
-  constructor(source: EventSource, index: number, limits: LogLimits, onDirty: () => void) {
+  constructor(
+    source: EventSource,
+    index: number,
+    limits: LogLimits,
+    includes: Includes,
+    onDirty: () => void,
+  ) {
     this.source = source;
     this.index = index;
     this.limits = limits;
+    this.#includes = includes;
     this.#onDirty = onDirty;
   }
 
-  /** Adds an event that was made with `next` as its sequence. */
-  append(event: CacheEvent): void {
-    if (this.#tailLength === segmentSize) this.#grow();
-    this.#tail[this.#tailLength++] = event;
+  /**
+   * Adds an event.
+   *
+   * @param subject the key, or a MultiTarget
+   * @param at milliseconds since the source began
+   * @param value what is stored now, where it is included; a map for a MultiTarget
+   */
+  append(
+    type: EventType,
+    cause: Cause,
+    subject: unknown,
+    at: number,
+    value?: unknown,
+    previous?: unknown,
+  ): void {
+    let tail = this.#tail;
+    if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
+    tail.append(type, cause, subject, at, value, previous);
     const sequence = this.next++;
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
       this.first = this.next - this.limits.capacity;
-    this.batchTypes |= typeBits[event.type];
+    this.batchTypes |= typeBits[type];
     if (!this.dirty) {
       this.dirty = true;
       this.batchStart = sequence;
@@ -72,12 +92,22 @@ export class PartitionLog {
     }
   }
 
-  /** An event between `oldest` and `next`. */
+  /** The event with a sequence that is still in memory. */
   at(sequence: number): CacheEvent {
     const offset = sequence - this.#base;
-    return (this.#segments[offset >>> segmentBits] as CacheEvent[])[
-      offset & (segmentSize - 1)
-    ] as CacheEvent;
+    const segment = this.#segments[offset >>> segmentBits] as Segment;
+    return segment.event(offset & (segmentSize - 1), this.source, sequence, this.cursors.size > 1);
+  }
+
+  /** Sequence of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
+  find(from: number, mask: number, skipOrigin: unknown): number {
+    let sequence = from;
+    for (; sequence < this.next; sequence++) {
+      const offset = sequence - this.#base;
+      const segment = this.#segments[offset >>> segmentBits] as Segment;
+      if (segment.matches(offset & (segmentSize - 1), mask, skipOrigin)) break;
+    }
+    return sequence;
   }
 
   /** Whether an event is of this log's epoch. */
@@ -176,10 +206,10 @@ export class PartitionLog {
     this.#base = base;
   }
 
-  #grow(): void {
+  #grow(): Segment {
     this.trim();
-    this.#tail = new Array<CacheEvent>(segmentSize);
-    this.#tailLength = 0;
+    this.#tail = new Segment(this.#includes);
     this.#segments.push(this.#tail);
+    return this.#tail;
   }
 }

@@ -12,14 +12,6 @@ import type { ResolvedStreamOptions } from "./stream-options.js";
 /** Events between two looks at the wall clock within one turn of the event loop; a power of 2. */
 const eventsPerLook = 16;
 
-/** What an event's values are, where it has any. */
-interface Values {
-  value?: unknown;
-  previous?: unknown;
-  values?: ReadonlyMap<unknown, unknown> | undefined;
-  previousValues?: ReadonlyMap<unknown, unknown> | undefined;
-}
-
 /** Makes an event of each change, and appends it to the log of its key's partition. Nothing in it throws. @internal */
 export class Router implements ChangeTap<unknown, unknown> {
   /** Events that their hash left out, and those that could not be routed. */
@@ -57,9 +49,8 @@ export class Router implements ChangeTap<unknown, unknown> {
   ): void {
     const log = this.#logOf(type, cause, key, value, previous, memo);
     if (log === undefined) return;
-    const event = new CacheEvent(type, cause, log.source, key, log.next, this.#time(log));
-    this.#addValues(event, value, previous);
-    this.#append(log, event);
+    log.append(type, cause, key, this.#time(log), value, previous);
+    if (channels.broadcast.hasSubscribers) this.#tell(log);
   }
 
   entries(
@@ -93,7 +84,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   }
 
   query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void {
-    for (const log of this.#logs) this.#appendMulti(log, type, cause, { kind: "query", query }, {});
+    for (const log of this.#logs) this.#appendMulti(log, type, cause, { kind: "query", query });
   }
 
   #logOf(
@@ -167,16 +158,9 @@ export class Router implements ChangeTap<unknown, unknown> {
     values: ReadonlyMap<unknown, unknown> | undefined,
     previousValues: ReadonlyMap<unknown, unknown> | undefined,
   ): void {
-    this.#appendMulti(
-      log,
-      type,
-      cause,
-      { kind: "keys", keys },
-      {
-        values: this.#includesValue ? pick(values, keys) : undefined,
-        previousValues: this.#includesPrevious ? pick(previousValues, keys) : undefined,
-      },
-    );
+    const value = this.#includesValue ? pick(values, keys) : undefined;
+    const previous = this.#includesPrevious ? pick(previousValues, keys) : undefined;
+    this.#appendMulti(log, type, cause, { kind: "keys", keys }, value, previous);
   }
 
   #appendMulti(
@@ -184,24 +168,11 @@ export class Router implements ChangeTap<unknown, unknown> {
     type: EventType,
     cause: Cause,
     target: EventTarget<unknown>,
-    of: Values,
+    values?: ReadonlyMap<unknown, unknown>,
+    previousValues?: ReadonlyMap<unknown, unknown>,
   ): void {
-    const event = new CacheEvent(
-      type,
-      cause,
-      log.source,
-      new MultiTarget(target),
-      log.next,
-      this.#time(log),
-    );
-    if (of.values !== undefined) event.values = of.values;
-    if (of.previousValues !== undefined) event.previousValues = of.previousValues;
-    this.#append(log, event);
-  }
-
-  #append(log: PartitionLog, event: CacheEvent): void {
-    log.append(event);
-    if (channels.broadcast.hasSubscribers) this.#tell(log, event);
+    log.append(type, cause, new MultiTarget(target), this.#time(log), values, previousValues);
+    if (channels.broadcast.hasSubscribers) this.#tell(log);
   }
 
   #addValues(event: CacheEvent, value: unknown, previous: unknown): void {
@@ -218,15 +189,12 @@ export class Router implements ChangeTap<unknown, unknown> {
     return this.#at;
   }
 
-  #tell(log: PartitionLog, event: CacheEvent): void {
+  /** Tells of the event that was appended last. */
+  #tell(log: PartitionLog): void {
     const { name, partition } = log.source;
-    channels.broadcast.publish({
-      status: "ok",
-      reason: null,
-      pubsub: null,
-      topic: topicOf(name, partition, event.type),
-      event,
-    });
+    const event = log.at(log.next - 1);
+    const topic = topicOf(name, partition, event.type);
+    channels.broadcast.publish({ status: "ok", reason: null, pubsub: null, topic, event });
   }
 
   #fail(event: CacheEvent, error: unknown): void {

@@ -178,11 +178,16 @@ export class Stream {
       epoch: randomBytes(8).toString("hex"),
       startedAt: Math.round(wallTimeOf(system.clock)()),
     };
+    const includes = {
+      value: options.include.includes("value"),
+      previous: options.include.includes("previous"),
+    };
     const makeLog = (index: number): PartitionLog =>
       new PartitionLog(
         { ...source, partition: options.partitions === null ? null : index },
         index,
         options,
+        includes,
         this.#onDirty,
       );
     const old = this.logs;
