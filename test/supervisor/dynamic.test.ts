@@ -102,6 +102,7 @@ describe("rules 100 to 105: children come and go", () => {
     await log.ref("a").stop();
     await log.ref("b").kill();
     await until(async () => (await dynamic.countChildren()).specs === 0);
+    expect(await dynamic.whichChildren()).toEqual([]);
     await root.stop();
   });
 
