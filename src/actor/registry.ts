@@ -31,9 +31,8 @@ export class Registry {
   register(key: unknown, ref: ActorRef<never>, value?: unknown): void {
     const holder = checkRef(ref);
     if (!holder.alive) throw new RegistryError("noproc", key, holder);
+    if (this.#unique) this.#checkFree(key);
     const entries = this.#entries.get(key);
-    if (this.#unique && entries?.[0] !== undefined)
-      throw new RegistryError("already_registered", key, entries[0].ref);
     const entry: RegistryEntry = Object.freeze({ ref: holder, value });
     if (entries === undefined) this.#entries.set(key, [entry]);
     else entries.push(entry);
@@ -61,7 +60,7 @@ export class Registry {
 
   /** The entries under a key, oldest first; with unique keys one at the most. */
   lookup(key: unknown): RegistryEntry[] {
-    return [...(this.#entries.get(key) ?? [])];
+    return (this.#entries.get(key) ?? []).filter(({ ref }) => ref.alive);
   }
 
   /** The keys that an actor is registered under, once for each entry. */
@@ -79,6 +78,13 @@ export class Registry {
   /** How many entries there are, all keys together. */
   count(): number {
     return this.#count;
+  }
+
+  /** A holder that is in the middle of its death, its entries not yet dropped, is in nobody's way. */
+  #checkFree(key: unknown): void {
+    const holder = this.#entries.get(key)?.[0]?.ref;
+    if (holder?.alive === true) throw new RegistryError("already_registered", key, holder);
+    if (holder !== undefined) this.unregister(key, holder);
   }
 
   #drop(holder: ActorRef): void {
