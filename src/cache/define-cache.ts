@@ -4,8 +4,8 @@ import type { Adapter, AsyncAdapter } from "./adapter.js";
 import { localAdapter } from "./adapters/local-adapter.js";
 import { AsyncCacheHandle } from "./async-cache-handle.js";
 import { CacheHandle } from "./cache-handle.js";
-import { Definition, type MakeHandle } from "./definition.js";
-import type { AnyCache, AsyncCache, Cache } from "./types.js";
+import { Definition, type MakeHandle, type UntypedCache } from "./definition.js";
+import type { AsyncCache, Cache } from "./types.js";
 
 /** Options of {@link defineCache}. */
 export interface CacheOptions<A extends Adapter | AsyncAdapter = Adapter> {
@@ -25,7 +25,7 @@ export function defineCache<K = unknown, V = unknown>(options: CacheOptions): Ca
 export function defineCache<K = unknown, V = unknown>(
   options: CacheOptions<AsyncAdapter> & { adapter: AsyncAdapter },
 ): AsyncCache<K, V>;
-export function defineCache(options: CacheOptions<Adapter | AsyncAdapter>): AnyCache {
+export function defineCache(options: CacheOptions<Adapter | AsyncAdapter>): UntypedCache {
   knownOptions("defineCache", options, ["name", "adapter"]);
   const name = plainName("name", options.name);
   const { adapter = localAdapter() } = options;

@@ -2,7 +2,7 @@ import type { ActorRef } from "../actor/ref.js";
 import type { CacheEntryEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import type { StreamMessage, SubscribeOptions, Subscriber, Subscription } from "./stream-port.js";
+import type { StreamMessage, SubscribeOptions, Subscription } from "./stream-port.js";
 
 /** How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the adapter's default is. */
 export type Ttl = Milliseconds | null;
@@ -153,18 +153,24 @@ export interface CacheBase<K, V, Self> {
    * @throws {@link StreamNotFoundError} when it has none
    * @throws {@link GroupBusyError}, {@link OptionError}
    */
-  subscribe(subscriber: Subscriber<K, V>, options?: SubscribeOptions): Subscription;
+  subscribe(
+    subscriber:
+      ActorRef<never> | ((event: CacheEntryEvent<K, V, ActorRef>) => void | Promise<void>),
+    options?: SubscribeOptions & { gaps?: false },
+  ): Subscription;
+  subscribe(
+    subscriber: ActorRef<never> | ((message: StreamMessage<K, V>) => void | Promise<void>),
+    options: SubscribeOptions,
+  ): Subscription;
   /**
    * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted.
    *
    * @throws {@link StreamNotFoundError} when it has none
    */
   events(
-    options: SubscribeOptions & { signal?: AbortSignal; gaps: true },
-  ): AsyncIterable<StreamMessage<K, V>>;
-  events(
-    options?: SubscribeOptions & { signal?: AbortSignal },
+    options?: SubscribeOptions & { signal?: AbortSignal; gaps?: false },
   ): AsyncIterable<CacheEntryEvent<K, V, ActorRef>>;
+  events(options: SubscribeOptions & { signal?: AbortSignal }): AsyncIterable<StreamMessage<K, V>>;
   /**
    * Has a function called for every change, until this run of the instance ends.
    *
@@ -197,5 +203,15 @@ export interface AsyncCache<K = unknown, V = unknown>
   stream(query?: Query<K, V>): AsyncIterable<[K, V]>;
 }
 
-/** A cache of either kind. */
-export type AnyCache = Cache | AsyncCache;
+/** A cache of either kind, whatever its keys and values are: what they all have in common. */
+export interface AnyCache {
+  readonly name: string;
+  childSpec(options?: { name?: string }): ChildSpec;
+  instance(name: string): AnyCache;
+  from(ref: ActorRef<never>): AnyCache;
+  registerEventListener<M = undefined>(
+    listener: EventListener<unknown, unknown, M>,
+    options?: ListenerOptions<unknown, unknown, M>,
+  ): void;
+  unregisterEventListener(id: unknown): boolean;
+}
