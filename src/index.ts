@@ -43,7 +43,7 @@ export type {
   ResolvedStreamOptions,
   StreamServerOptions,
 } from "./stream/stream-options.js";
-export { defaultHash, type Hash } from "./stream/hash.js";
+export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
 export { getStream, lookupStream, type StreamInfo } from "./stream/lookup.js";
 export { whenIdle } from "./stream/when-idle.js";
 export type {

@@ -1,9 +1,15 @@
 import xxhash from "xxhash-wasm";
+import type { ActorRef } from "../actor/ref.js";
 import { show } from "../errors.js";
 import type { CacheEntryEvent } from "../event/types.js";
 
-/** Chooses the partition of an event: an integer from 0 to partitions - 1, or `"none"` to leave it out of the stream. */
-export type Hash = (event: CacheEntryEvent<never, never, never>) => number | "none";
+/** Chooses the partition of an event about one key: an integer from 0 to partitions - 1, or `"none"` to leave it out of the stream. */
+export type Hash<K = unknown, V = unknown> = (event: KeyEvent<K, V>) => number | "none";
+
+/** What a {@link Hash} is asked about; one for each key of a command over several keys. */
+export interface KeyEvent<K = unknown, V = unknown> extends CacheEntryEvent<K, V, ActorRef> {
+  readonly target: { readonly kind: "key"; readonly key: K };
+}
 
 const { h32, h32Raw } = await xxhash();
 

@@ -10,7 +10,7 @@ import {
   subsetOf,
 } from "../options.js";
 import { isCache } from "../cache/cache-handle.js";
-import type { AnyCache } from "../cache/types.js";
+import type { AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
 import { maxCapacity } from "./partition-log.js";
 
@@ -18,9 +18,9 @@ import { maxCapacity } from "./partition-log.js";
 export type Include = "value" | "previous";
 
 /** Options of {@link streamServer}. */
-export interface StreamServerOptions {
+export interface StreamServerOptions<K = unknown, V = unknown> {
   /** The cache, or one of its instances. */
-  cache: AnyCache;
+  cache: Cache<K, V> | AsyncCache<K, V>;
   /** The instance's name. Default: that of `cache`. */
   name?: string;
   /** Whether an actor that subscribed gets the events whose origin it is: `"broadcast"` (default) or not: `"broadcast_from"`. */
@@ -32,7 +32,7 @@ export interface StreamServerOptions {
   /** Number of partitions. Default: the stream is not partitioned. */
   partitions?: number;
   /** Chooses an event's partition. Default {@link defaultHash}. Not asked without partitions. */
-  hash?: Hash;
+  hash?: Hash<NoInfer<K>, NoInfer<V>>;
   /** Whether events carry the value that is stored now, and the one before. Default: neither. */
   include?: readonly Include[];
   /** Events that a partition keeps at the most for readers that are behind. Default 262,144. */

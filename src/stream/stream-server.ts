@@ -26,8 +26,8 @@ import { slotFor, streamOf } from "./streams.js";
  *
  * @throws {@link OptionError}
  */
-export function streamServer(options: StreamServerOptions): ChildSpec {
-  const resolved = resolveStreamOptions(options);
+export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpec {
+  const resolved = resolveStreamOptions(options as unknown as StreamServerOptions);
   const slot = slotFor(options.cache, options.name);
   const cache = options.name === undefined ? options.cache : options.cache.instance(options.name);
   return actor<StreamServer>({
