@@ -218,3 +218,30 @@ export class IdleTimeoutError extends NebulexError {
     this.timeout = timeout;
   }
 }
+
+/** What an injected fault throws where it was not given an error of its own. */
+export class InjectedFaultError extends NebulexError {
+  readonly code = "E_INJECTED_FAULT";
+  /** The fault's name. */
+  readonly fault: string;
+  /** The actor's path, or the name of the cache instance. */
+  readonly subject: string;
+
+  constructor(fault: string, subject: string) {
+    super(`injected fault: ${fault} (${subject})`);
+    this.fault = fault;
+    this.subject = subject;
+  }
+}
+
+/** `waitFor` gave up waiting. */
+export class WaitTimeoutError extends NebulexError {
+  readonly code = "E_WAIT_TIMEOUT";
+  /** How long it waited, in milliseconds. */
+  readonly timeout: number;
+
+  constructor(what: string, timeout: number) {
+    super(`timed out after ${timeout} ms waiting for: ${what}`);
+    this.timeout = timeout;
+  }
+}

@@ -208,6 +208,11 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     return cancel;
   }
 
+  /** The live actors that end with this one. */
+  get children(): Iterable<Cell> {
+    return this.#children ?? [];
+  }
+
   register(key: unknown, value: unknown): void {
     this.runtime.register(key, this.ref as ActorRef, value);
   }

@@ -67,6 +67,11 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
     return cell;
   }
 
+  /** The live actors that were spawned directly under it. @internal */
+  get roots(): Iterable<Cell> {
+    return this.#roots;
+  }
+
   /** @internal */
   get probe(): Probe | undefined {
     return this.#runtime.probe;

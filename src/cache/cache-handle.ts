@@ -20,7 +20,13 @@ import {
 import type { Definition } from "./definition.js";
 import { type Instance, startInstance } from "./instance.js";
 import type { InstanceSlot } from "./slot.js";
-import type { StreamPort, SubscribeOptions, Subscriber, Subscription } from "./stream-port.js";
+import type {
+  DrainOptions,
+  StreamPort,
+  SubscribeOptions,
+  Subscriber,
+  Subscription,
+} from "./stream-port.js";
 import type {
   AnyCache,
   Cache,
@@ -233,11 +239,17 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     return this.#stream().events(options) as AsyncIterable<never>;
   }
 
+  async whenDrained(options: DrainOptions = {}): Promise<void> {
+    await this.#slot.stream?.whenDrained(options);
+  }
+
   registerEventListener<M = undefined>(
     listener: EventListener<K, V, M>,
     options: ListenerOptions<K, V, M> = {},
   ): void {
-    this.#running().emitter.register(listener, options);
+    const { emitter } = this.#running();
+    this.#slot.registering?.(options.id);
+    emitter.register(listener, options);
   }
 
   unregisterEventListener(id: unknown): boolean {

@@ -19,6 +19,8 @@ export class InstanceSlot {
   running: Instance | undefined = undefined;
   /** The instance's stream, while it has one. */
   stream: StreamPort | undefined = undefined;
+  /** Asked before a listener is registered, with its id; a throw refuses it: the seam for fault injection. */
+  registering: ((id: unknown) => void) | undefined = undefined;
   readonly #watchers = new Set<SlotWatcher>();
 
   constructor(cacheName: string, name: string) {
