@@ -44,9 +44,10 @@ export type {
   StreamServerOptions,
 } from "./stream/stream-options.js";
 export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
-export { getStream, lookupStream, type StreamInfo } from "./stream/lookup.js";
+export { getStream, lookupStream, type GroupInfo, type StreamInfo } from "./stream/lookup.js";
 export { whenIdle } from "./stream/when-idle.js";
 export type {
+  DrainOptions,
   StreamMessage,
   SubscribeOptions,
   Subscriber,

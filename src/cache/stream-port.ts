@@ -1,5 +1,6 @@
 import type { ActorRef } from "../actor/ref.js";
 import type { CacheEntryEvent, EventType, GapEvent } from "../event/types.js";
+import type { Milliseconds } from "../options.js";
 
 /** What a reader is given: events and, where it asked for them, gaps. */
 export type StreamMessage<K = unknown, V = unknown> = CacheEntryEvent<K, V, ActorRef> | GapEvent;
@@ -25,6 +26,12 @@ export interface SubscribeOptions {
   from?: "latest" | "earliest" | number;
   /** Whether to be given `gap` notices too. Default false. */
   gaps?: boolean;
+  /**
+   * Whether to be given first what the cache holds now, as `inserted` events with `metadata.snapshot`, and then all that changes after
+   * that point. Not for a group that has a place already: it goes on from there. Only for a cache whose store is in the process, with
+   * `from: "latest"`, and if `inserted` is among the types. Default false.
+   */
+  snapshot?: boolean;
 }
 
 /** A reader's hold on a stream. */
@@ -39,8 +46,19 @@ export interface Subscription extends Disposable {
   unsubscribe(): void;
 }
 
+/** Options of `whenDrained`. */
+export interface DrainOptions {
+  /** How many events of a partition may be unread by its slowest reader: an integer >= 0. Default: half the stream's capacity. */
+  below?: number;
+  /** Milliseconds. Default: none. */
+  timeout?: Milliseconds;
+  /** Ends the wait, with the signal's reason. */
+  signal?: AbortSignal;
+}
+
 /** The stream of a cache instance, as the cache sees it. @internal */
 export interface StreamPort {
   subscribe(subscriber: Subscriber<never, never>, options: SubscribeOptions): Subscription;
   events(options: SubscribeOptions & { signal?: AbortSignal }): AsyncIterable<StreamMessage>;
+  whenDrained(options: DrainOptions): Promise<void>;
 }

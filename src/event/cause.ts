@@ -5,9 +5,11 @@ export interface Cause<Origin = unknown> {
   readonly origin: Origin | null;
   readonly fill: boolean;
   readonly invalidation: boolean;
+  /** Whether it is no change, but part of a snapshot. */
+  readonly snapshot: boolean;
 }
 
 /** @internal */
 export function causeOf(command: string, origin: unknown = null, fill = false): Cause {
-  return Object.freeze({ command, origin, fill, invalidation: false });
+  return Object.freeze({ command, origin, fill, invalidation: false, snapshot: false });
 }

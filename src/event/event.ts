@@ -94,7 +94,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
 
   #makeMetadata(): EventMetadata {
     const { name, partition, partitions, node, epoch, startedAt } = this.#source;
-    const { origin, fill, invalidation } = this.#cause;
+    const { origin, fill, invalidation, snapshot } = this.#cause;
     return {
       topic: topicOf(name, partition, this.type),
       partition,
@@ -106,6 +106,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
       origin,
       fill,
       ...(invalidation ? { invalidation } : undefined),
+      ...(snapshot ? { snapshot } : undefined),
     };
   }
 

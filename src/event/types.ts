@@ -32,6 +32,8 @@ export interface EventMetadata<Origin = unknown> {
   readonly fill: boolean;
   /** Set on what an invalidator removed. */
   readonly invalidation?: true;
+  /** Set on an entry of a snapshot; `sequence` is that of the last event before it, -1 if there was none. */
+  readonly snapshot?: true;
 }
 
 /** Something that happened to the entries of a cache instance. */

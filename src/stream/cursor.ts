@@ -3,6 +3,7 @@ import { CacheEvent } from "../event/event.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
 import type { PartitionLog } from "./partition-log.js";
+import type { Snapshot } from "./snapshot.js";
 
 /** Who reads through a cursor. @internal */
 export interface CursorReader {
@@ -57,6 +58,7 @@ export class Cursor {
   #given = 0;
   #failures: Map<Message, number> | undefined;
   #gaps: GapEvent[] = [];
+  #snapshot: Snapshot | undefined;
   readonly #merged: CoalescedEvents | undefined;
   /** Sequence of the oldest event that was merged. */
   #mergedFrom = 0;
@@ -91,6 +93,13 @@ export class Cursor {
   /** The reader ends; the place stays. */
   detach(): void {
     this.reader = undefined;
+  }
+
+  /** Gives it a snapshot to read first. */
+  begin(snapshot: Snapshot): void {
+    if (snapshot.size === 0) return;
+    this.#snapshot = snapshot;
+    if (this.resting) this.log.activate(this);
   }
 
   /** Takes the next gap or event for this reader in hand; rests when there is none. */
@@ -149,6 +158,7 @@ export class Cursor {
     const old = this.log;
     const from = this.#hasMerged ? this.#mergedFrom : this.unreadFrom;
     this.#merged?.clear();
+    this.#snapshot = undefined;
     if (reason !== null) this.#lose(from, old.next - 1, reason);
     old.remove(this);
     this.log = log;
@@ -167,7 +177,13 @@ export class Cursor {
 
   /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
   get lag(): number {
-    return this.#inHand.length + (this.#merged?.size ?? 0) + this.log.next - this.unreadFrom;
+    return (
+      this.#inHand.length +
+      (this.#merged?.size ?? 0) +
+      (this.#snapshot?.size ?? 0) +
+      this.log.next -
+      this.unreadFrom
+    );
   }
 
   /** Sequence of the first event that is not known to be handled. */
@@ -181,7 +197,8 @@ export class Cursor {
 
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
   hasHandled(sequence: number): boolean {
-    if (this.#gaps.length > 0 || this.#hasMerged || this.unreadFrom < sequence) return false;
+    if (this.#gaps.length > 0 || this.#hasMerged || this.#snapshot !== undefined) return false;
+    if (this.unreadFrom < sequence) return false;
     return this.#inHand.every(
       (message) =>
         message instanceof CacheEvent &&
@@ -200,6 +217,9 @@ export class Cursor {
 
   #take(): Message | undefined {
     if (this.#gaps.length > 0) return this.#gaps.shift();
+    const entry = this.#snapshot?.shift();
+    if (entry !== undefined) return entry;
+    this.#snapshot = undefined;
     if (this.#hasMerged) {
       const merged = this.#takeMerged(this.#merged as CoalescedEvents);
       if (merged !== undefined) return merged;

@@ -22,6 +22,29 @@ export interface StreamInfo {
   readonly epoch: string;
   /** Whether it is registered with a running cache. */
   readonly registered: boolean;
+  /** Where the named groups stand now, one entry for each partition of each group. */
+  groups(): GroupInfo[];
+}
+
+/** Where a group stands in one partition. */
+export interface GroupInfo {
+  readonly group: string;
+  /** Null on a stream without partitions. */
+  readonly partition: number | null;
+  /** Whether it has a live reader. */
+  readonly attached: boolean;
+  /** Sequence of the last event that was written to the partition; -1: none. */
+  readonly last: number;
+  /** Sequence of the first event that the group has not handled. */
+  readonly position: number;
+  /** Events between the two, and what else is to be handled. */
+  readonly lag: number;
+  /** Events that the group was told it won't be given. */
+  readonly dropped: number;
+  /** Events that were merged into later ones (`overflow: "coalesce"`). */
+  readonly coalesced: number;
+  /** Events that were given up after their last attempt. */
+  readonly deadLetters: number;
 }
 
 /** The stream of a cache instance (`cache`, or its instance `name`); undefined when there is none. */
@@ -43,5 +66,39 @@ function describe(stream: Stream): StreamInfo {
   const { options, epoch, registered } = stream;
   const { partitions, hash, broadcastFun } = options;
   const { cacheName: cache, name } = stream.slot;
-  return { cache, name, pubsub: null, partitions, hash, broadcastFun, options, epoch, registered };
+  return {
+    cache,
+    name,
+    pubsub: null,
+    partitions,
+    hash,
+    broadcastFun,
+    options,
+    epoch,
+    registered,
+    groups: () => groupsOf(stream),
+  };
+}
+
+function groupsOf(stream: Stream): GroupInfo[] {
+  const infos: GroupInfo[] = [];
+  for (const [group, cursors] of stream.groups.entries()) {
+    for (const cursor of cursors.values()) {
+      const { log, handledUpTo: position, lag, dropped, coalesced, deadLetters } = cursor;
+      const { partition } = log.source;
+      const attached = cursor.reader !== undefined;
+      infos.push({
+        group,
+        partition,
+        attached,
+        last: log.next - 1,
+        position,
+        lag,
+        dropped,
+        coalesced,
+        deadLetters,
+      });
+    }
+  }
+  return infos;
 }

@@ -15,12 +15,14 @@ import { EventIterator } from "./event-iterator.js";
 import type { Stream } from "./stream.js";
 import { type ReaderOptions, resolveReaderOptions } from "./subscribe-options.js";
 import { StreamSubscription } from "./subscription.js";
+import { whenDrained } from "./when-drained.js";
 
 /** What a cache's `subscribe` and `events` come to. @internal */
 export function streamPort(stream: Stream): StreamPort {
   return {
     subscribe: (subscriber, options) => subscribe(stream, subscriber, options),
     events: (options) => events(stream, options),
+    whenDrained: (options) => whenDrained(stream, options),
   };
 }
 

@@ -1,3 +1,4 @@
+import { commands } from "../cache/command.js";
 import type { ChangeTap, HashMemo } from "../cache/sink.js";
 import type { Clock } from "../clock.js";
 import type { Cause } from "../event/cause.js";
@@ -85,6 +86,16 @@ export class Router implements ChangeTap<unknown, unknown> {
 
   query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void {
     for (const log of this.#logs) this.#appendMulti(log, type, cause, { kind: "query", query });
+  }
+
+  /** Wall-clock time since the epoch began, in milliseconds. */
+  now(): number {
+    return Math.round(this.#wallTime() - this.#startedAt);
+  }
+
+  /** The log that an event about a key goes to; undefined: none. */
+  logOf(key: unknown, value: unknown): PartitionLog | undefined {
+    return this.#logOf("inserted", commands.stream.plain, key, value, undefined, undefined);
   }
 
   #logOf(
@@ -184,7 +195,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   /** Time since the epoch began, in whole milliseconds; looked up once a batch and every few events, since looking costs. */
   #time(log: PartitionLog): number {
     if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty) {
-      this.#at = Math.round(this.#wallTime() - this.#startedAt);
+      this.#at = this.now();
     }
     return this.#at;
   }

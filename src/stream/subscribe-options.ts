@@ -11,6 +11,7 @@ export interface ReaderOptions {
   readonly group: string | null;
   readonly from: "latest" | "earliest" | number;
   readonly gaps: boolean;
+  readonly snapshot: boolean;
 }
 
 /** @internal */
@@ -19,8 +20,23 @@ export function resolveReaderOptions(
   options: SubscribeOptions,
   more: readonly string[] = [],
 ): ReaderOptions {
-  knownOptions(what, options, ["events", "partition", "group", "from", "gaps", ...more]);
+  knownOptions(what, options, [
+    "events",
+    "partition",
+    "group",
+    "from",
+    "gaps",
+    "snapshot",
+    ...more,
+  ]);
   const { events, partition = "auto", group, from = "latest", gaps = false } = options;
+  const snapshot = boolean("snapshot", options.snapshot ?? false);
+  if (snapshot && from !== "latest") {
+    throw OptionError.invalid("from", '"latest" with snapshot: true', from);
+  }
+  if (snapshot && events?.includes("inserted") === false) {
+    throw OptionError.invalid("events", '"inserted" to be among them with snapshot: true', events);
+  }
   if (from !== "latest" && from !== "earliest" && !isSequence(from)) {
     throw OptionError.invalid("from", '"latest", "earliest" or an integer >= 0 (a sequence)', from);
   }
@@ -40,6 +56,7 @@ export function resolveReaderOptions(
     group: group === undefined ? null : nonEmptyString("group", group),
     from,
     gaps: boolean("gaps", gaps),
+    snapshot,
   };
 }
 

@@ -5,6 +5,7 @@ import { typesOf } from "./event-mask.js";
 import { Intake } from "./intake.js";
 import { closeCursor, openCursor } from "./open-cursor.js";
 import type { PartitionLog } from "./partition-log.js";
+import { takeSnapshot } from "./snapshot.js";
 import type { Reshapable, Stream } from "./stream.js";
 import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
@@ -42,8 +43,12 @@ export class StreamSubscription implements Subscription, Reshapable {
     const partitions = choosePartitions(stream, options);
     if (options.group !== null)
       for (const index of partitions) checkFree(stream, options.group, index);
+    const kept = partitions.filter(
+      (index) => options.group !== null && stream.groups.find(options.group, index),
+    );
     this.#intake.cursors = partitions.map((index) => this.#openCursor(index, options.from));
     stream.readers.add(this);
+    if (options.snapshot) this.#takeSnapshot(kept);
   }
 
   get topics(): string[] {
@@ -96,6 +101,18 @@ export class StreamSubscription implements Subscription, Reshapable {
       );
     }
     this.#intake.cursors = current;
+  }
+
+  #takeSnapshot(without: readonly number[]): void {
+    try {
+      takeSnapshot(
+        this.#stream,
+        this.#intake.cursors.filter(({ log }) => !without.includes(log.index)),
+      );
+    } catch (error) {
+      this.unsubscribe();
+      throw error;
+    }
   }
 
   #openCursor(index: number, from: ReaderOptions["from"]): Cursor {

@@ -1,6 +1,7 @@
 import type { AnyCache } from "../cache/types.js";
 import { IdleTimeoutError } from "../errors.js";
 import { knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import { waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
 
 /**
@@ -28,24 +29,8 @@ export async function whenIdle(
         if (cursor.tracked && !cursor.hasHandled(upTo)) return false;
       return true;
     });
-  if (isIdle()) return;
-  const { clock } = stream.system;
-  await new Promise<void>((resolve, reject) => {
-    const end = (): void => {
-      forget();
-      if (timer !== undefined) clock.clearTimeout(timer);
-    };
-    const forget = stream.onProgress(() => {
-      if (!isIdle()) return;
-      end();
-      resolve();
-    });
-    const timer =
-      timeout === undefined
-        ? undefined
-        : clock.setTimeout(() => {
-            end();
-            reject(new IdleTimeoutError(stream.slot.name, timeout));
-          }, timeout);
+  await waitForProgress(stream, isIdle, {
+    timeout,
+    timedOut: (after) => new IdleTimeoutError(stream.slot.name, after),
   });
 }
