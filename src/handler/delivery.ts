@@ -113,8 +113,7 @@ export class Delivery {
       }
       await this.#giveUp(message, error, attempt);
       if (this.closed) return [];
-      this.#cursor.deadLetters++;
-      this.#cursor.done(message);
+      this.#cursor.giveUp(message);
     }
     return left;
   }

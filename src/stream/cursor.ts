@@ -49,8 +49,10 @@ export class Cursor {
   readonly tracked: boolean;
   /** Time spent in the handler, in milliseconds. */
   busy = 0;
-  /** How many events were announced as lost, and given up after their last attempt. */
+  /** How many events were handled, announced as lost (in how many gaps), and given up after their last attempt. */
+  handled = 0;
   dropped = 0;
+  gapCount = 0;
   deadLetters = 0;
   readonly #onGap: (gap: GapEvent, cursor: Cursor) => void;
   readonly #inHand: Message[] = [];
@@ -114,12 +116,16 @@ export class Cursor {
     return message;
   }
 
-  /** A message in hand has been handled, or given up. */
+  /** A message in hand has been handled. */
   done(message: Message): void {
-    if (this.#inHand.length === 1) this.#inHand.pop();
-    else this.#inHand.splice(this.#inHand.indexOf(message), 1);
-    this.#given--;
-    this.#failures?.delete(message);
+    if (message.type !== "gap") this.handled++;
+    this.#release(message);
+  }
+
+  /** A message in hand is given up. */
+  giveUp(message: Message): void {
+    if (message.type !== "gap") this.deadLetters++;
+    this.#release(message);
   }
 
   /** A message in hand is to be given again. */
@@ -251,10 +257,18 @@ export class Cursor {
     return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
   }
 
+  #release(message: Message): void {
+    if (this.#inHand.length === 1) this.#inHand.pop();
+    else this.#inHand.splice(this.#inHand.indexOf(message), 1);
+    this.#given--;
+    this.#failures?.delete(message);
+  }
+
   #lose(from: number, to: number, reason: GapReason): void {
     const { cache, name, partition, node, epoch } = this.log.source;
     const gap: GapEvent = { type: "gap", cache, name, partition, from, to, reason, node, epoch };
     this.dropped += to - from + 1;
+    this.gapCount++;
     if (this.wantsGaps) this.#gaps.push(gap);
     this.#onGap(gap, this);
   }

@@ -58,6 +58,7 @@ export function openCursor(
 /** Gives a place up for good. @internal */
 export function closeCursor(stream: Stream, cursor: Cursor): void {
   cursor.reader = undefined;
+  stream.tally.readerEnds(cursor);
   cursor.log.remove(cursor);
   if (cursor.group !== null) stream.groups.delete(cursor.group, cursor);
   stream.progressed();

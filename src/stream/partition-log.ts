@@ -2,7 +2,7 @@ import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { Cursor } from "./cursor.js";
-import { typeBits } from "./event-mask.js";
+import { allTypes, typeBits } from "./event-mask.js";
 import { type Includes, Segment, segmentBits, segmentSize } from "./segment.js";
 
 /** So that an offset into a log is always a small integer. @internal */
@@ -33,6 +33,8 @@ export class PartitionLog {
   dirty = false;
   batchStart = 0;
   batchTypes = 0;
+  /** How many events there have been, by their type's bit. */
+  readonly counts: number[] = new Array<number>(allTypes + 1).fill(0);
   readonly cursors = new Set<Cursor>();
   /** The cursors that have something to read. */
   readonly #active = new Set<Cursor>();
@@ -84,7 +86,9 @@ export class PartitionLog {
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
       this.first = this.next - this.limits.capacity;
-    this.batchTypes |= typeBits[type];
+    const bit = typeBits[type];
+    this.batchTypes |= bit;
+    this.counts[bit] = (this.counts[bit] as number) + 1;
     if (!this.dirty) {
       this.dirty = true;
       this.batchStart = sequence;

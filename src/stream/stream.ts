@@ -10,12 +10,15 @@ import type { AnyCache, EventListener } from "../cache/types.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { channels } from "../telemetry/channels.js";
+import { removeSource } from "../telemetry/metrics.js";
+import { observe } from "../telemetry/open-telemetry.js";
 import type { Cursor } from "./cursor.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
 import { Router, wallTimeOf } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
+import { StreamTally } from "./tally.js";
 
 /** A reader that has to choose its cursors anew when the number of partitions has changed. @internal */
 export interface Reshapable {
@@ -33,6 +36,7 @@ export class Stream {
   readonly groups = new Groups();
   readonly readers = new Set<Reshapable>();
   readonly queue = new RunQueue();
+  readonly tally = new StreamTally(this);
   /** One for each partition; one in all without partitions. */
   logs: readonly PartitionLog[] = [];
   options!: ResolvedStreamOptions;
@@ -43,8 +47,6 @@ export class Stream {
   open = false;
   /** The run of the cache that feeds it. */
   registeredWith: Instance | undefined;
-  /** Notices of lost events, given to all readers together. */
-  gaps = 0;
   router!: Router;
   #listener!: EventListener;
   /** Whether the cache that fed the logs has ended. */
@@ -94,6 +96,7 @@ export class Stream {
     }
     this.open = true;
     this.slot.stream = this.#port;
+    observe(this.tally);
   }
 
   /** Registers with the cache that runs now; again, if it is registered already. @throws when there is none, or it refuses */
@@ -122,6 +125,7 @@ export class Stream {
     if (!this.open) return;
     this.open = false;
     this.slot.stream = undefined;
+    removeSource(this.tally);
     this.#unregister();
     this.#beginEpoch(this.#lossReason);
   }
@@ -144,7 +148,6 @@ export class Stream {
 
   /** Tells of events that a reader will not be given. */
   readonly tellGap = (gap: GapEvent, cursor: Cursor): void => {
-    this.gaps++;
     if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group: cursor.group });
   };
 
@@ -169,6 +172,7 @@ export class Stream {
 
   #beginEpoch(reason: GapReason | null): void {
     this.flush();
+    this.tally.epochEnds();
     const { options, slot, system } = this;
     const source = {
       cache: slot.cacheName,

@@ -1,0 +1,131 @@
+/** What a metric is to OpenTelemetry. @internal */
+export interface Metric {
+  readonly kind: "counter" | "upDownCounter" | "gauge";
+  readonly unit: string;
+  readonly description: string;
+}
+
+/** The metrics. @internal */
+export const metrics = {
+  "nebulex.streams.events": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events in the stream, by type.",
+  },
+  "nebulex.streams.discarded": {
+    kind: "counter",
+    unit: "{event}",
+    description: 'Events for which the hash said "none".',
+  },
+  "nebulex.streams.unroutable": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that are in no stream, since their hash failed.",
+  },
+  "nebulex.streams.subscriptions": {
+    kind: "upDownCounter",
+    unit: "{subscription}",
+    description: "Live readers, those of groups included.",
+  },
+  "nebulex.streams.lag": {
+    kind: "gauge",
+    unit: "{event}",
+    description: "Events not yet handled: of a group, or of the slowest reader without one.",
+  },
+  "nebulex.streams.handled": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events handled by a group, or by the readers without one together.",
+  },
+  "nebulex.streams.handler.time": {
+    kind: "counter",
+    unit: "s",
+    description: "Time that a pool's workers have spent in handlers.",
+  },
+  "nebulex.streams.dead_letters": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events given up after their last attempt.",
+  },
+  "nebulex.streams.gaps": {
+    kind: "counter",
+    unit: "{gap}",
+    description: "Notices of events that were not delivered.",
+  },
+  "nebulex.streams.dropped": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that those notices were about.",
+  },
+  "nebulex.streams.coalesced": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events merged into newer ones of their key.",
+  },
+  "nebulex.supervisor.restarts": {
+    kind: "counter",
+    unit: "{restart}",
+    description: "Restarts of children, failed tries included.",
+  },
+} as const satisfies Record<string, Metric>;
+
+/** @internal */
+export type MetricName = keyof typeof metrics;
+
+/** @internal */
+export type Attributes = Readonly<Record<string, string | number>>;
+
+/** One number of a metric. @internal */
+export interface Measurement {
+  readonly metric: MetricName;
+  readonly attributes: Attributes;
+  value: number;
+}
+
+/** The numbers of one collection. What has the same attributes, as streams of one name do, is put together. @internal */
+export class Measurements implements Iterable<Measurement> {
+  readonly #all = new Map<string, Measurement>();
+
+  add(metric: MetricName, value: number, attributes: Attributes): void {
+    const key = `${metric}${JSON.stringify(attributes)}`;
+    const known = this.#all.get(key);
+    if (known === undefined) this.#all.set(key, { metric, attributes, value });
+    else if (metrics[metric].kind === "gauge") known.value = Math.max(known.value, value);
+    else known.value += value;
+  }
+
+  [Symbol.iterator](): IterableIterator<Measurement> {
+    return this.#all.values();
+  }
+}
+
+/** Something that has numbers to tell. @internal */
+export interface MetricSource {
+  /** Must not throw. */
+  measure(into: Measurements): void;
+  /** Whether there is nothing left to measure; such a source is forgotten. */
+  isOver?(): boolean;
+}
+
+/** All that is observed. Only collections look at it, so what is in it never meets. */
+const sources = new Set<MetricSource>();
+
+/** @internal */
+export function addSource(source: MetricSource): void {
+  for (const other of sources) if (other.isOver?.() === true) sources.delete(other);
+  sources.add(source);
+}
+
+/** @internal */
+export function removeSource(source: MetricSource): void {
+  sources.delete(source);
+}
+
+/** @internal */
+export function measureAll(): Measurements {
+  const measurements = new Measurements();
+  for (const source of sources)
+    if (source.isOver?.() === true) sources.delete(source);
+    else source.measure(measurements);
+  return measurements;
+}

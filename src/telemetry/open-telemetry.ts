@@ -1,0 +1,142 @@
+import {
+  context,
+  type Meter,
+  type MeterProvider,
+  metrics as metricsApi,
+  type Observable,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  trace,
+  type Tracer,
+} from "@opentelemetry/api";
+import { addSource, measureAll, type MetricName, metrics, type MetricSource } from "./metrics.js";
+
+/** The instrumentation scope of all metrics and spans. */
+const scope = "nebulex-streams";
+
+const equipped = new WeakSet<MeterProvider>();
+
+/**
+ * Has a source observed from now on, by the global MeterProvider of this moment and by those of earlier calls: metrics have no proxy
+ * that a provider which is registered later could stand behind.
+ *
+ * @internal
+ */
+export function observe(source: MetricSource): void {
+  addSource(source);
+  const provider = metricsApi.getMeterProvider();
+  if (equipped.has(provider)) return;
+  equipped.add(provider);
+  equip(provider.getMeter(scope));
+}
+
+/** One callback for all sources, so that they can come and go without a trace. */
+function equip(meter: Meter): void {
+  const names = Object.keys(metrics) as MetricName[];
+  const instruments = new Map(names.map((name) => [name, makeInstrument(meter, name)]));
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const { metric, value, attributes } of measureAll())
+        result.observe(instruments.get(metric) as Observable, value, attributes);
+    },
+    [...instruments.values()],
+  );
+}
+
+function makeInstrument(meter: Meter, name: MetricName): Observable {
+  const { kind, ...options } = metrics[name];
+  switch (kind) {
+    case "counter":
+      return meter.createObservableCounter(name, options);
+    case "upDownCounter":
+      return meter.createObservableUpDownCounter(name, options);
+    case "gauge":
+      return meter.createObservableGauge(name, options);
+  }
+}
+
+/** The tracer, if a provider is registered; costs a few nanoseconds if none is. */
+function findTracer(): Tracer | undefined {
+  const provider = trace.getTracerProvider();
+  return provider instanceof ProxyTracerProvider
+    ? provider.getDelegateTracer(scope)
+    : provider.getTracer(scope);
+}
+
+/** Something that takes time and may fail. It has no parent: what set it off is the work of many. @internal */
+export class Activity {
+  readonly #span: Span;
+  #ended = false;
+
+  constructor(span: Span) {
+    this.#span = span;
+  }
+
+  /** Calls `fn` so that the spans that are made in it, or in what it awaits, are below this one. */
+  run<T>(fn: () => T): T {
+    return context.with(trace.setSpan(ROOT_CONTEXT, this.#span), fn);
+  }
+
+  failed(error: unknown): void {
+    if (this.#ended) return;
+    const exception = asException(error);
+    this.#span.recordException(exception);
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message });
+  }
+
+  set(name: string, value: string | number): void {
+    if (!this.#ended) this.#span.setAttribute(name, value);
+  }
+
+  /** A second call has no effect. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#span.end();
+  }
+
+  /** Ends it, if it has not ended, as something that was cut off. */
+  cutOff(why: string): void {
+    if (this.#ended) return;
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message: why });
+    this.end();
+  }
+}
+
+/** A span, where there is somebody to see it; `attributes` is only asked then. @internal */
+export function startActivity<A>(
+  name: string,
+  kind: "consumer" | "internal",
+  attributes: (of: A) => SpanOptions["attributes"] & object,
+  of: A,
+): Activity | undefined {
+  const tracer = findTracer();
+  if (tracer === undefined) return undefined;
+  return new Activity(
+    tracer.startSpan(
+      name,
+      {
+        root: true,
+        kind: kind === "consumer" ? SpanKind.CONSUMER : SpanKind.INTERNAL,
+        attributes: attributes(of),
+      },
+      ROOT_CONTEXT,
+    ),
+  );
+}
+
+interface Exception {
+  readonly name?: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+/** An error may come from another realm, or be no error at all. */
+function asException(error: unknown): Exception {
+  const { message } = (error ?? {}) as { message?: unknown };
+  return typeof message === "string" ? (error as Exception) : { message: String(error) };
+}
