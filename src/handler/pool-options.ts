@@ -44,7 +44,7 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   partitions?: number;
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
-  handler: EventHandler<State, K, V> | HandlerFunction<K, V>;
+  handler: EventHandler<State, NoInfer<K>, NoInfer<V>> | HandlerFunction<NoInfer<K>, NoInfer<V>>;
   /** Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`). */
   onError?: "restart" | "resume";
   /** How often an event is tried before it is given up: an integer above 0. Default 1. */
@@ -54,7 +54,7 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   /** Milliseconds between two attempts at the most. Default 30,000. */
   backoffMax?: Milliseconds;
   /** Is given what could not be handled. Default: nobody; telemetry tells of it all the same. */
-  onDeadLetter?: OnDeadLetter<K, V>;
+  onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>>;
   /** What gives way when the pool is behind by more than the stream's capacity: the oldest events, or all but the newest of each key. Default `"gap"`. */
   overflow?: "gap" | "coalesce";
   /** Events of one partition, of different keys, that are handled at once. Default 1. */
