@@ -28,6 +28,14 @@ export class CoalescedEvents {
     return this.#unread.size;
   }
 
+  /** Sequence of the oldest event that there is something to tell of. */
+  get oldest(): number | undefined {
+    let oldest: number | undefined;
+    for (const { first } of this.#unread.values())
+      oldest = Math.min(oldest ?? Infinity, CacheEvent.sequenceOf(first));
+    return oldest;
+  }
+
   add(event: CacheEvent): void {
     for (const part of CacheEvent.split(event)) {
       const key = CacheEvent.keyOf<unknown, typeof notOneKey>(part, notOneKey);

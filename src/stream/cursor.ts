@@ -62,8 +62,6 @@ export class Cursor {
   #gaps: GapEvent[] = [];
   #snapshot: Snapshot | undefined;
   readonly #merged: CoalescedEvents | undefined;
-  /** Sequence of the oldest event that was merged. */
-  #mergedFrom = 0;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     this.log = log;
@@ -107,6 +105,8 @@ export class Cursor {
   /** Takes the next gap or event for this reader in hand; rests when there is none. */
   next(): Message | undefined {
     if (this.#given < this.#inHand.length) return this.#inHand[this.#given++];
+    // While it rests its position stands still, and the log may have gone on without it.
+    if (this.resting) this.position = this.unreadFrom;
     const message = this.#take();
     if (message === undefined) {
       if (!this.resting) this.log.rest(this);
@@ -149,20 +149,23 @@ export class Cursor {
   absorb(base: number): void {
     const merged = this.#merged as CoalescedEvents;
     const from = this.unreadFrom;
-    if (from >= base) return;
-    if (merged.size === 0) this.#mergedFrom = from;
+    if (from >= base) {
+      if (this.position < base) this.position = base;
+      return;
+    }
     for (let position = from; position < base; position++) merged.add(this.log.at(position));
     this.position = base;
     if (this.resting) this.log.activate(this);
     if (merged.size <= this.log.limits.capacity) return;
+    const oldest = merged.oldest as number;
     merged.clear();
-    this.#lose(this.#mergedFrom, base - 1, "overrun");
+    this.#lose(oldest, base - 1, "overrun");
   }
 
   /** The log ends, with all that has not been taken from it; `log` takes its place. Without a reason there was nothing in it. */
   replaceLog(log: PartitionLog, reason: GapReason | null): void {
     const old = this.log;
-    const from = this.#hasMerged ? this.#mergedFrom : this.unreadFrom;
+    const from = this.#merged?.oldest ?? this.unreadFrom;
     this.#merged?.clear();
     this.#snapshot = undefined;
     if (reason !== null) this.#lose(from, old.next - 1, reason);
@@ -198,7 +201,7 @@ export class Cursor {
       (message) => message instanceof CacheEvent && this.log.owns(message),
     );
     if (oldest !== undefined) return CacheEvent.sequenceOf(oldest as CacheEvent);
-    return this.#hasMerged ? this.#mergedFrom : this.unreadFrom;
+    return this.#merged?.oldest ?? this.unreadFrom;
   }
 
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
@@ -242,7 +245,7 @@ export class Cursor {
     const position = log.find(before, this.mask, this.skipOrigin);
     const found = position < log.next ? log.at(position) : undefined;
     this.position = found === undefined ? position : position + 1;
-    if (this.position !== before) log.moved(before);
+    if (this.position !== before) log.moved(before, this.position);
     return found;
   }
 

@@ -133,6 +133,8 @@ export class PartitionLog {
         if (cursor.position < this.next) this.activate(cursor);
       }
     }
+    // A batch that nobody waits for is not kept until the next one.
+    this.trim();
   }
 
   /** Takes note that a cursor has something to read, and wakes its reader. */
@@ -172,9 +174,9 @@ export class PartitionLog {
     this.#file(cursor);
   }
 
-  /** To be called when a cursor has moved on from `position`: gives back memory if it may have been the slowest. */
-  moved(position: number): void {
-    if (position - this.limits.retain < this.#base + segmentSize) this.trim();
+  /** To be called when a cursor has moved on: gives back memory, once a segment, since it may have been the slowest. */
+  moved(from: number, to: number): void {
+    if (from >>> segmentBits !== to >>> segmentBits) this.trim();
   }
 
   /** Drops what is older than the last `retain` events before the slowest reader's place. */
