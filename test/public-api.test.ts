@@ -41,7 +41,25 @@ const mainNames = [
   "whenIdle",
 ];
 
-const testingNames: string[] = [];
+const testingNames = [
+  "InjectedFaultError",
+  "SeededRandom",
+  "SimulatedClock",
+  "WaitTimeoutError",
+  "actorsOf",
+  "chaos",
+  "crash",
+  "failCommand",
+  "failStart",
+  "faultyAdapter",
+  "hang",
+  "injectFaults",
+  "kill",
+  "recordTree",
+  "refuseRegistration",
+  "slowDown",
+  "waitFor",
+];
 
 test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
