@@ -20,7 +20,7 @@ export class BatchPump extends Pump {
   }
 
   override turn(): void | Promise<void> {
-    const { cursor, delivery, stream } = this.place;
+    const { cursor, stream } = this.place;
     this.idle = false;
     this.#collect();
     const began = performance.now();
@@ -33,12 +33,12 @@ export class BatchPump extends Pump {
       const events = this.#events;
       this.#events = [];
       this.#stopTimer();
-      return delivery.attemptBatch(events).then(after);
+      return this.#attemptBatch(events).then(after);
     }
     if (this.#events.length === 0 && this.#gap !== undefined) {
       const gap = this.#gap;
       this.#gap = undefined;
-      const pending = delivery.attempt(gap);
+      const pending = this.attempt(gap);
       return pending === undefined ? after() : pending.then(after);
     }
     if (this.#events.length > 0) this.#startTimer();
@@ -47,7 +47,16 @@ export class BatchPump extends Pump {
   }
 
   override close(): void {
+    super.close();
     this.#stopTimer();
+  }
+
+  async #attemptBatch(events: readonly CacheEvent[]): Promise<void> {
+    const { delivery } = this.place;
+    const span = this.startSpan();
+    if (span === undefined) return delivery.attemptBatch(events);
+    for (const event of events) span.given(event);
+    await this.inSpan(span, () => delivery.attemptBatch(events, span));
   }
 
   #collect(): void {

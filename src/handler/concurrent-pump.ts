@@ -37,7 +37,7 @@ export class ConcurrentPump extends Pump {
     if (this.#handling === 0 && this.#barrier !== undefined) {
       const barrier = this.#barrier;
       this.#barrier = undefined;
-      const pending = delivery.attempt(barrier);
+      const pending = this.attempt(barrier);
       return pending === undefined ? this.wake() : pending.then(() => this.wake());
     }
     this.idle = this.#handling === 0 && cursor.lag === 0;
@@ -78,7 +78,7 @@ export class ConcurrentPump extends Pump {
       this.place.cursor.busy += performance.now() - began;
       this.#goOn(key);
     };
-    const pending = this.place.delivery.attempt(message);
+    const pending = this.attempt(message);
     if (pending === undefined) after();
     else {
       pending.then(after, (error: unknown) => {

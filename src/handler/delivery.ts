@@ -2,11 +2,12 @@ import type { ActorSystem } from "../actor/system.js";
 import type { ActorRef } from "../actor/ref.js";
 import { isThenable } from "../actor/thenable.js";
 import { sleep } from "../clock.js";
-import { CacheEvent } from "../event/event.js";
+import type { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { Cursor, Message } from "../stream/cursor.js";
 import { backoff } from "../stream/registration.js";
-import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
+import type { BatchSpan } from "../telemetry/spans.js";
 import type { HandlerContext } from "./event-handler.js";
 import type { WorkerOptions } from "./pool-options.js";
 
@@ -48,34 +49,40 @@ export class Delivery {
   }
 
   /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
-  attempt(message: Message): void | Promise<void> {
+  attempt(message: Message, span?: BatchSpan): void | Promise<void> {
     if (this.#cursor.failuresOf(message) > 0)
       return this.#finish(
         [message],
         this.#later([message], () => this.#call(message)),
+        span,
       );
     let result: unknown;
     try {
       result = this.#call(message);
     } catch (error) {
-      return this.#finish([message], Promise.reject(error as Error));
+      return this.#finish([message], Promise.reject(error as Error), span);
     }
-    if (isThenable(result)) return this.#finish([message], result);
+    if (isThenable(result)) return this.#finish([message], result, span);
     if (this.closed) return;
     if (result !== undefined) this.state = result;
     this.#cursor.done(message);
   }
 
   /** The same for a batch of events. */
-  attemptBatch(events: readonly CacheEvent[]): Promise<void> {
+  attemptBatch(events: readonly CacheEvent[], span?: BatchSpan): Promise<void> {
     return this.#finish(
       events,
       this.#later(events, () => this.#callBatch(events)),
+      span,
     );
   }
 
   /** Waits for a result, tries again as often as the options say, and settles the fate of the messages. */
-  async #finish(messages: readonly Message[], pending: PromiseLike<unknown>): Promise<void> {
+  async #finish(
+    messages: readonly Message[],
+    pending: PromiseLike<unknown>,
+    span: BatchSpan | undefined,
+  ): Promise<void> {
     let left = messages;
     let result = pending;
     while (left.length > 0) {
@@ -87,6 +94,7 @@ export class Delivery {
         return;
       } catch (error) {
         if (this.closed) return;
+        span?.failed(error);
         left = await this.#failed(left, error);
         if (this.closed) return;
         if (this.#options.onError === "restart" && !this.draining) throw error;
@@ -120,14 +128,11 @@ export class Delivery {
 
   async #giveUp(message: Message, error: unknown, attempt: number): Promise<void> {
     const { onDeadLetter } = this.#options;
-    const what = this.#describe(message, error, attempt);
-    if (channels.deadLetter.hasSubscribers) channels.deadLetter.publish(what);
+    if (channels.deadLetter.hasSubscribers)
+      channels.deadLetter.publish(this.#describe(message, error, attempt));
     else if (onDeadLetter === undefined) {
-      reportCallbackError(
-        channels.deadLetter,
-        `dead letter of group ${this.#cursor.group} on stream ${what.name}`,
-        error,
-      );
+      const { group, log } = this.#cursor;
+      warnOfError(`dead letter of group ${group} on stream ${log.source.name}`, error);
     }
     if (onDeadLetter === undefined || message.type === "gap") return;
     try {
@@ -189,11 +194,7 @@ export class Delivery {
     return messages.reduce((most, message) => Math.max(most, this.#cursor.failuresOf(message)), 0);
   }
 
-  #describe(
-    event: Message,
-    error: unknown,
-    attempt: number,
-  ): { name: string } & Record<string, unknown> {
+  #describe(event: Message, error: unknown, attempt: number): object {
     const { cache, name, partition } = this.#cursor.log.source;
     return { cache, name, partition, group: this.#cursor.group, event, error, attempt };
   }

@@ -1,8 +1,9 @@
 import { performance } from "node:perf_hooks";
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { Cursor, CursorReader } from "../stream/cursor.js";
+import type { Cursor, CursorReader, Message } from "../stream/cursor.js";
 import type { Stream } from "../stream/stream.js";
+import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
 
 /** How long a worker may keep the event loop, in milliseconds, before others have their turn. */
@@ -23,6 +24,8 @@ export abstract class Pump extends Task implements CursorReader {
   idle = false;
   protected readonly place: PumpPlace;
   #posted = false;
+  /** Of what is being handled; there are none unless somebody traces. */
+  readonly #spans = new Set<BatchSpan>();
 
   constructor(place: PumpPlace) {
     super();
@@ -44,37 +47,85 @@ export abstract class Pump extends Task implements CursorReader {
   abstract turn(): void | Promise<void>;
 
   /** The incarnation has ended. */
-  close(): void {}
+  close(): void {
+    for (const span of this.#spans) span.cutOff();
+  }
+
+  /** A span of what is handled next, if somebody traces; it is to be given to `inSpan`. */
+  protected startSpan(): BatchSpan | undefined {
+    const span = BatchSpan.start(this.place.cursor);
+    if (span !== undefined) this.#spans.add(span);
+    return span;
+  }
+
+  /** Calls `handle` in a span, which ends with it. What it throws, or rejects with, is passed on. */
+  protected inSpan(span: BatchSpan, handle: () => void | Promise<void>): void | Promise<void> {
+    const end = (): void => {
+      this.#spans.delete(span);
+      span.end();
+    };
+    const pending = span.run(handle);
+    if (pending !== undefined) return pending.finally(end);
+    end();
+  }
+
+  /** Has one message handled, in a span of its own if somebody traces. */
+  protected attempt(message: Message): void | Promise<void> {
+    const { delivery } = this.place;
+    const span = this.startSpan();
+    if (span === undefined) return delivery.attempt(message);
+    span.given(message);
+    return this.inSpan(span, () => delivery.attempt(message, span));
+  }
 }
 
 /** One event after the other. @internal */
 export class SerialPump extends Pump {
   override turn(): void | Promise<void> {
+    const first = this.place.cursor.next();
+    this.idle = first === undefined;
+    if (first === undefined) {
+      this.place.stream.progressed();
+      return;
+    }
+    const span = this.startSpan();
+    return span === undefined
+      ? this.#handle(first)
+      : this.inSpan(span, () => this.#handle(first, span));
+  }
+
+  #handle(first: Message, span?: BatchSpan): void | Promise<void> {
     const { stream, cursor, delivery, target } = this.place;
-    this.idle = false;
     const began = performance.now();
-    for (let count = 1; ; count++) {
-      const message = cursor.next();
-      if (message === undefined) {
-        this.idle = true;
-        break;
-      }
-      const pending = delivery.attempt(message);
-      if (pending !== undefined) return pending.then(() => this.#handledLate(began));
+    let message: Message | undefined = first;
+    for (let count = 1; message !== undefined; count++) {
+      span?.given(message);
+      const pending = delivery.attempt(message, span);
+      if (pending !== undefined) return this.#handledLate(pending, began);
       if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
         target.yieldTurn();
         this.wake();
         break;
       }
+      message = cursor.next();
     }
+    this.idle = message === undefined;
     cursor.busy += performance.now() - began;
     stream.progressed();
   }
 
-  #handledLate(began: number): void {
+  #handledLate(pending: Promise<void>, began: number): Promise<void> {
     const { stream, cursor } = this.place;
-    cursor.busy += performance.now() - began;
-    stream.progressed();
-    this.wake();
+    return pending.then(
+      () => {
+        cursor.busy += performance.now() - began;
+        stream.progressed();
+        this.wake();
+      },
+      (error: unknown) => {
+        cursor.busy += performance.now() - began;
+        throw error;
+      },
+    );
   }
 }

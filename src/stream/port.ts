@@ -7,7 +7,7 @@ import type {
   Subscription,
 } from "../cache/stream-port.js";
 import { ActorExitError, OptionError } from "../errors.js";
-import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
 import { ActorReader } from "./actor-reader.js";
 import { CallbackReader } from "./callback-reader.js";
 import type { Message } from "./cursor.js";
@@ -60,9 +60,14 @@ function subscribeFunction(
 ): Subscription {
   const { cacheName: cache, name } = stream.slot;
   const report = (message: Message, error: unknown): void => {
+    if (!channels.handlerError.hasSubscribers) {
+      warnOfError(`callback of stream ${name}`, error);
+      return;
+    }
     const partition = message.type === "gap" ? message.partition : message.metadata.partition;
-    const details = { cache, name, partition, group: options.group, event: message, attempt: 1 };
-    reportCallbackError(channels.handlerError, `callback of stream ${name}`, error, details);
+    const { group } = options;
+    const told = { cache, name, partition, group, event: message, error, attempt: 1 };
+    channels.handlerError.publish(told);
   };
   return new StreamSubscription(
     stream,

@@ -120,12 +120,14 @@ export class DynamicSupervision extends Supervision {
       outcome = await this.startOne(entry.spec);
     } catch (error) {
       if (error === interrupted) throw error;
+      this.restarted({ error });
       // A terminated child has left the entries, so that this try finds nothing to do.
       this.later(async () => {
         if (this.#entries.get(ref) === entry) await this.#restart(entry, ref, error);
       });
       return;
     }
+    this.restarted();
     this.#entries.delete(ref);
     if (outcome === "ignore") return;
     entry.running = outcome;

@@ -147,10 +147,12 @@ export class StaticSupervision extends Supervision {
         await this.#start(slot);
       } catch (error) {
         if (error === interrupted) throw error;
+        this.restarted({ error });
         this.#tryAgain(slot, { ref: slot === failed ? ref : undefined, reason: error });
         return;
       }
     }
+    this.restarted();
   }
 
   #tryAgain(slot: Slot, failure: Failure): void {

@@ -6,6 +6,9 @@ import { ActorRef } from "../actor/ref.js";
 import { StartContext } from "../actor/start-context.js";
 import { ActorExitError, SupervisorError } from "../errors.js";
 import { channels } from "../telemetry/channels.js";
+import type { Activity } from "../telemetry/open-telemetry.js";
+import { countRestart } from "../telemetry/restarts.js";
+import { startRestartSpan } from "../telemetry/spans.js";
 import type { ResolvedChildSpec } from "./child-spec.js";
 import { interrupted, Interruption } from "./interruption.js";
 import { Operation, Request } from "./operation.js";
@@ -65,6 +68,7 @@ export abstract class Supervision {
   #cell: Cell<undefined, unknown> | undefined;
   #restarts: RestartHistory = [];
   #starting: StartContext | undefined;
+  #restarting: Activity | undefined;
   #abandoned: Promise<unknown> | undefined;
   #brokenOffStart = false;
   #down: Promise<void> | undefined;
@@ -185,11 +189,21 @@ export abstract class Supervision {
       return false;
     }
     this.#restarts = decision.recent;
+    const { attempt } = decision;
+    const supervisor = this.cell.path;
+    countRestart(this.cell.runtime.system, supervisor, childId);
+    this.#restarting = startRestartSpan({ supervisor, childId, attempt });
     if (channels.restart.hasSubscribers) {
-      const { attempt } = decision;
       channels.restart.publish({ supervisor: this.ref, childId, ref, reason, attempt });
     }
     return true;
+  }
+
+  /** The restart that was admitted last is through: all is up, or it has failed. */
+  protected restarted(failure?: { error: unknown }): void {
+    if (failure !== undefined) this.#restarting?.failed(failure.error);
+    this.#restarting?.end();
+    this.#restarting = undefined;
   }
 
   /** Has `run` called in a later turn of the event loop, behind what has been asked until then. */
@@ -232,6 +246,7 @@ export abstract class Supervision {
   /** The actor is dead. After an orderly end there is nothing left to do; after a kill, nobody else will do it. */
   #died(): void {
     this.#breakOff();
+    this.#restarting?.cutOff("the supervisor has ended");
     this.#starting?.close();
     for (const child of this.running()) void child.ref.kill();
   }

@@ -34,9 +34,13 @@ export function reportCallbackError(
   details: object = {},
 ): void {
   if (to.hasSubscribers) to.publish({ ...details, what, error });
-  else
-    process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), {
-      type: "NebulexWarning",
-      detail: what,
-    });
+  else warnOfError(what, error);
+}
+
+/** Tells of an error that would otherwise be silent as a process warning. @internal */
+export function warnOfError(what: string, error: unknown): void {
+  process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), {
+    type: "NebulexWarning",
+    detail: what,
+  });
 }
