@@ -83,13 +83,23 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     return (this.#metadata ??= this.#makeMetadata());
   }
 
+  /** Maps of values become lists of pairs, since JSON has no maps. */
   toJSON(): object {
-    const { cache, name, type, command, target, metadata } = this;
-    return Object.assign({ cache, name, type, command, target, metadata }, this);
+    const { values, previousValues } = this;
+    return {
+      ...this.#show(),
+      ...(values === undefined ? undefined : { values: [...values] }),
+      ...(previousValues === undefined ? undefined : { previousValues: [...previousValues] }),
+    };
   }
 
   [inspect.custom](): object {
-    return this.toJSON();
+    return this.#show();
+  }
+
+  #show(): object {
+    const { cache, name, type, command, target, metadata } = this;
+    return Object.assign({ cache, name, type, command, target, metadata }, this);
   }
 
   #makeMetadata(): EventMetadata {

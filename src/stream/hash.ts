@@ -19,6 +19,10 @@ const eightBytes = new Uint8Array(8);
 const eightBytesView = new DataView(eightBytes.buffer);
 /** Deeper than any sensible key; a bound for what refers to itself. */
 const maxDepth = 64;
+/** More than any sensible key holds; a bound for what refers to the same things many times over. */
+const maxParts = 100_000;
+/** How many parts of the key in hand have been looked at. */
+let parts = 0;
 
 /**
  * xxHash32 of a key's value, as a signed 32-bit integer: the same for equal values in every process. Numbers go by value (`-0` is
@@ -32,10 +36,13 @@ const maxDepth = 64;
 export function hashKey(key: unknown): number {
   if (typeof key === "string") return h32(key, seeds.string) | 0;
   if (typeof key === "number") {
+    // There are two zeros and many NaNs that are one key.
     eightBytesView.setFloat64(0, key === 0 ? 0 : key, true);
+    if (Number.isNaN(key)) eightBytes.fill(255);
     return h32Raw(eightBytes, seeds.number) | 0;
   }
   if (key instanceof Uint8Array) return h32Raw(key, seeds.bytes) | 0;
+  parts = 0;
   return h32(canonical(key, 0), seeds.other) | 0;
 }
 
@@ -60,6 +67,8 @@ export function defaultHash(event: CacheEntryEvent<unknown, unknown, unknown>): 
 function canonical(value: unknown, depth: number): string {
   if (depth > maxDepth)
     throw new TypeError(`cannot hash a key that is nested deeper than ${maxDepth} levels`);
+  if (++parts > maxParts)
+    throw new TypeError(`cannot hash a key that has more than ${maxParts} parts`);
   switch (typeof value) {
     case "string":
       return `s${value.length}:${value}`;

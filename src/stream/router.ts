@@ -1,6 +1,7 @@
 import { commands } from "../cache/command.js";
 import type { ChangeTap, HashMemo } from "../cache/sink.js";
 import type { Clock } from "../clock.js";
+import { show } from "../errors.js";
 import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
 import { topicOf } from "../event/topic.js";
@@ -155,7 +156,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     this.#fail(
       event,
       new RangeError(
-        `hash gave ${String(partition)}: expected "none" or an integer >= 0 and < ${partitions}`,
+        `hash gave ${show(partition)}: expected "none" or an integer >= 0 and < ${partitions}`,
       ),
     );
     return undefined;
@@ -220,7 +221,7 @@ export class Router implements ChangeTap<unknown, unknown> {
       });
     } else if (this.failed === 1) {
       process.emitWarning(
-        `an event of ${event.name} has no partition, and is in no stream: ${String(error)}`,
+        `an event of ${event.name} has no partition, and is in no stream: ${error instanceof Error ? error.message : show(error)}`,
         {
           type: "NebulexWarning",
           detail:
