@@ -14,10 +14,21 @@ import type { ActorSystem } from "./system.js";
  * @throws (as a rejection) what `init` threw; {@link RegistryError} for a taken name; {@link ActorExitError} when the parent, or the
  * actor itself before it was up, has ended; {@link OptionError}
  */
-export async function spawn<State, Msg>(
+export function spawn<State, Msg>(
   parent: ActorSystem | ActorContext<never> | StartContext,
   behavior: Behavior<State, Msg>,
   options: SpawnOptions = {},
+): Promise<ActorRef<Msg>> {
+  const spawned = spawnChecked(parent, behavior, options);
+  // Whoever does not look at it, e.g. a parent that has been killed meanwhile, is not to bring down the process.
+  spawned.catch(() => {});
+  return spawned;
+}
+
+async function spawnChecked<State, Msg>(
+  parent: unknown,
+  behavior: Behavior<State, Msg>,
+  options: SpawnOptions,
 ): Promise<ActorRef<Msg>> {
   if (!isSpawnParent(parent))
     throw OptionError.invalid(
