@@ -14,7 +14,7 @@ import {
   failStart,
   type FaultInjection,
   hang,
-  InjectedFaultError,
+  type InjectedFaultError,
   injectFaults,
   kill,
   recordTree,
@@ -269,10 +269,18 @@ describe("what a fault does", () => {
     await self.ref("a").kill();
     await until(() => recorder.count("started") === 2);
     expect(recorder.lines).toEqual([
-      ...["exited a killed", "restart a 1", "started a"],
-      ...["exited a killed", "restart a 2", "start_failed a no"],
-      ...["restart a 3", "start_failed a no", "restart a 4", "start_failed a no"],
-      ...["restart a 5", "started a"],
+      "exited a killed",
+      "restart a 1",
+      "started a",
+      "exited a killed",
+      "restart a 2",
+      "start_failed a no",
+      "restart a 3",
+      "start_failed a no",
+      "restart a 4",
+      "start_failed a no",
+      "restart a 5",
+      "started a",
     ]);
     expect(faults.injected).toHaveLength(3);
   });
