@@ -1,21 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { expectedOutput } from "./helpers/expected-output.js";
 import { projectRoot, runOk } from "./helpers/run.js";
 
 const folder = join(projectRoot, "examples");
-const marker = "// =>";
 
 const examples = readdirSync(folder)
   .filter((name) => /^\d\d-.+\.ts$/.test(name))
   .sort();
-
-/** What the block of `// => ` lines at the end of an example says that it prints. */
-function expectedOutput(source: string): string[] {
-  const lines = source.trimEnd().split("\n");
-  const before = lines.findLastIndex((line) => !line.startsWith(marker));
-  return lines.slice(before + 1).map((line) => line.slice(marker.length).replace(/^ /, ""));
-}
 
 test("examples are numbered from 01 on, without a hole", () => {
   const numbers = examples.map((name) => Number(name.slice(0, 2)));
@@ -31,7 +24,7 @@ test("the expected output is the block at the end of the file", () => {
 test.concurrent.each(examples)("%s prints what it says", async (name) => {
   const path = join(folder, name);
   const expected = expectedOutput(readFileSync(path, "utf8"));
-  if (expected.length === 0) throw new Error(`${name} does not end with "${marker} " lines`);
+  if (expected.length === 0) throw new Error(`${name} does not end with "// => " lines`);
   const printed = await runOk(process.execPath, ["--import", "tsx", path]);
   expect(printed.trimEnd().split("\n")).toEqual(expected);
 });
