@@ -455,4 +455,37 @@ describe("stop and kill during the start", () => {
     expect(log.take()).toEqual(["+a"]);
     expect(log.ref("a").alive).toBe(false);
   });
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    "no start is called after a stop, though it comes %d microtasks behind one",
+    async (microtasks) => {
+      const calls: string[] = [];
+      const starting = startSupervisor({
+        ...one,
+        children: [
+          {
+            id: "a",
+            start: async ({ supervisor: ref }) => {
+              let after = Promise.resolve();
+              for (let n = 0; n < microtasks; n++) after = after.then(() => {});
+              void after.then(() => {
+                calls.push("stop");
+                void ref.stop();
+              });
+              return "ignore";
+            },
+          },
+          {
+            id: "b",
+            start: async () => {
+              calls.push("start");
+              return never();
+            },
+          },
+        ],
+      });
+      expect(await failure(starting)).toMatchObject({ code: "E_ACTOR_EXIT", reason: "normal" });
+      expect(calls.slice(calls.indexOf("stop"))).toEqual(["stop"]);
+    },
+  );
 });

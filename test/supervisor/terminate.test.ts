@@ -329,6 +329,33 @@ describe("rules 40, 71: a supervisor that is ending", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("a child that dies of its own meanwhile is reported once", async () => {
+    using heard = new Listener<{ childId: string; reason: unknown }>(
+      "nebulex.supervisor.child_terminated",
+    );
+    const log = new Log();
+    const gates = [new Gate(), new Gate()] as const;
+    const sup = await startSupervisor({
+      ...one,
+      children: [
+        log.worker("a", { terminate: () => gates[0].promise }),
+        log.worker("b", { terminate: () => gates[1].promise }),
+      ],
+    });
+    const inHand = failure(sup.terminateChild("a"));
+    await rest();
+    const stopping = sup.stop();
+    await rest();
+    gates[0].fail(new Error("clean-up"));
+    await until(() => !log.ref("a").alive);
+    gates[1].open();
+    await stopping;
+    expect(await inHand).toMatchObject({ reason: "noproc" });
+    expect(heard.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
+      ["a", new Error("clean-up")],
+    ]);
+  });
+
   test("a group restart is broken off", async () => {
     const log = new Log();
     const gate = new Gate();
@@ -440,6 +467,27 @@ describe("rules 41, 42: a killed supervisor", () => {
     await until(() => !late.alive);
     await system.stop();
   });
+
+  test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    "what a start answered is not left behind, though the kill comes %d microtasks later",
+    async (microtasks) => {
+      const log = new Log();
+      const system = createSystem();
+      const sup = await startSupervisor({ ...one, system, children: [] });
+      const start: ChildSpec["start"] = async ({ supervisor: ref }) => {
+        const child = (await spawn(system, log.behavior("a"))) as ActorRef;
+        let after = Promise.resolve();
+        for (let n = 0; n < microtasks; n++) after = after.then(() => {});
+        void after.then(() => ref.kill());
+        return child;
+      };
+      void sup.startChild({ id: "a", start }).catch(() => {});
+      await sup.exited;
+      await until(() => !log.ref("a").alive);
+      await system.stop();
+      expect(log.take()).toEqual(["+a"]);
+    },
+  );
 });
 
 describe("nested supervisors", () => {
