@@ -1,0 +1,314 @@
+import { expect, test } from "@jest/globals";
+import {
+  actor,
+  batchHandler,
+  createSystem,
+  defineCache,
+  dynamicSupervisor,
+  handlerPool,
+  startSupervisor,
+  streamServer,
+  supervisorOf,
+  whenIdle,
+} from "nebulex-streams";
+import { Gate, Listener, until } from "../helpers/actors.js";
+import { Collector } from "./helpers.js";
+
+const byType = ({ type }: Record<string, unknown>): unknown => type;
+const byPartition = ({ partition }: Record<string, unknown>): unknown => partition;
+
+test("counts events by cache, name, type and partition", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-events" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache, partitions: 2, hash: ({ target }) => target.key % 2 })],
+  });
+  for (let key = 0; key < 5; key++) cache.put(key, "first");
+  cache.put(1, "second");
+  cache.delete(3);
+  const of = { cache: "metrics-events", name: "metrics-events" };
+  expect(await collector.values("nebulex.streams.events", { ...of, partition: 0 }, byType)).toEqual(
+    { inserted: 3, updated: 0, deleted: 0, expired: 0, evicted: 0 },
+  );
+  expect(await collector.values("nebulex.streams.events", { ...of, partition: 1 }, byType)).toEqual(
+    { inserted: 2, updated: 1, deleted: 1, expired: 0, evicted: 0 },
+  );
+});
+
+test("a stream without partitions has no partition among its attributes; instances have their own name", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-plain" });
+  const tenant = cache.instance("metrics-tenant");
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [tenant, streamServer({ cache: tenant })],
+  });
+  tenant.put(1, "a");
+  const events = await collector.points();
+  expect(events).toContainEqual({
+    metric: "nebulex.streams.events",
+    unit: "{event}",
+    attributes: { cache: "metrics-plain", name: "metrics-tenant", type: "inserted" },
+    value: 1,
+  });
+});
+
+test("counts what the hash leaves out, and what it fails on", async () => {
+  await using collector = new Collector();
+  using errors = new Listener<{ status: string }>("nebulex.streams.broadcast");
+  const cache = defineCache<number, string>({ name: "metrics-hash" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({
+        cache,
+        partitions: 2,
+        hash: ({ target }) => (target.key < 3 ? "none" : target.key),
+      }),
+    ],
+  });
+  for (let key = 0; key < 5; key++) cache.put(key, "value");
+  const name = "metrics-hash";
+  expect(Object.values(await collector.values("nebulex.streams.discarded", { name }))).toEqual([3]);
+  expect(Object.values(await collector.values("nebulex.streams.unroutable", { name }))).toEqual([
+    2,
+  ]);
+  expect(errors.messages).toHaveLength(2);
+});
+
+test("tells of a pool's handling: events, time, lag, dead letters", async () => {
+  await using collector = new Collector();
+  using _letters = new Listener("nebulex.streams.dead_letter");
+  const cache = defineCache<number, string>({ name: "metrics-pool" });
+  const held = new Gate();
+  let holding = false;
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache, partitions: 2, hash: ({ target }) => target.key % 2 }),
+      handlerPool({
+        cache,
+        onError: "resume",
+        handler: ({ target }) => {
+          if (holding) return held.promise;
+          if (target.kind === "key" && target.key === 6) throw new Error("a poisoned event");
+          const end = performance.now() + 1;
+          while (performance.now() < end);
+          return undefined;
+        },
+      }),
+    ],
+  });
+  for (let key = 0; key < 8; key++) cache.put(key, "value");
+  await whenIdle(cache);
+  const of = { name: "metrics-pool", group: "metrics-pool:handlers" };
+  expect(await collector.values("nebulex.streams.handled", of, byPartition)).toEqual({
+    0: 3,
+    1: 4,
+  });
+  expect(await collector.values("nebulex.streams.dead_letters", of, byPartition)).toEqual({
+    0: 1,
+    1: 0,
+  });
+  expect(await collector.values("nebulex.streams.lag", of, byPartition)).toEqual({ 0: 0, 1: 0 });
+  const times = await collector.values("nebulex.streams.handler.time", of, byPartition);
+  expect(times["0"]).toBeGreaterThanOrEqual(0.003);
+  expect(times["1"]).toBeGreaterThanOrEqual(0.004);
+  expect(times["1"]).toBeLessThan(2);
+
+  holding = true;
+  for (const key of [1, 3, 5]) cache.put(key, "again");
+  expect(await collector.values("nebulex.streams.lag", of, byPartition)).toEqual({ 0: 0, 1: 3 });
+  held.open();
+  await whenIdle(cache);
+});
+
+test("a batch's events are counted, and its time", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-batches" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache }),
+      handlerPool({ cache, handler: batchHandler({ maxSize: 3, maxWait: 0, handle: () => {} }) }),
+    ],
+  });
+  for (let key = 0; key < 10; key++) cache.put(key, "value");
+  await whenIdle(cache);
+  const of = { name: "metrics-batches" };
+  expect(Object.values(await collector.values("nebulex.streams.handled", of))).toEqual([10]);
+  const [time] = Object.values(await collector.values("nebulex.streams.handler.time", of));
+  expect(time).toBeGreaterThan(0);
+});
+
+test("tells of gaps, of what was dropped, and of what was coalesced", async () => {
+  await using collector = new Collector();
+  using _gaps = new Listener("nebulex.streams.gap");
+  const cache = defineCache<number, string>({ name: "metrics-gaps" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache, capacity: 300, retain: 0 }),
+      handlerPool({ cache, id: "merging", overflow: "coalesce", handler: () => {} }),
+    ],
+  });
+  using _reader = cache.subscribe(() => {}, { group: "slow" });
+  for (let round = 0; round < 1000; round++) cache.put(round % 5, `round ${round}`);
+  await whenIdle(cache);
+  const ofSlow = { name: "metrics-gaps", group: "slow" };
+  expect(Object.values(await collector.values("nebulex.streams.gaps", ofSlow))).toEqual([1]);
+  expect(Object.values(await collector.values("nebulex.streams.dropped", ofSlow))).toEqual([700]);
+  expect(Object.values(await collector.values("nebulex.streams.handled", ofSlow))).toEqual([300]);
+  const ofMerging = { name: "metrics-gaps", group: "merging" };
+  expect(Object.values(await collector.values("nebulex.streams.dropped", ofMerging))).toEqual([0]);
+  const [handled] = Object.values(await collector.values("nebulex.streams.handled", ofMerging));
+  const [merged] = Object.values(await collector.values("nebulex.streams.coalesced", ofMerging));
+  expect(merged).toBeGreaterThan(0);
+  expect((handled as number) + (merged as number)).toBe(1000);
+});
+
+test("readers without a group are counted together, also those that have gone", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-readers" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache })],
+  });
+  const of = { name: "metrics-readers" };
+  const one = cache.subscribe(() => {});
+  using _two = cache.subscribe(() => {});
+  cache.put(1, "value");
+  await whenIdle(cache);
+  expect(Object.values(await collector.values("nebulex.streams.subscriptions", of))).toEqual([2]);
+  one.unsubscribe();
+  cache.put(2, "value");
+  await whenIdle(cache);
+  expect(Object.values(await collector.values("nebulex.streams.subscriptions", of))).toEqual([1]);
+  expect(Object.values(await collector.values("nebulex.streams.handled", of))).toEqual([3]);
+});
+
+test("counts survive the stream server's crash, and the cache's", async () => {
+  await using collector = new Collector();
+  using _gaps = new Listener("nebulex.streams.gap");
+  const cache = defineCache<number, string>({ name: "metrics-crash" });
+  await using tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache }), handlerPool({ cache, handler: () => {} })],
+  });
+  const restartOf = async (id: string): Promise<void> => {
+    const children = await tree.whichChildren();
+    const { ref } = children.find((child) => child.id === id) as (typeof children)[number];
+    await (ref as { kill(): Promise<void> }).kill();
+    await until(async () =>
+      (await tree.whichChildren()).every(
+        (child) => typeof child.ref === "object" && child.ref.alive && child.ref !== ref,
+      ),
+    );
+  };
+  const inserted = { name: "metrics-crash", type: "inserted" };
+  cache.put(1, "value");
+  await restartOf("metrics-crash:stream");
+  cache.put(2, "value");
+  expect(Object.values(await collector.values("nebulex.streams.events", inserted))).toEqual([2]);
+  await restartOf("metrics-crash");
+  cache.put(1, "value");
+  expect(Object.values(await collector.values("nebulex.streams.events", inserted))).toEqual([3]);
+});
+
+test("a stream that has closed is no longer observed", async () => {
+  await using collector = new Collector("delta");
+  const cache = defineCache<number, string>({ name: "metrics-closed" });
+  const tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache }), handlerPool({ cache, handler: () => {} })],
+  });
+  const mine = async (): Promise<unknown[]> =>
+    (await collector.points()).filter(({ attributes }) => attributes["name"] === "metrics-closed");
+  expect(await mine()).not.toEqual([]);
+  await tree.stop();
+  expect(await mine()).toEqual([]);
+});
+
+test("streams of one name in two systems are put together", async () => {
+  await using collector = new Collector();
+  const twins = [defineCache({ name: "metrics-twins" }), defineCache({ name: "metrics-twins" })];
+  for (const [index, cache] of twins.entries()) {
+    await startSupervisor({ strategy: "rest_for_one", children: [cache, streamServer({ cache })] });
+    for (let key = 0; key <= index; key++) cache.put(key, "value");
+  }
+  expect(
+    await collector.values("nebulex.streams.events", { name: "metrics-twins" }, byType),
+  ).toMatchObject({ inserted: 3 });
+});
+
+test("a provider that is registered later observes with the next start of a stream, the older ones too", async () => {
+  const early = defineCache({ name: "metrics-early" });
+  const late = defineCache({ name: "metrics-late" });
+  await using _earlyTree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [early, streamServer({ cache: early })],
+  });
+  await using collector = new Collector();
+  expect(await collector.points()).toEqual([]);
+  await using _lateTree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [late, streamServer({ cache: late })],
+  });
+  const names = new Set((await collector.points()).map(({ attributes }) => attributes["name"]));
+  expect([...names]).toEqual(expect.arrayContaining(["metrics-early", "metrics-late"]));
+});
+
+test("counts restarts by the supervisor's path and the child's id", async () => {
+  await using collector = new Collector("delta");
+  await using system = createSystem({ name: "metrics-restarts" });
+  const crashing = actor<undefined, string>({
+    id: "crashing",
+    receive: () => {
+      throw new Error("crash");
+    },
+  });
+  await using tree = await startSupervisor({
+    system,
+    strategy: "one_for_one",
+    children: [crashing, dynamicSupervisor({ id: "guests" })],
+    maxRestarts: 10,
+  });
+  const refOf = async (id: string) =>
+    (await tree.whichChildren()).find((child) => child.id === id)?.ref as typeof tree.ref;
+  for (let crash = 0; crash < 2; crash++) {
+    const ref = await refOf("crashing");
+    (ref as { dispatch(message: string): void }).dispatch("now");
+    await until(async () => (await refOf("crashing")) !== ref);
+  }
+  const guests = supervisorOf(await refOf("guests"));
+  const guest = await guests.startChild({ ...crashing, id: "guest" });
+  await guest?.kill();
+  await until(async () => (await guests.countChildren()).active === 1);
+  const counted = async (): Promise<unknown[]> =>
+    (await collector.points()).filter(
+      ({ metric, attributes }) =>
+        metric === "nebulex.supervisor.restarts" &&
+        String(attributes["supervisor"]).startsWith("/metrics-restarts/"),
+    );
+  expect(await counted()).toEqual([
+    {
+      metric: "nebulex.supervisor.restarts",
+      unit: "{restart}",
+      attributes: { supervisor: tree.ref.path, child_id: "crashing" },
+      value: 2,
+    },
+    {
+      metric: "nebulex.supervisor.restarts",
+      unit: "{restart}",
+      attributes: { supervisor: guests.ref.path, child_id: "guest" },
+      value: 1,
+    },
+  ]);
+  await system.stop();
+  expect(await counted()).toEqual([]);
+});
