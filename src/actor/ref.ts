@@ -18,6 +18,8 @@ export interface Target {
   readonly id: string;
   readonly path: string;
   readonly alive: boolean;
+  /** Whether it has been told to end, or is ending, or has ended. */
+  readonly stopping: boolean;
   dispatch(message: unknown): void;
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply>;
   stop(reason: ExitReason, timeout: Milliseconds | undefined): Promise<void>;

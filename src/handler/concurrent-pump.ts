@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { CacheEvent } from "../event/event.js";
 import type { Message } from "../stream/cursor.js";
-import { Pump, type PumpPlace } from "./pump.js";
+import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
 
 /** Events taken in hand beyond those that are being handled, in search of another key. */
 const lookahead = 256;
@@ -27,13 +27,15 @@ export class ConcurrentPump extends Pump {
 
   override turn(): void | Promise<void> {
     const { cursor, delivery, stream } = this.place;
+    this.idle = false;
     if (this.#failure !== undefined) {
       // What is still being handled is not cut off: it would be handled twice.
-      if (this.#handling > 0) return;
-      throw this.#failure.error;
+      if (this.#handling > 0) return this.#nextSettled();
+      if (!delivery.draining) throw this.#failure.error;
+      this.#startOver();
     }
     this.#fill();
-    if (this.#failure !== undefined) return this.wake();
+    if (delivery.closed || delivery.halted) return;
     if (this.#handling === 0 && this.#barrier !== undefined) {
       const barrier = this.#barrier;
       this.#barrier = undefined;
@@ -42,17 +44,36 @@ export class ConcurrentPump extends Pump {
     }
     this.idle = this.#handling === 0 && cursor.lag === 0;
     stream.progressed();
-    // An orderly stop goes from turn to turn: the next one makes sense when something has been handled.
-    if (delivery.draining && this.#handling > 0) {
-      return new Promise((resolve) => {
-        this.#settled = resolve;
-      });
-    }
+    return this.#nextSettled();
+  }
+
+  /** An orderly stop goes from turn to turn: the next one makes sense when something has been handled. */
+  #nextSettled(): void | Promise<void> {
+    if (!this.place.delivery.draining || this.#handling === 0) return;
+    return new Promise((resolve) => {
+      this.#settled = resolve;
+    });
+  }
+
+  /** An orderly stop goes on behind a failure, where another incarnation would have: with the oldest that is not handled. */
+  #startOver(): void {
+    this.#failure = undefined;
+    this.#barrier = undefined;
+    this.#keys.clear();
+    this.#waiting = 0;
+    this.place.cursor.giveAgain();
   }
 
   #fill(): void {
-    while (this.#handling < this.#concurrency && this.#waiting < lookahead) {
-      if (this.#barrier !== undefined || this.#failure !== undefined) return;
+    const { delivery, target } = this.place;
+    const began = performance.now();
+    for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
+      if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
+      if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
+        target.yieldTurn();
+        this.wake();
+        return;
+      }
       const message = this.place.cursor.next();
       if (message === undefined) return;
       const key =

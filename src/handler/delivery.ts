@@ -28,6 +28,8 @@ export interface DeliveryPlace {
 export class Delivery {
   /** The incarnation has ended: nothing that comes late counts. */
   closed = false;
+  /** The incarnation is about to end, and not in order: nothing more is to be begun. */
+  halted = false;
   /** The incarnation is stopping in order: a failure does not end it any more. */
   draining = false;
   state: unknown;
@@ -98,10 +100,11 @@ export class Delivery {
         left = await this.#failed(left, error);
         if (this.closed) return;
         if (this.#options.onError === "restart" && !this.draining) throw error;
+        if (left.length === 0) return;
       }
       const again = left;
       result = this.#later(again, () =>
-        again.length === 1 && this.#options.batch === undefined
+        this.#options.batch === undefined || again[0]?.type === "gap"
           ? this.#call(again[0] as Message)
           : this.#callBatch(again as CacheEvent[]),
       );
@@ -136,7 +139,7 @@ export class Delivery {
     }
     if (onDeadLetter === undefined || message.type === "gap") return;
     try {
-      await onDeadLetter(message as HandledEvent, error, this.#contextOf([message]));
+      await onDeadLetter(message as HandledEvent, error, this.#contextOf(attempt - 1));
     } catch (failure) {
       reportCallbackError(channels.callbackError, "onDeadLetter", failure, {
         ref: this.#place.self,
@@ -166,27 +169,28 @@ export class Delivery {
   #callNow(message: Message): unknown {
     if (this.closed) return undefined;
     const { handler } = this.#options;
-    const context = this.#contextOf([message]);
+    const context = this.#contextOf(this.#cursor.failuresOf(message));
     if (message.type === "gap") return handler.onGap?.(message as GapEvent, this.state, context);
     return handler.handle(message as HandledEvent, this.state, context);
   }
 
   async #callBatch(events: readonly CacheEvent[]): Promise<void> {
-    for (const event of events)
-      await this.#place.system.probe?.receiving?.(this.#place.self, event);
+    const { system, self } = this.#place;
+    if (system.probe?.receiving !== undefined)
+      for (const event of events) await system.probe.receiving(self, event);
     if (this.closed) return;
     await this.#options.batch?.handle(
       events as readonly CacheEvent[] as readonly HandledEvent[],
-      this.#contextOf(events),
+      this.#contextOf(this.#failuresOf(events)),
     );
   }
 
-  #contextOf(messages: readonly Message[]): HandlerContext {
+  #contextOf(failures: number): HandlerContext {
     const context =
       this.#options.concurrency === 1
         ? this.#context
         : new WorkerContext(this.#cursor, this.#place);
-    context.attempt = this.#failuresOf(messages) + 1;
+    context.attempt = failures + 1;
     return context;
   }
 

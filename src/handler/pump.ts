@@ -7,8 +7,9 @@ import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
 
 /** How long a worker may keep the event loop, in milliseconds, before others have their turn. */
-const turnLength = 5;
-const eventsPerLook = 32;
+export const turnLength = 5;
+/** Events between two looks at the time. */
+export const eventsPerLook = 32;
 
 /** What a pump works on. @internal */
 export interface PumpPlace {
@@ -102,6 +103,7 @@ export class SerialPump extends Pump {
       span?.given(message);
       const pending = delivery.attempt(message, span);
       if (pending !== undefined) return this.#handledLate(pending, began);
+      if (delivery.closed || delivery.halted) return;
       if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
         target.yieldTurn();
         this.wake();

@@ -65,7 +65,9 @@ class Worker implements Behavior<void, unknown> {
 
   stopRequested(reason: ExitReason): void {
     this.#stopping = isCleanExit(reason);
-    if (this.#delivery !== undefined) this.#delivery.draining = this.#stopping;
+    if (this.#delivery === undefined) return;
+    this.#delivery.draining = this.#stopping;
+    this.#delivery.halted = !this.#stopping;
   }
 
   #attach(ctx: ActorContext): void {
@@ -93,7 +95,8 @@ class Worker implements Behavior<void, unknown> {
     });
     this.#pump = this.#makePump({ stream: this.#stream, cursor, delivery: this.#delivery, target });
     target.onDeath(() => this.#ended());
-    if (cursor.lag > 0) this.#pump.wake();
+    // There may be events, or only gaps, from before; the cursor told so when there was no pump to wake.
+    this.#pump.wake();
   }
 
   #makePump(place: PumpPlace): Pump {

@@ -38,7 +38,7 @@ export class ActorReader extends Task implements CursorReader {
   }
 
   override run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void> {
-    for (let count = 0; count < burst && !this.#closed; count++) {
+    for (let count = 0; count < burst && !this.#closed && !this.#target.stopping; count++) {
       const message = this.#intake.next();
       if (message === undefined) {
         this.#posted = false;
@@ -46,17 +46,21 @@ export class ActorReader extends Task implements CursorReader {
         return;
       }
       const handled = deliver(message);
-      if (handled !== undefined) return handled.then(() => this.#handled(message));
-      this.#intake.done(message);
+      if (handled !== undefined) {
+        return handled.then(() => {
+          if (this.#handled(message)) this.#again();
+        });
+      }
+      if (!this.#handled(message)) return;
     }
     this.#again();
   }
 
-  #handled(message: Message): void {
-    // An actor that has died meanwhile has handled nothing.
-    if (this.#closed) return;
+  /** Whether the actor has; one that has died meanwhile has not. */
+  #handled(message: Message): boolean {
+    if (this.#closed) return false;
     this.#intake.done(message);
-    this.#again();
+    return true;
   }
 
   #again(): void {

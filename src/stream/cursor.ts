@@ -95,6 +95,13 @@ export class Cursor {
     this.reader = undefined;
   }
 
+  /** Takes over what another cursor of the same reader has to tell, and can't any more. */
+  inheritGaps(from: Cursor): void {
+    if (from.#gaps.length === 0) return;
+    this.#gaps.push(...from.#gaps.splice(0));
+    if (this.resting) this.log.activate(this);
+  }
+
   /** Gives it a snapshot to read first. */
   begin(snapshot: Snapshot): void {
     if (snapshot.size === 0) return;

@@ -34,6 +34,8 @@ export function openCursor(
     stream.groups.checkFree(group, index, log.source.partition);
     const kept = stream.groups.find(group, index);
     if (kept !== undefined && kept.coalesces === coalesces) {
+      // A partition that was gone for a while has another log than the one that its place was left with.
+      if (kept.log !== log) kept.replaceLog(log, null);
       kept.reattach(reader, { mask, gaps, skipOrigin });
       return kept;
     }

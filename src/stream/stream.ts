@@ -209,6 +209,8 @@ export class Stream {
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
       for (const reader of this.readers) reader.reshape();
+    // Who waits for something to be handled need not wait for what is gone.
+    this.progressed();
   }
 
   readonly #onDirty = (): void => {

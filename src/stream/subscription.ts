@@ -89,18 +89,25 @@ export class StreamSubscription implements Subscription, Reshapable {
   reshape(): void {
     const { cursors } = this.#intake;
     const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
-    for (const cursor of cursors) if (!current.includes(cursor)) closeCursor(this.#stream, cursor);
+    const gone = cursors.filter((cursor) => !current.includes(cursor));
+    for (const cursor of gone) closeCursor(this.#stream, cursor);
+    const missing = this.#wanted(current).filter(
+      (index) => !current.some(({ log }) => log.index === index),
+    );
+    for (const index of missing) current.push(this.#openCursor(index, "earliest"));
+    const [heir] = current;
+    // Whose partition is gone waits for it to come back, and is told at least what it missed.
+    if (heir !== undefined) for (const cursor of gone) heir.inheritGaps(cursor);
+    this.#intake.cursors = heir === undefined ? gone : current;
+  }
+
+  /** The partitions to be read now, by who still reads some. */
+  #wanted(current: readonly Cursor[]): number[] {
     const { partition } = this.#options;
-    const count = this.#stream.logs.length;
-    if (partition === "all") {
-      for (let index = current.length; index < count; index++)
-        current.push(this.#openCursor(index, "earliest"));
-    } else if (partition === "auto" && current.length === 0) {
-      current.push(
-        this.#openCursor(choosePartitions(this.#stream, this.#options)[0] as number, "earliest"),
-      );
-    }
-    this.#intake.cursors = current;
+    const { logs } = this.#stream;
+    if (partition === "auto" && current.length > 0) return [];
+    if (typeof partition === "number") return partition < logs.length ? [partition] : [];
+    return choosePartitions(this.#stream, this.#options);
   }
 
   #takeSnapshot(without: readonly number[]): void {
@@ -148,7 +155,12 @@ function choosePartitions(stream: Stream, { partition, group }: ReaderOptions): 
   if (partition === "all" || partitions === null) return logs.map(({ index }) => index);
   const free =
     group === null ? logs : logs.filter(({ index }) => !stream.groups.isBusy(group, index));
-  const candidates = free.length > 0 ? free : logs;
+  // A place that the group has left behind is taken before a new one.
+  const left =
+    group === null
+      ? []
+      : free.filter(({ index }) => stream.groups.find(group, index) !== undefined);
+  const candidates = [left, free, logs].find(({ length }) => length > 0) as readonly PartitionLog[];
   return [
     candidates.reduce((least, log) => (log.cursors.size < least.cursors.size ? log : least)).index,
   ];

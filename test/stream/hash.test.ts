@@ -162,7 +162,7 @@ describe("the default hash", () => {
 
   test("spreads keys evenly", () => {
     for (const make of [(n: number) => `user:${n}`, (n: number) => n, (n: number) => ({ id: n })]) {
-      const counts = new Array<number>(8).fill(0);
+      const counts = Array.from({ length: 8 }, () => 0);
       for (let n = 0; n < 16_000; n++) counts[partitionOfHash(hashKey(make(n)), 8)]!++;
       for (const count of counts) expect(Math.abs(count - 2000)).toBeLessThan(200);
     }
