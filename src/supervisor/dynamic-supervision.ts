@@ -44,15 +44,18 @@ export class DynamicSupervision extends Supervision {
 
   async startChild(spec: ResolvedChildSpec): Promise<ActorRef | undefined> {
     if (this.#entries.size >= this.#maxChildren) throw refusal("max_children", spec.id);
-    let outcome: RunningChild | "ignore";
+    let ref: ActorRef | undefined;
+    const place = (outcome: RunningChild | "ignore"): void => {
+      if (outcome === "ignore") return;
+      ref = outcome.ref;
+      this.#entries.set(ref, { spec: outcome.spec, running: outcome });
+    };
     try {
-      outcome = await this.startOne(spec, kept(spec));
+      await this.startOne(spec, place, kept(spec));
     } catch (error) {
       throw failedToStart(spec.id, error);
     }
-    if (outcome === "ignore") return undefined;
-    this.#entries.set(outcome.ref, { spec: outcome.spec, running: outcome });
-    return outcome.ref;
+    return ref;
   }
 
   restartChild(id: string): Promise<never> {
@@ -115,9 +118,14 @@ export class DynamicSupervision extends Supervision {
 
   async #restart(entry: Entry, ref: ActorRef, reason: unknown): Promise<void> {
     if (!this.admit(entry.spec.id, { ref, reason })) return;
-    let outcome: RunningChild | "ignore";
     try {
-      outcome = await this.startOne(entry.spec);
+      await this.startOne(entry.spec, (outcome) => {
+        this.#entries.delete(ref);
+        if (outcome === "ignore") return;
+        entry.running = outcome;
+        this.#entries.set(outcome.ref, entry);
+      });
+      this.restarted();
     } catch (error) {
       if (error === interrupted) throw error;
       this.restarted({ error });
@@ -125,13 +133,7 @@ export class DynamicSupervision extends Supervision {
       this.later(async () => {
         if (this.#entries.get(ref) === entry) await this.#restart(entry, ref, error);
       });
-      return;
     }
-    this.restarted();
-    this.#entries.delete(ref);
-    if (outcome === "ignore") return;
-    entry.running = outcome;
-    this.#entries.set(outcome.ref, entry);
   }
 
   #known(ref: unknown): Entry {

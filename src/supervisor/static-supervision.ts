@@ -175,11 +175,12 @@ export class StaticSupervision extends Supervision {
 
   /** Starts it where it stands, or appends it; one that fails is not appended, nor a temporary one that is ignored. */
   async #start(slot: Slot): Promise<void> {
-    const outcome = await this.startOne(slot.spec);
-    slot.retry = undefined;
-    slot.running = outcome === "ignore" ? undefined : outcome;
-    this.#slots.set(slot.spec.id, slot);
-    if (outcome === "ignore") this.#dropIfTemporary(slot);
+    await this.startOne(slot.spec, (outcome) => {
+      slot.retry = undefined;
+      slot.running = outcome === "ignore" ? undefined : outcome;
+      this.#slots.set(slot.spec.id, slot);
+      if (outcome === "ignore") this.#dropIfTemporary(slot);
+    });
   }
 
   async #end(slot: Slot): Promise<void> {

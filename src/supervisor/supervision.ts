@@ -142,11 +142,15 @@ export abstract class Supervision {
   protected abstract exited(child: RunningChild): void | Promise<void>;
   protected abstract running(): Iterable<RunningChild>;
 
-  /** Calls a child's `start`; rejects with what is wrong with it, or when broken off. `kept` is what the child is known by. */
+  /**
+   * Calls a child's `start`; rejects with what is wrong with it, or when broken off. `place` takes the outcome at once, so that no
+   * kill comes between; `kept` is what the child is known by.
+   */
   protected async startOne(
     spec: ResolvedChildSpec,
+    place: (outcome: RunningChild | "ignore") => void,
     kept: ResolvedChildSpec = spec,
-  ): Promise<RunningChild | "ignore"> {
+  ): Promise<void> {
     this.#interruption.check();
     const context = new StartContext(this.cell as unknown as Cell<never, never>);
     this.#starting = context;
@@ -155,11 +159,12 @@ export abstract class Supervision {
       const result = await this.#interruption.wait(started);
       if (ActorRef.isRef(result) && result !== this.ref) {
         if (!this.cell.alive) throw interrupted;
-        return new RunningChild(kept, result, context, this.#onExit);
+        place(new RunningChild(kept, result, context, this.#onExit));
+        return;
       }
       if (result !== "ignore") throw badReturn(spec, result);
       context.close();
-      return result;
+      place(result);
     } catch (error) {
       if (error === interrupted) this.#abandon(spec, context, started);
       else context.close();
