@@ -1,0 +1,45 @@
+import { open, writeFile } from "node:fs/promises";
+import { parseOptions, usage, UsageError } from "./options.js";
+import { formatJson, formatTable } from "./report.js";
+import { allProblems, runExperiments } from "./table.js";
+
+/** The exit statuses. */
+const status = Object.freeze({ ok: 0, broken: 1, usage: 2 });
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === undefined) {
+    process.stdout.write(usage);
+    return status.ok;
+  }
+  const { only, sizes, json } = options;
+  if (json !== undefined) await checkWritable(json);
+  const results = await runExperiments(only, sizes);
+  process.stdout.write(`${formatTable(results)}\n\nseed ${sizes.seed}\n`);
+  if (json !== undefined) await writeFile(json, formatJson(results));
+  const problems = allProblems(results);
+  for (const problem of problems) complain(problem);
+  return problems.length === 0 ? status.ok : status.broken;
+}
+
+/** Tells of a file that can't be written before it takes its time to fill it. */
+async function checkWritable(path: string): Promise<void> {
+  try {
+    await (await open(path, "a")).close();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(`option --json: cannot write ${path} (${code})`, { cause: error });
+  }
+}
+
+function complain(message: string): void {
+  process.stderr.write(`experiments: ${message}\n`);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  complain(error.message);
+  process.exitCode = status.usage;
+}
