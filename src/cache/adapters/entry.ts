@@ -19,7 +19,7 @@ export class Entry<K, V> implements HashMemo {
 export class Lease<K, V> {
   readonly entry: Entry<K, V>;
   ttl: Milliseconds;
-  /** The clock's time from which on the entry counts as gone. */
+  /** From when on the entry counts as gone: whole milliseconds of the store's time. */
   expiresAt: Milliseconds;
   bucket: Bucket<K, V> | undefined = undefined;
   position = 0;
@@ -27,8 +27,18 @@ export class Lease<K, V> {
   constructor(entry: Entry<K, V>, ttl: Milliseconds, now: Milliseconds) {
     this.entry = entry;
     this.ttl = ttl;
-    this.expiresAt = now + ttl;
+    this.expiresAt = endOf(ttl, now);
   }
+
+  renew(ttl: Milliseconds, now: Milliseconds): void {
+    this.ttl = ttl;
+    this.expiresAt = endOf(ttl, now);
+  }
+}
+
+/** Rounded up: a small integer lies in the object itself, a fraction is one more object. */
+function endOf(ttl: Milliseconds, now: Milliseconds): Milliseconds {
+  return Math.ceil(now + ttl);
 }
 
 /** Leases to look at together. @internal */

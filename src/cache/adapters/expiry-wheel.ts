@@ -50,7 +50,7 @@ export class ExpiryWheel<K, V> {
   /** After `expiresAt` was changed. */
   move(lease: Lease<K, V>, now: Milliseconds): void {
     const { bucket } = lease;
-    if (bucket !== undefined && bucket.tick <= Math.ceil(lease.expiresAt / this.#interval)) return;
+    if (bucket !== undefined && (bucket.tick - 1) * this.#interval < lease.expiresAt) return;
     this.remove(lease);
     this.add(lease, now);
   }

@@ -40,9 +40,10 @@ export class LocalStore<K, V> implements Store<K, V> {
     const table = this.#table;
     const entry = table.entries.peek(key);
     if (entry === undefined) return undefined;
-    if (entry.lease === undefined) return null;
-    const left = entry.lease.expiresAt - table.clock.now();
-    if (left > 0) return left;
+    const { lease } = entry;
+    if (lease === undefined) return null;
+    const left = lease.expiresAt - table.clock.now();
+    if (left > 0) return Math.min(left, lease.ttl);
     table.expire(entry, cause);
     return undefined;
   }

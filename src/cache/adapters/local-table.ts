@@ -7,6 +7,7 @@ import type { CacheInfo, Ttl } from "../types.js";
 import { Entry, Lease } from "./entry.js";
 import type { Entries } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
+import { StoreClock } from "./store-clock.js";
 
 const sweep: Cause = causeOf("sweep");
 
@@ -20,7 +21,7 @@ export interface Gone<K, V> {
 /** The entries of a local store with their TTLs and counts: changes it, and tells the sink. @internal */
 export class LocalTable<K, V> {
   readonly entries: Entries<K, V>;
-  readonly clock: Clock;
+  readonly clock: StoreClock;
   readonly sink: ChangeSink<K, V>;
   readonly defaultTtl: Ttl;
   readonly counts: Omit<CacheInfo, "entries"> = {
@@ -32,6 +33,8 @@ export class LocalTable<K, V> {
     expirations: 0,
   };
   readonly #wheel: ExpiryWheel<K, V>;
+  /** How many entries have a TTL. */
+  #leases = 0;
 
   constructor(
     entries: Entries<K, V>,
@@ -40,10 +43,10 @@ export class LocalTable<K, V> {
     options: { ttl: Ttl; sweepInterval: Milliseconds },
   ) {
     this.entries = entries;
-    this.clock = clock;
+    this.clock = new StoreClock(clock);
     this.sink = sink;
     this.defaultTtl = options.ttl;
-    this.#wheel = new ExpiryWheel(clock, options.sweepInterval, (lease) =>
+    this.#wheel = new ExpiryWheel(this.clock, options.sweepInterval, (lease) =>
       this.expire(lease.entry, sweep),
     );
   }
@@ -65,6 +68,8 @@ export class LocalTable<K, V> {
   write(key: K, value: V, ttl: Ttl, cause: Cause): void {
     const entry = this.entries.get(key);
     if (entry === undefined) this.#insert(key, value, ttl, cause);
+    else if (ttl === null && entry.lease === undefined)
+      this.overwriteKeepingTtl(entry, value, cause);
     else this.overwrite(entry, value, ttl, cause);
   }
 
@@ -113,11 +118,15 @@ export class LocalTable<K, V> {
 
   /** Settles the accounts of an entry that has made room: its time may have come before. */
   evict(victim: Entry<K, V>): EventType {
-    const type = this.isDue(victim) ? "expired" : "evicted";
-    if (type === "expired") this.counts.expirations++;
-    else this.counts.evictions++;
+    // Where nothing has a TTL, the victim, which is likely in nobody's processor cache any more, is not even looked at.
+    if (this.#leases === 0 || !this.isDue(victim)) {
+      this.counts.evictions++;
+      if (this.#leases > 0) this.#dropLease(victim);
+      return "evicted";
+    }
+    this.counts.expirations++;
     this.#dropLease(victim);
-    return type;
+    return "expired";
   }
 
   setTtl(entry: Entry<K, V>, ttl: Ttl, now: Milliseconds): void {
@@ -125,10 +134,10 @@ export class LocalTable<K, V> {
     if (ttl === null) this.#dropLease(entry);
     else if (lease === undefined) {
       entry.lease = new Lease(entry, ttl, now);
+      this.#leases++;
       this.#wheel.add(entry.lease, now);
     } else {
-      lease.ttl = ttl;
-      lease.expiresAt = now + ttl;
+      lease.renew(ttl, now);
       this.#wheel.move(lease, now);
     }
   }
@@ -163,6 +172,7 @@ export class LocalTable<K, V> {
   clear(): void {
     this.entries.clear();
     this.#wheel.clear();
+    this.#leases = 0;
   }
 
   /** Tells of entries that went. */
@@ -206,5 +216,6 @@ export class LocalTable<K, V> {
     if (entry.lease === undefined) return;
     this.#wheel.remove(entry.lease);
     entry.lease = undefined;
+    this.#leases--;
   }
 }
