@@ -120,7 +120,6 @@ export function startActivity<A>(
     tracer.startSpan(
       name,
       {
-        root: true,
         kind: kind === "consumer" ? SpanKind.CONSUMER : SpanKind.INTERNAL,
         attributes: attributes(of),
       },

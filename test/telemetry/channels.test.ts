@@ -360,6 +360,15 @@ describe("while nobody listens", () => {
     const stopped = tree.stop();
     await clock.advance(1000);
     await stopped;
+    const hopeless = actor<undefined, string>({ id: "hopeless", receive: () => Promise.reject() });
+    const givingUp = await startSupervisor({
+      strategy: "one_for_one",
+      children: [hopeless],
+      maxRestarts: 0,
+    });
+    const ref = (await refOf(givingUp, "hopeless")) as ActorRef<string>;
+    ref.dispatch("now");
+    await givingUp.exited;
     for (const publish of published) expect(publish).not.toHaveBeenCalled();
   });
 });

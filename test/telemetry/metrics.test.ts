@@ -1,4 +1,5 @@
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
+import { metrics } from "@opentelemetry/api";
 import {
   actor,
   batchHandler,
@@ -155,6 +156,7 @@ test("tells of gaps, of what was dropped, and of what was coalesced", async () =
       cache,
       streamServer({ cache, capacity: 300, retain: 0 }),
       handlerPool({ cache, id: "merging", overflow: "coalesce", handler: () => {} }),
+      handlerPool({ cache, id: "told", handler: { handle: () => {}, onGap: () => {} } }),
     ],
   });
   using _reader = cache.subscribe(() => {}, { group: "slow" });
@@ -164,6 +166,9 @@ test("tells of gaps, of what was dropped, and of what was coalesced", async () =
   expect(Object.values(await collector.values("nebulex.streams.gaps", ofSlow))).toEqual([1]);
   expect(Object.values(await collector.values("nebulex.streams.dropped", ofSlow))).toEqual([700]);
   expect(Object.values(await collector.values("nebulex.streams.handled", ofSlow))).toEqual([300]);
+  // A gap that a handler is told of is not an event that it has handled.
+  const ofTold = { name: "metrics-gaps", group: "told" };
+  expect(Object.values(await collector.values("nebulex.streams.handled", ofTold))).toEqual([300]);
   const ofMerging = { name: "metrics-gaps", group: "merging" };
   expect(Object.values(await collector.values("nebulex.streams.dropped", ofMerging))).toEqual([0]);
   const [handled] = Object.values(await collector.values("nebulex.streams.handled", ofMerging));
@@ -311,4 +316,13 @@ test("counts restarts by the supervisor's path and the child's id", async () => 
   ]);
   await system.stop();
   expect(await counted()).toEqual([]);
+});
+
+test("a provider is given one callback, however many streams there are", async () => {
+  await using _collector = new Collector();
+  const meter = metrics.getMeterProvider().getMeter("nebulex-streams");
+  const added = jest.spyOn(meter, "addBatchObservableCallback");
+  for (const cache of [defineCache({ name: "metrics-one" }), defineCache({ name: "metrics-two" })])
+    await startSupervisor({ strategy: "rest_for_one", children: [cache, streamServer({ cache })] });
+  expect(added).toHaveBeenCalledTimes(1);
 });

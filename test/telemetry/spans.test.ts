@@ -186,6 +186,25 @@ test("a batch is one span", async () => {
   ]);
 });
 
+test("a gap that the handler is told of is no event of the span", async () => {
+  const exporter = startTracing();
+  using _gaps = new Listener("nebulex.streams.gap");
+  const cache = defineCache<number, string>({ name: "spans-gap" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache, capacity: 10 }),
+      handlerPool({ cache, handler: { handle: () => {}, onGap: () => {} } }),
+    ],
+  });
+  for (let key = 0; key < 25; key++) cache.put(key, "value");
+  await whenIdle(cache);
+  expect(spansOf(exporter).map(({ attributes }) => attributes)).toMatchObject([
+    { events: 10, first_sequence: 15, last_sequence: 24 },
+  ]);
+});
+
 test("with concurrency each event is a span of its own", async () => {
   const exporter = startTracing();
   const gate = new Gate();
