@@ -102,7 +102,11 @@ export class SerialPump extends Pump {
     for (let count = 1; message !== undefined; count++) {
       span?.given(message);
       const pending = delivery.attempt(message, span);
-      if (pending !== undefined) return this.#handledLate(pending, began);
+      if (pending !== undefined) {
+        // Who waits for what is handled already need not wait for this one.
+        if (count > 1) stream.progressed();
+        return this.#handledLate(pending, began);
+      }
       if (delivery.closed || delivery.halted) return;
       if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
         target.yieldTurn();

@@ -47,6 +47,8 @@ export class ActorReader extends Task implements CursorReader {
       }
       const handled = deliver(message);
       if (handled !== undefined) {
+        // Who waits for what is handled already need not wait for this one.
+        if (count > 0) this.#stream.progressed();
         return handled.then(() => {
           if (this.#handled(message)) this.#again();
         });

@@ -47,7 +47,11 @@ export class CallbackReader implements CursorReader {
     for (let handled = 1; !this.#closed; handled++) {
       const message = this.#intake.next();
       if (message === undefined) break;
-      if (!this.#handle(message)) return;
+      if (!this.#handle(message)) {
+        // Who waits for what is handled already need not wait for this one.
+        if (handled > 1) this.#stream.progressed();
+        return;
+      }
       if (handled % messagesPerLook === 0 && performance.now() >= ends) {
         this.wake();
         break;
