@@ -1,0 +1,124 @@
+import { performance } from "node:perf_hooks";
+import { CacheEvent } from "../event/event.js";
+import type { Message } from "../stream/cursor.js";
+import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
+
+/** Events taken in hand beyond those that are being handled, in search of another key. */
+const lookahead = 256;
+
+const notOneKey = Symbol("not one key");
+
+/** Events of different keys at once; those of one key in turn. What is not about a single key is handled on its own. @internal */
+export class ConcurrentPump extends Pump {
+  readonly #concurrency: number;
+  /** For each key that is being handled, what has to wait for it. */
+  readonly #keys = new Map<unknown, Message[]>();
+  #waiting = 0;
+  #handling = 0;
+  /** Something that has to wait for all that is being handled. */
+  #barrier: Message | undefined;
+  #failure: { error: unknown } | undefined;
+  #settled: (() => void) | undefined;
+
+  constructor(place: PumpPlace, concurrency: number) {
+    super(place);
+    this.#concurrency = concurrency;
+  }
+
+  override turn(): void | Promise<void> {
+    const { cursor, delivery, stream } = this.place;
+    this.idle = false;
+    if (this.#failure !== undefined) {
+      // What is still being handled is not cut off: it would be handled twice.
+      if (this.#handling > 0) return this.#nextSettled();
+      if (!delivery.draining) throw this.#failure.error;
+      this.#startOver();
+    }
+    this.#fill();
+    if (delivery.closed || delivery.halted) return;
+    if (this.#handling === 0 && this.#barrier !== undefined) {
+      const barrier = this.#barrier;
+      this.#barrier = undefined;
+      const pending = this.attempt(barrier);
+      return pending === undefined ? this.wake() : pending.then(() => this.wake());
+    }
+    this.idle = this.#handling === 0 && cursor.lag === 0;
+    stream.progressed();
+    return this.#nextSettled();
+  }
+
+  /** An orderly stop goes from turn to turn: the next one makes sense when something has been handled. */
+  #nextSettled(): void | Promise<void> {
+    if (!this.place.delivery.draining || this.#handling === 0) return;
+    return new Promise((resolve) => {
+      this.#settled = resolve;
+    });
+  }
+
+  /** An orderly stop goes on behind a failure, where another incarnation would have: with the oldest that is not handled. */
+  #startOver(): void {
+    this.#failure = undefined;
+    this.#barrier = undefined;
+    this.#keys.clear();
+    this.#waiting = 0;
+    this.place.cursor.giveAgain();
+  }
+
+  #fill(): void {
+    const { delivery, target } = this.place;
+    const began = performance.now();
+    for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
+      if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
+      if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
+        target.yieldTurn();
+        this.wake();
+        return;
+      }
+      const message = this.place.cursor.next();
+      if (message === undefined) return;
+      const key =
+        message.type === "gap"
+          ? notOneKey
+          : CacheEvent.keyOf<unknown, symbol>(message as CacheEvent, notOneKey);
+      const queue = this.#keys.get(key);
+      if (key === notOneKey) this.#barrier = message;
+      else if (queue === undefined) this.#handle(key, message);
+      else {
+        queue.push(message);
+        this.#waiting++;
+      }
+    }
+  }
+
+  #handle(key: unknown, message: Message): void {
+    const began = performance.now();
+    this.#handling++;
+    if (!this.#keys.has(key)) this.#keys.set(key, []);
+    const after = (): void => {
+      this.#handling--;
+      this.place.cursor.busy += performance.now() - began;
+      this.#goOn(key);
+    };
+    const pending = this.attempt(message);
+    if (pending === undefined) after();
+    else {
+      pending.then(after, (error: unknown) => {
+        this.#failure ??= { error };
+        after();
+      });
+    }
+  }
+
+  #goOn(key: unknown): void {
+    const next = this.#failure === undefined ? this.#keys.get(key)?.shift() : undefined;
+    if (next === undefined) this.#keys.delete(key);
+    else {
+      this.#waiting--;
+      this.#handle(key, next);
+    }
+    this.#settled?.();
+    this.#settled = undefined;
+    this.place.stream.progressed();
+    this.wake();
+  }
+}
