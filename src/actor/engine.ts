@@ -1,4 +1,4 @@
-import { dispatch, spawn, start, stop } from "nact";
+import { type ActorProps, type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from "nact";
 
 /** The turn-taking half of one incarnation. @internal */
 export interface Turn {
@@ -24,10 +24,7 @@ export class Engine {
   spawn(id: string, run: () => void): Turn {
     // A name of its own for each incarnation: nact's references are paths, and a path that is used again reaches the newcomer.
     const name = `${id.replace(/[^\w-]/g, "_").slice(0, 64)}.${++this.#spawned}`;
-    const actor = spawn(this.#system, run, name, {
-      onCrash: (_message, _error, context) => context.stop,
-    });
-    return { wake: () => dispatch(actor, wakeUp), stop: () => stop(actor) };
+    return new NactTurn(spawn(this.#system, run, name, options));
   }
 
   stop(): void {
@@ -36,3 +33,23 @@ export class Engine {
 }
 
 const wakeUp = Symbol("wake up");
+
+const options: ActorProps<void, unknown, ActorSystemRef> = {
+  onCrash: (_message, _error, context) => context.stop,
+};
+
+class NactTurn implements Turn {
+  readonly #actor: Ref<unknown>;
+
+  constructor(actor: Ref<unknown>) {
+    this.#actor = actor;
+  }
+
+  wake(): void {
+    dispatch(this.#actor, wakeUp);
+  }
+
+  stop(): void {
+    stop(this.#actor);
+  }
+}
