@@ -1,0 +1,52 @@
+import { parseArgs } from "node:util";
+import type { Settings } from "./scenario.js";
+import { scenarioIds } from "./scenarios/index.js";
+
+const full: Settings = { rounds: 9, warmups: 3, scale: 1, budget: 1000 };
+const quick: Settings = { rounds: 5, warmups: 2, scale: 0.2, budget: 40 };
+
+export const usage = `npm run bench -- [--quick] [--only a,c] [--json FILE] [--rounds N] [--scale X]
+
+  --quick      all of it in under a minute
+  --only a,c   only these scenarios: ${scenarioIds.join(", ")}
+  --json FILE  writes the figures to a file, too
+  --rounds N   rounds that count (${full.rounds}; quick: ${quick.rounds})
+  --scale X    size of the work (${full.scale}; quick: ${quick.scale})`;
+
+export interface CommandLine {
+  readonly settings: Settings;
+  readonly only: readonly string[];
+  readonly json: string | undefined;
+}
+
+/** @throws Error that says what is wrong */
+export function readCommandLine(args: string[]): CommandLine | "help" {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      json: { type: "string" },
+      rounds: { type: "string" },
+      scale: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  const base = values.quick ? quick : full;
+  const only = values.only?.split(",") ?? scenarioIds;
+  const unknown = only.filter((id) => !scenarioIds.includes(id));
+  if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(", ")}\n\n${usage}`);
+  const settings = {
+    ...base,
+    rounds: positive("rounds", values.rounds, base.rounds),
+    scale: positive("scale", values.scale, base.scale),
+  };
+  return { settings, only, json: values.json };
+}
+
+function positive(name: string, given: string | undefined, otherwise: number): number {
+  const value = given === undefined ? otherwise : Number(given);
+  if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, got: ${given}`);
+  return value;
+}

@@ -1,0 +1,71 @@
+/** The benchmark: `npm run bench -- --help`. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { type CommandLine, readCommandLine, usage } from "./command-line.js";
+import type { Result, Settings } from "./scenario.js";
+import { loadScenario, scenarioIds } from "./scenarios/index.js";
+import { legend, tableOf } from "./table.js";
+
+/** Set in the processes that run one scenario each: its id and the settings. */
+const task = "BENCH_TASK";
+
+/** Runs a scenario in a process of its own, so that no other one has left it types, code or garbage. */
+async function runApart(id: string, settings: Settings): Promise<Result[]> {
+  const child = fork(fileURLToPath(import.meta.url), {
+    execArgv: ["--expose-gc"],
+    env: { ...process.env, [task]: JSON.stringify({ id, settings }) },
+  });
+  let results: Result[] | undefined;
+  child.on("message", (message) => {
+    results = message as Result[];
+  });
+  await once(child, "exit");
+  if (results === undefined) throw new Error(`scenario ${id} has failed`);
+  return results;
+}
+
+async function runHere(given: string): Promise<void> {
+  const { id, settings } = JSON.parse(given) as { id: string; settings: Settings };
+  const scenario = await loadScenario(id);
+  process.send?.(await scenario.run(settings), () => process.exit());
+}
+
+function jsonOf(results: readonly Result[]): string {
+  const report = {
+    node: process.version,
+    cpus: availableParallelism(),
+    scenarios: results.map(({ id, name, unit, ours, peers, ratios }) => ({
+      id,
+      name,
+      unit,
+      ours: ours.median,
+      peers: Object.fromEntries(Object.entries(peers).map(([who, { median }]) => [who, median])),
+      ratios,
+    })),
+  };
+  return `${JSON.stringify(report, undefined, 2)}\n`;
+}
+
+async function runAll({ settings, only, json }: CommandLine): Promise<void> {
+  const start = performance.now();
+  console.log(`Node ${process.version}, ${availableParallelism()} cores. ${legend}\n`);
+  const all: Result[] = [];
+  for (const id of scenarioIds.filter((known) => only.includes(known))) {
+    const results = await runApart(id, settings);
+    console.log(`${tableOf(await loadScenario(id), results)}\n`);
+    all.push(...results);
+  }
+  if (json !== undefined) writeFileSync(json, jsonOf(all));
+  console.log(`${Math.round((performance.now() - start) / 1000)} s`);
+}
+
+const given = process.env[task];
+if (given !== undefined) await runHere(given);
+else {
+  const commandLine = readCommandLine(process.argv.slice(2));
+  if (commandLine === "help") console.log(usage);
+  else await runAll(commandLine);
+}
