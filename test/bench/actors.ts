@@ -73,7 +73,7 @@ const echo = await spawn<undefined, ReplyTo<number>>(system, {
 });
 const bareEcho = nactSpawn(
   bare,
-  (_state: unknown, reply: Parameters<typeof nactDispatch>[0]) => void nactDispatch(reply, 1),
+  (_state: unknown, reply: Parameters<typeof nactDispatch>[0]) => nactDispatch(reply, 1),
   "echo",
 );
 
