@@ -129,7 +129,7 @@ describe("replaying the events of any commands gives the cache", () => {
           expect(entries).toBe(left.length);
           expect(writes).toBeGreaterThanOrEqual(deletions + evictions + expirations + entries);
         }),
-        { numRuns: 200 },
+        { numRuns: 100 },
       );
     },
   );
@@ -164,7 +164,7 @@ describe("replaying the events of any commands gives the cache", () => {
           expect([...copy.keys()].sort()).toEqual(there);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 });
