@@ -1,36 +1,18 @@
 import { performance } from "node:perf_hooks";
-import type { Clock } from "../clock.js";
-import { ActorExitError, OptionError } from "../errors.js";
-import { type Milliseconds, positiveMilliseconds, milliseconds } from "../options.js";
-import type { Behavior, SpawnOptions } from "./behavior.js";
+import { ActorExitError } from "../errors.js";
+import { callable, type Milliseconds, milliseconds, positiveMilliseconds } from "../options.js";
+import type { Behavior } from "./behavior.js";
 import { ActorContext, type ContextOwner } from "./context.js";
-import type { Engine, Turn } from "./engine.js";
+import type { Turn } from "./engine.js";
 import type { ExitReason } from "./exit.js";
 import { ExitWatchers } from "./exit-watchers.js";
 import { Mailbox } from "./mailbox.js";
-import { PendingQuery } from "./pending-query.js";
-import type { Probe } from "./probe.js";
+import { PendingQueries } from "./pending-query.js";
 import { ActorRef, type Down, type ReplyTo, type Target } from "./ref.js";
-import type { ActorSystem } from "./system.js";
-import { DownTask, Task } from "./task.js";
+import type { CellOptions, Runtime } from "./runtime.js";
+import { Task } from "./task.js";
 import { isThenable } from "./thenable.js";
-
-/** What a cell needs of its system. @internal */
-export interface Runtime {
-  readonly system: ActorSystem;
-  readonly clock: Clock;
-  readonly engine: Engine;
-  readonly probe: Probe | undefined;
-  register(key: unknown, ref: ActorRef, value: unknown): void;
-  nextId(): string;
-}
-
-/** What a library actor wants beyond a {@link Behavior}. @internal */
-export interface CellOptions extends SpawnOptions {
-  id?: string;
-  /** Told at once, inside `stop`, that the incarnation is to end: so that it can break off what it waits for. Must not throw. */
-  onStopRequested?: (reason: ExitReason) => void;
-}
+import { watchFor } from "./watch.js";
 
 /** How long one actor may keep the event loop before the others have their turn. */
 const turnLength: Milliseconds = 5;
@@ -76,7 +58,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   #settleReady!: { resolve: (ref: ActorRef<Msg>) => void; reject: (error: unknown) => void };
   #abort: AbortController | undefined;
   #children: Set<Cell> | undefined;
-  #queries: Set<PendingQuery<unknown>> | undefined;
+  #queries: PendingQueries | undefined;
   readonly #watchers = new ExitWatchers();
 
   constructor(
@@ -134,20 +116,10 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
 
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply> {
     positiveMilliseconds("timeout", timeout);
-    if (typeof make !== "function")
-      throw OptionError.invalid("make", "a function from replyTo to the message", make);
+    callable("make", make);
     if (this.#phase === "dead") return Promise.reject(new ActorExitError(this.id, "noproc"));
-    const queries = (this.#queries ??= new Set());
-    const query = new PendingQuery<Reply>(this.id, this.runtime.clock, timeout, (settled) => {
-      queries.delete(settled as PendingQuery<unknown>);
-    });
-    queries.add(query as PendingQuery<unknown>);
-    try {
-      this.dispatch(make(query));
-    } catch (error) {
-      query.fail(error as Error);
-    }
-    return query.promise;
+    this.#queries ??= new PendingQueries(this.id, this.runtime.clock);
+    return this.#queries.ask((query) => this.dispatch(make(query)), timeout);
   }
 
   stop(reason: ExitReason, timeout?: Milliseconds): Promise<void> {
@@ -174,7 +146,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   monitor(fn: (down: Down) => void): () => void {
-    if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);
+    callable("fn", fn);
     return this.alive
       ? this.#watchers.monitor(fn)
       : this.#watchers.monitorDead(fn, this.ref as ActorRef);
@@ -190,22 +162,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   watch(ref: ActorRef<never>, fn: (down: Down) => void): () => void {
-    if (!ActorRef.isRef(ref)) throw OptionError.invalid("ref", "an ActorRef", ref);
-    if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);
-    if (this.#phase === "dead") return () => {};
-    let task: DownTask | undefined;
-    const forget = this.onDeath(() => cancel());
-    const demonitor = ActorRef.targetOf(ref).monitor((down) => {
-      forget();
-      task = new DownTask(fn, down);
-      this.post(task);
-    });
-    const cancel = (): void => {
-      forget();
-      demonitor();
-      if (task !== undefined) task.cancelled = true;
-    };
-    return cancel;
+    return watchFor(this as unknown as Cell, ref, fn);
   }
 
   /** The live actors that end with this one. */
@@ -374,7 +331,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     if (this.#children !== undefined) for (const child of this.#children) void child.kill();
     this.#watchers.runHooks(reason);
     if (unstarted) this.#settleReady.reject(new ActorExitError(this.id, reason));
-    if (this.#queries !== undefined) for (const query of this.#queries) query.targetEnded(reason);
+    this.#queries?.targetEnded(reason);
     this.runtime.probe?.exited?.(this.ref as ActorRef, reason);
     this.#watchers.notifyMonitors({ ref: this.ref as ActorRef, reason });
   }

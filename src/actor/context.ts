@@ -1,8 +1,9 @@
 import type { Behavior, SpawnOptions } from "./behavior.js";
-import type { Cell, CellOptions } from "./cell.js";
+import type { Cell } from "./cell.js";
 import type { ExitReason } from "./exit.js";
 import { spawnIn, type SpawnParent } from "./parent.js";
 import type { ActorRef, Down } from "./ref.js";
+import type { CellOptions } from "./runtime.js";
 import { spawn } from "./spawn.js";
 import type { ActorSystem } from "./system.js";
 

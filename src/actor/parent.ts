@@ -1,5 +1,6 @@
 import type { Behavior } from "./behavior.js";
-import type { Cell, CellOptions } from "./cell.js";
+import type { Cell } from "./cell.js";
+import type { CellOptions } from "./runtime.js";
 
 /** How a parent makes an actor below itself; kept out of users' sight by a symbol. @internal */
 export const spawnIn: unique symbol = Symbol("spawnIn");

@@ -3,8 +3,8 @@ import type { Clock, TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import type { ReplyTo } from "./ref.js";
 
-/** A query that waits for its answer; the first of answer, time-out and the target's end settles it. @internal */
-export class PendingQuery<Reply> implements ReplyTo<Reply> {
+/** A query that waits for its answer; the first of answer, time-out and the target's end settles it. */
+class PendingQuery<Reply> implements ReplyTo<Reply> {
   readonly promise: Promise<Reply>;
   readonly #id: string;
   readonly #clock: Clock;
@@ -48,5 +48,35 @@ export class PendingQuery<Reply> implements ReplyTo<Reply> {
     this.#clock.clearTimeout(this.#timer);
     this.#done(this);
     return true;
+  }
+}
+
+/** The queries to one actor that wait for their answer. @internal */
+export class PendingQueries {
+  readonly #id: string;
+  readonly #clock: Clock;
+  readonly #waiting = new Set<PendingQuery<unknown>>();
+
+  constructor(id: string, clock: Clock) {
+    this.#id = id;
+    this.#clock = clock;
+  }
+
+  /** Makes a query and has it sent; what `send` throws is its answer. */
+  ask<Reply>(send: (query: ReplyTo<Reply>) => void, timeout: Milliseconds): Promise<Reply> {
+    const query = new PendingQuery<Reply>(this.#id, this.#clock, timeout, (settled) => {
+      this.#waiting.delete(settled as PendingQuery<unknown>);
+    });
+    this.#waiting.add(query as PendingQuery<unknown>);
+    try {
+      send(query);
+    } catch (error) {
+      query.fail(error as Error);
+    }
+    return query.promise;
+  }
+
+  targetEnded(reason: unknown): void {
+    for (const query of this.#waiting) query.targetEnded(reason);
   }
 }

@@ -1,8 +1,9 @@
 import { ActorExitError } from "../errors.js";
 import type { Behavior } from "./behavior.js";
-import type { Cell, CellOptions } from "./cell.js";
+import type { Cell } from "./cell.js";
 import { spawnIn, type SpawnParent } from "./parent.js";
 import type { ActorRef } from "./ref.js";
+import type { CellOptions } from "./runtime.js";
 import type { ActorSystem } from "./system.js";
 
 /**

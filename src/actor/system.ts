@@ -3,12 +3,13 @@ import { type Clock, checkClock, systemClock } from "../clock.js";
 import { ActorExitError } from "../errors.js";
 import { knownOptions, nonEmptyString } from "../options.js";
 import type { Behavior } from "./behavior.js";
-import { Cell, type CellOptions, type Runtime } from "./cell.js";
+import { Cell } from "./cell.js";
 import { Engine } from "./engine.js";
 import { spawnIn, type SpawnParent } from "./parent.js";
 import type { Probe } from "./probe.js";
 import type { ActorRef } from "./ref.js";
 import { Registry } from "./registry.js";
+import type { CellOptions, Runtime } from "./runtime.js";
 
 /** Options of {@link createSystem}. */
 export interface SystemOptions {
