@@ -219,6 +219,20 @@ export class IdleTimeoutError extends NebulexError {
   }
 }
 
+/** A worker thread that failed: its module could not be loaded, it exited, ran out of memory, or hung. */
+export class WorkerThreadError extends NebulexError {
+  readonly code = "E_WORKER_THREAD";
+  /** URL of the handler's module. */
+  readonly module: string;
+
+  constructor(module: string, how: string, cause?: unknown) {
+    const why =
+      cause === undefined ? "" : `: ${cause instanceof Error ? cause.message : show(cause)}`;
+    super(`worker thread of ${module} ${how}${why}`, cause === undefined ? undefined : { cause });
+    this.module = module;
+  }
+}
+
 /** What an injected fault throws where it was not given an error of its own. */
 export class InjectedFaultError extends NebulexError {
   readonly code = "E_INJECTED_FAULT";

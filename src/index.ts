@@ -57,6 +57,12 @@ export type {
 // Handlers
 export { handlerPool } from "./handler/handler-pool.js";
 export type { HandlerPoolOptions, OnDeadLetter } from "./handler/pool-options.js";
+export {
+  type ThreadHandler,
+  type ThreadHandlerContext,
+  workerPool,
+  type WorkerPoolOptions,
+} from "./handler/worker-pool.js";
 export { batchHandler, type BatchHandlerOptions } from "./handler/batch-handler.js";
 export type { EventHandler, HandlerContext, HandlerFunction } from "./handler/event-handler.js";
 
@@ -116,4 +122,5 @@ export {
   StreamNotFoundError,
   SupervisorError,
   type SupervisorErrorReason,
+  WorkerThreadError,
 } from "./errors.js";

@@ -129,6 +129,20 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     return event.#source;
   }
 
+  static partsOf(event: CacheEvent): {
+    cause: Cause;
+    subject: unknown;
+    sequence: number;
+    at: number;
+  } {
+    return {
+      cause: event.#cause,
+      subject: event.#subject,
+      sequence: event.#sequence,
+      at: event.#at,
+    };
+  }
+
   static originOf(event: CacheEvent): unknown {
     return event.#cause.origin;
   }

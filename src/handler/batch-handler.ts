@@ -18,6 +18,16 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
   onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
 }
 
+/** What a batch's handler may throw when it has handled the first events of the batch, and failed at the next. @internal */
+export class BatchFailure extends Error {
+  readonly handled: number;
+
+  constructor(handled: number, cause: unknown) {
+    super("batch failed in part", { cause });
+    this.handled = handled;
+  }
+}
+
 /** Where a pool's worker finds that a handler wants batches. @internal */
 export const batch: unique symbol = Symbol("batch");
 

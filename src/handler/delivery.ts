@@ -8,7 +8,8 @@ import type { Cursor, Message } from "../stream/cursor.js";
 import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import type { BatchSpan } from "../telemetry/spans.js";
-import type { HandlerContext } from "./event-handler.js";
+import { BatchFailure, type BatchTraits, batchTraitsOf } from "./batch-handler.js";
+import type { EventHandler, HandlerContext } from "./event-handler.js";
 import type { WorkerOptions } from "./pool-options.js";
 
 type HandledEvent = CacheEntryEvent<unknown, unknown, ActorRef>;
@@ -33,6 +34,9 @@ export class Delivery {
   /** The incarnation is stopping in order: a failure does not end it any more. */
   draining = false;
   state: unknown;
+  readonly handler: EventHandler;
+  /** What the handler wants of batches, if it wants any. */
+  readonly batch: BatchTraits | undefined;
   readonly #cursor: Cursor;
   readonly #options: WorkerOptions;
   readonly #place: DeliveryPlace;
@@ -40,6 +44,8 @@ export class Delivery {
   readonly #context: WorkerContext;
 
   constructor(cursor: Cursor, options: WorkerOptions, place: DeliveryPlace) {
+    this.handler = options.makeHandler();
+    this.batch = batchTraitsOf(this.handler);
     this.#cursor = cursor;
     this.#options = options;
     this.#place = place;
@@ -94,21 +100,32 @@ export class Delivery {
         if (state !== undefined) this.state = state;
         for (const message of left) this.#cursor.done(message);
         return;
-      } catch (error) {
+      } catch (thrown) {
         if (this.closed) return;
+        const error = thrown instanceof BatchFailure ? thrown.cause : thrown;
         span?.failed(error);
-        left = await this.#failed(left, error);
+        left =
+          thrown instanceof BatchFailure
+            ? await this.#failedInPart(left, thrown)
+            : await this.#failed(left, error);
         if (this.closed) return;
         if (this.#options.onError === "restart" && !this.draining) throw error;
         if (left.length === 0) return;
       }
       const again = left;
       result = this.#later(again, () =>
-        this.#options.batch === undefined || again[0]?.type === "gap"
+        this.batch === undefined || again[0]?.type === "gap"
           ? this.#call(again[0] as Message)
           : this.#callBatch(again as CacheEvent[]),
       );
     }
+  }
+
+  async #failedInPart(messages: readonly Message[], failure: BatchFailure): Promise<Message[]> {
+    const { handled, cause } = failure;
+    for (const message of messages.slice(0, handled)) this.#cursor.done(message);
+    const failed = await this.#failed(messages.slice(handled, handled + 1), cause);
+    return [...failed, ...messages.slice(handled + 1)];
   }
 
   /** Counts a failed attempt; what has had its last is given up. Returns the others. */
@@ -168,7 +185,7 @@ export class Delivery {
 
   #callNow(message: Message): unknown {
     if (this.closed) return undefined;
-    const { handler } = this.#options;
+    const { handler } = this;
     const context = this.#contextOf(this.#cursor.failuresOf(message));
     if (message.type === "gap") return handler.onGap?.(message as GapEvent, this.state, context);
     return handler.handle(message as HandledEvent, this.state, context);
@@ -179,7 +196,7 @@ export class Delivery {
     if (system.probe?.receiving !== undefined)
       for (const event of events) await system.probe.receiving(self, event);
     if (this.closed) return;
-    await this.#options.batch?.handle(
+    await this.batch?.handle(
       events as readonly CacheEvent[] as readonly HandledEvent[],
       this.#contextOf(this.#failuresOf(events)),
     );

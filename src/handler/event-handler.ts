@@ -18,19 +18,19 @@ export interface HandlerContext {
 }
 
 /** What a handler pool does with events: one at a time in each partition, promises awaited. `undefined` keeps the state. */
-export interface EventHandler<State = unknown, K = unknown, V = unknown> {
+export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = HandlerContext> {
   /** Makes the state of an incarnation. */
-  init?(ctx: HandlerContext): State | Promise<State>;
+  init?(ctx: Ctx): State | Promise<State>;
   /** Handles an event. A throw is a failed attempt. */
   handle(
     event: CacheEntryEvent<K, V, ActorRef>,
     state: State,
-    ctx: HandlerContext,
+    ctx: Ctx,
   ): State | void | Promise<State | void>;
   /** Is told of events that it will not be given. */
-  onGap?(gap: GapEvent, state: State, ctx: HandlerContext): State | void | Promise<State | void>;
+  onGap?(gap: GapEvent, state: State, ctx: Ctx): State | void | Promise<State | void>;
   /** Cleans up: after the last event, with the reason; not after a failed `init` or a kill. */
-  terminate?(reason: ExitReason, state: State, ctx: HandlerContext): void | Promise<void>;
+  terminate?(reason: ExitReason, state: State, ctx: Ctx): void | Promise<void>;
 }
 
 /** A handler without a state. */
@@ -42,6 +42,7 @@ export type HandlerFunction<K = unknown, V = unknown> = (
 /** Checks a pool's handler; a function becomes an object. @internal */
 export function resolveHandler(
   handler: EventHandler<never, never, never> | HandlerFunction<never, never>,
+  option = "handler",
 ): EventHandler {
   if (typeof handler === "function") {
     const handle = handler as HandlerFunction;
@@ -49,7 +50,7 @@ export function resolveHandler(
   }
   if (typeof handler !== "object" || handler === null) {
     throw OptionError.invalid(
-      "handler",
+      option,
       "a function, or an object with handle(event, state, ctx)",
       handler,
     );

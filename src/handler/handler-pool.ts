@@ -4,7 +4,12 @@ import type { ChildSpec } from "../supervisor/child-spec.js";
 import { supervisor } from "../supervisor/specs.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
-import { checkPoolOptions, type HandlerPoolOptions, resolveWorkerOptions } from "./pool-options.js";
+import {
+  checkPoolOptions,
+  type HandlerPoolOptions,
+  poolOptionNames,
+  resolveWorkerOptions,
+} from "./pool-options.js";
 import { workerSpec } from "./worker.js";
 
 /**
@@ -18,35 +23,51 @@ export function handlerPool<K, V, State = unknown>(
   options: HandlerPoolOptions<K, V, State>,
 ): ChildSpec {
   const given = options as unknown as HandlerPoolOptions;
-  checkPoolOptions(given);
+  checkPoolOptions("handlerPool", given, poolOptionNames);
+  return poolSpec(given, "handlers", (stream, id) => {
+    const worker = resolveWorkerOptions(given, id);
+    return Array.from({ length: stream?.logs.length ?? 1 }, (_, index) =>
+      workerSpec(`${id}:${index}`, stream, index, worker, given.shutdown),
+    );
+  });
+}
+
+/**
+ * The spec of a pool's supervisor, whose children are made when it is started, for the stream that there is then.
+ *
+ * @param suffix the last part of its id, when it is not given
+ * @internal
+ */
+export function poolSpec(
+  given: Omit<HandlerPoolOptions, "handler">,
+  suffix: string,
+  childrenFor: (stream: Stream | undefined, id: string) => ChildSpec[],
+): ChildSpec {
   const slot = slotFor(given.cache, given.name);
-  const id = given.id ?? `${slot.name}:handlers`;
-  const workers = resolveWorkerOptions(given, id);
-  const specOf = (stream: Stream | undefined, count: number): ChildSpec =>
+  const id = given.id ?? `${slot.name}:${suffix}`;
+  const { maxRestarts, maxSeconds } = given;
+  const specOf = (stream: Stream | undefined): ChildSpec =>
     supervisor({
       id,
       strategy: "one_for_one",
-      children: Array.from({ length: count }, (_, index) =>
-        workerSpec(`${id}:${index}`, stream, index, workers, given.shutdown),
-      ),
-      ...(given.maxRestarts === undefined ? undefined : { maxRestarts: given.maxRestarts }),
-      ...(given.maxSeconds === undefined ? undefined : { maxSeconds: given.maxSeconds }),
+      children: childrenFor(stream, id),
+      ...(maxRestarts === undefined ? undefined : { maxRestarts }),
+      ...(maxSeconds === undefined ? undefined : { maxSeconds }),
     });
-  // Made once ahead, so that a wrong option is told of here and not at the start.
-  const spec = specOf(undefined, 1);
   return {
-    ...spec,
+    // Made once ahead, so that a wrong option is told of here and not at the start.
+    ...specOf(undefined),
     start: async (parent: StartContext) => {
       const stream = requireStream(slot);
-      const { partitions } = stream;
-      if (given.partitions !== undefined && given.partitions !== (partitions ?? 1)) {
+      const partitions = stream.partitions ?? 1;
+      if (given.partitions !== undefined && given.partitions !== partitions) {
         throw OptionError.invalid(
           "partitions",
-          `${partitions ?? 1} (the stream's number of partitions)`,
+          `${partitions} (the stream's number of partitions)`,
           given.partitions,
         );
       }
-      return await specOf(stream, stream.logs.length).start(parent);
+      return await specOf(stream).start(parent);
     },
   };
 }

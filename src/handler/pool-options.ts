@@ -15,7 +15,7 @@ import {
 } from "../options.js";
 import { allTypes, maskOf } from "../stream/event-mask.js";
 import { checkCacheOption } from "../stream/stream-options.js";
-import { type BatchTraits, batchTraitsOf } from "./batch-handler.js";
+import { batchTraitsOf } from "./batch-handler.js";
 import {
   type EventHandler,
   type HandlerContext,
@@ -71,8 +71,8 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
 export interface WorkerOptions {
   readonly group: string;
   readonly mask: number;
-  readonly handler: EventHandler;
-  readonly batch: BatchTraits | undefined;
+  /** Gives the handler of one incarnation. */
+  readonly makeHandler: () => EventHandler;
   readonly onError: "restart" | "resume";
   readonly maxAttempts: number;
   readonly backoffInitial: Milliseconds;
@@ -82,7 +82,8 @@ export interface WorkerOptions {
   readonly concurrency: number;
 }
 
-const known = [
+/** @internal */
+export const poolOptionNames: readonly string[] = [
   "cache",
   "name",
   "id",
@@ -106,8 +107,7 @@ const known = [
 export function resolveWorkerOptions(options: HandlerPoolOptions, id: string): WorkerOptions {
   const handler = resolveHandler(options.handler as EventHandler<never, never, never>);
   const concurrency = integer("concurrency", options.concurrency ?? 1, 1);
-  const batch = batchTraitsOf(handler);
-  if (batch !== undefined && concurrency > 1)
+  if (batchTraitsOf(handler) !== undefined && concurrency > 1)
     throw OptionError.invalid("concurrency", "1 (a batch is handled on its own)", concurrency);
   const backoffInitial = milliseconds("backoffInitial", options.backoffInitial ?? 0);
   return {
@@ -116,8 +116,7 @@ export function resolveWorkerOptions(options: HandlerPoolOptions, id: string): W
       options.events === undefined
         ? allTypes
         : maskOf(subsetOf("events", options.events, eventTypes, 1)),
-    handler,
-    batch,
+    makeHandler: () => handler,
     onError: oneOf("onError", options.onError ?? "restart", ["restart", "resume"]),
     maxAttempts: integer("maxAttempts", options.maxAttempts ?? 1, 1),
     backoffInitial,
@@ -136,8 +135,12 @@ export function resolveWorkerOptions(options: HandlerPoolOptions, id: string): W
 }
 
 /** @internal */
-export function checkPoolOptions(options: HandlerPoolOptions): void {
-  knownOptions("handlerPool", options, known);
+export function checkPoolOptions(
+  what: string,
+  options: Omit<HandlerPoolOptions, "handler">,
+  known: readonly string[],
+): void {
+  knownOptions(what, options, known);
   checkCacheOption(options.cache);
   if (options.name !== undefined) plainName("name", options.name);
   if (options.id !== undefined) nonEmptyString("id", options.id);

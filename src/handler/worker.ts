@@ -52,7 +52,7 @@ class Worker implements Behavior<void, unknown> {
 
   async init(ctx: ActorContext): Promise<void> {
     this.#attach(ctx);
-    this.#delivery.state = await this.#options.handler.init?.(this.#delivery.context);
+    this.#delivery.state = await this.#delivery.handler.init?.(this.#delivery.context);
   }
 
   /** All its work comes from the stream. */
@@ -60,7 +60,7 @@ class Worker implements Behavior<void, unknown> {
 
   async terminate(reason: ExitReason): Promise<void> {
     if (isCleanExit(reason)) await this.#drain();
-    await this.#options.handler.terminate?.(reason, this.#delivery.state, this.#delivery.context);
+    await this.#delivery.handler.terminate?.(reason, this.#delivery.state, this.#delivery.context);
   }
 
   stopRequested(reason: ExitReason): void {
@@ -100,7 +100,8 @@ class Worker implements Behavior<void, unknown> {
   }
 
   #makePump(place: PumpPlace): Pump {
-    const { batch, concurrency } = this.#options;
+    const { concurrency } = this.#options;
+    const { batch } = place.delivery;
     if (batch !== undefined) return new BatchPump(place, batch);
     return concurrency > 1 ? new ConcurrentPump(place, concurrency) : new SerialPump(place);
   }
@@ -122,12 +123,13 @@ class Worker implements Behavior<void, unknown> {
     this.#delivery.closed = true;
     this.#pump.close();
     this.#cursor.detach();
-    if (this.#stopping && this.#cursor.lag > 0) this.#tellUndelivered();
+    if (this.#stopping && channels.undelivered.hasSubscribers) this.#tellUndelivered();
   }
 
   #tellUndelivered(): void {
-    if (!channels.undelivered.hasSubscribers) return;
-    const { log, group, handledUpTo: from, lag: count } = this.#cursor;
+    const count = this.#cursor.countUnhandled();
+    if (count === 0) return;
+    const { log, group, handledUpTo: from } = this.#cursor;
     const { cache, name, partition } = log.source;
     channels.undelivered.publish({ cache, name, partition, group, from, to: log.next - 1, count });
   }

@@ -1,0 +1,144 @@
+import { availableParallelism } from "node:os";
+import type { ResourceLimits } from "node:worker_threads";
+import { OptionError } from "../errors.js";
+import { integer, type Milliseconds, positiveMilliseconds } from "../options.js";
+import type { Stream } from "../stream/stream.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import type { EventHandler, HandlerContext } from "./event-handler.js";
+import { poolSpec } from "./handler-pool.js";
+import {
+  checkPoolOptions,
+  type HandlerPoolOptions,
+  poolOptionNames,
+  resolveWorkerOptions,
+  type WorkerOptions,
+} from "./pool-options.js";
+import { LaneHandler } from "./threads/lane-handler.js";
+import { threadSpec } from "./threads/thread-actor.js";
+import { ThreadSlot } from "./threads/thread-slot.js";
+import { workerSpec } from "./worker.js";
+
+/** What a handler in a thread knows of its place: all but the worker's ref, which is in the main thread. */
+export type ThreadHandlerContext = Omit<HandlerContext, "self">;
+
+/**
+ * What the default export of a worker pool's module may be, beside a function `(event, ctx)` and what `batchHandler` makes. Each
+ * partition has a state of its own. Events are copies: keys and values have crossed to the thread by structured clone, and
+ * `metadata.origin` is null.
+ */
+export type ThreadHandler<State = unknown, K = unknown, V = unknown> = EventHandler<
+  State,
+  K,
+  V,
+  ThreadHandlerContext
+>;
+
+/** Options of {@link workerPool}: those of a handler pool, but that the handler is in a module. */
+export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
+  HandlerPoolOptions<K, V, unknown>,
+  "handler" | "concurrency"
+> {
+  /** Where the handler is: an absolute URL (`new URL("./handler.js", import.meta.url)`); its default export is the handler. */
+  module: URL | string;
+  /** Number of threads, over which the partitions are spread; no more than there are partitions. Default: the machine's cores. */
+  workers?: number;
+  /** How long one call of the handler, or a thread's start, may take before the thread is replaced, in milliseconds. Default 30,000. */
+  timeout?: Milliseconds;
+  /** Events of one partition that are sent to its thread at once. Default 256. */
+  batchSize?: number;
+  /** Bounds on the memory of each thread, as in `worker_threads`. Default: Node's. */
+  resourceLimits?: ResourceLimits;
+}
+
+const defaults = { timeout: 30_000, batchSize: 256 } as const;
+const own = ["module", "workers", "timeout", "batchSize", "resourceLimits"];
+
+/** What the threads of a pool go by. */
+interface ThreadSettings {
+  readonly module: string;
+  readonly workers: number;
+  readonly timeout: Milliseconds;
+  readonly batchSize: number;
+  readonly resourceLimits: ResourceLimits | undefined;
+}
+
+/**
+ * A child spec of a pool whose handlers run in worker threads: for handlers that are busy with the processor. Everything else is as in
+ * {@link handlerPool}: order in each partition, retries, dead letters, groups, orderly stop. A thread whose handler throws (unless
+ * `onError` is `"resume"`), or that exits, runs out of memory or hangs is replaced, and what it has not handled is given to the next.
+ * Its start fails with {@link WorkerThreadError} when the module can't be loaded.
+ *
+ * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and one worker a partition.
+ *
+ * @throws {@link OptionError}
+ */
+export function workerPool<K, V>(options: WorkerPoolOptions<K, V>): ChildSpec {
+  const names = poolOptionNames.filter((name) => name !== "handler" && name !== "concurrency");
+  checkPoolOptions("workerPool", options as WorkerPoolOptions, [...names, ...own]);
+  const settings = resolveThreadSettings(options as WorkerPoolOptions);
+  const { shutdown } = options;
+  return poolSpec(options as WorkerPoolOptions, "workers", (stream, id) => {
+    const given = { ...options, handler: () => {} } as unknown as HandlerPoolOptions;
+    return children(stream, id, settings, resolveWorkerOptions(given, id), shutdown);
+  });
+}
+
+function children(
+  stream: Stream | undefined,
+  id: string,
+  settings: ThreadSettings,
+  worker: WorkerOptions,
+  shutdown: Milliseconds | undefined,
+): ChildSpec[] {
+  const logs = stream?.logs ?? [];
+  const { module, timeout, resourceLimits, batchSize } = settings;
+  const count = Math.max(1, Math.min(settings.workers, logs.length));
+  const slots = Array.from({ length: count }, () => new ThreadSlot());
+  const threads = slots.map((slot, thread) => {
+    const lanes = logs
+      .filter(({ index }) => index % count === thread)
+      .map(({ source: { partition, partitions } }) => ({ partition, partitions }));
+    return threadSpec(
+      `${id}:thread:${thread}`,
+      slot,
+      { module, lanes, timeout, resourceLimits },
+      shutdown,
+    );
+  });
+  const endsThread = worker.onError === "restart";
+  const lanes = logs.map(({ index }) => {
+    const slot = slots[index % count] as ThreadSlot;
+    const makeHandler = (): EventHandler =>
+      new LaneHandler(Math.floor(index / count), slot, batchSize, endsThread) as EventHandler;
+    // What fails is the thread; the worker in the main thread goes on with the next one.
+    return workerSpec(
+      `${id}:${index}`,
+      stream,
+      index,
+      { ...worker, makeHandler, onError: "resume" },
+      shutdown,
+    );
+  });
+  return [...threads, ...lanes];
+}
+
+function resolveThreadSettings(options: WorkerPoolOptions): ThreadSettings {
+  const { module, workers, timeout, batchSize, resourceLimits } = options;
+  return {
+    module: moduleUrl(module),
+    workers: integer("workers", workers ?? availableParallelism(), 1),
+    timeout: positiveMilliseconds("timeout", timeout ?? defaults.timeout),
+    batchSize: integer("batchSize", batchSize ?? defaults.batchSize, 1),
+    resourceLimits,
+  };
+}
+
+function moduleUrl(module: unknown): string {
+  if (module instanceof URL) return module.href;
+  if (typeof module === "string" && URL.canParse(module)) return module;
+  throw OptionError.invalid(
+    "module",
+    'an absolute URL, e.g. new URL("./handler.js", import.meta.url)',
+    module,
+  );
+}
