@@ -1,6 +1,7 @@
 import type { StreamMessage } from "../cache/stream-port.js";
 import type { Message } from "./cursor.js";
 import type { Intake } from "./intake.js";
+import type { Stream } from "./stream.js";
 import type { ClosableReader } from "./subscription.js";
 
 type Result = IteratorResult<StreamMessage, undefined>;
@@ -11,12 +12,14 @@ export class EventIterator
 {
   /** Ends the subscription; set once that is made. */
   unsubscribe: () => void = () => {};
+  readonly #stream: Stream;
   readonly #intake: Intake;
   readonly #asking: ((result: Result) => void)[] = [];
   #inHand: Message | undefined;
   #closed = false;
 
-  constructor(intake: Intake) {
+  constructor(stream: Stream, intake: Intake) {
+    this.#stream = stream;
     this.#intake = intake;
   }
 
@@ -56,8 +59,10 @@ export class EventIterator
   }
 
   #take(): Message | undefined {
-    if (this.#inHand !== undefined) this.#intake.done(this.#inHand);
+    const before = this.#inHand;
+    if (before !== undefined) this.#intake.done(before);
     this.#inHand = this.#intake.next();
+    if (before !== undefined) this.#stream.progressed();
     return this.#inHand;
   }
 }

@@ -90,7 +90,7 @@ function events(
     stream,
     resolved,
     { tracked: false },
-    (intake) => (iterator = new EventIterator(intake)),
+    (intake) => (iterator = new EventIterator(stream, intake)),
   );
   const abort = (): void => iterator.unsubscribe();
   iterator.unsubscribe = () => {
