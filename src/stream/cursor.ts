@@ -202,6 +202,18 @@ export class Cursor {
     );
   }
 
+  /** How many events for this reader are not handled. Looks at each; `lag` does not, and counts those of other types too. */
+  countUnhandled(): number {
+    const { log, mask, skipOrigin } = this;
+    const waiting = this.#inHand.filter(({ type }) => type !== "gap").length;
+    const from = this.unreadFrom;
+    // Of what it was overtaken by, nobody knows any more what it was.
+    const overrun = this.#merged === undefined ? Math.max(0, log.first - from) : 0;
+    let count = waiting + (this.#merged?.size ?? 0) + (this.#snapshot?.size ?? 0) + overrun;
+    for (let at = from + overrun; (at = log.find(at, mask, skipOrigin)) < log.next; at++) count++;
+    return count;
+  }
+
   /** Sequence of the first event that is not known to be handled. */
   get handledUpTo(): number {
     const oldest = this.#inHand.find(
