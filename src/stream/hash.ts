@@ -28,7 +28,7 @@ let parts = 0;
  * xxHash32 of a key's value, as a signed 32-bit integer: the same for equal values in every process. Numbers go by value (`-0` is
  * `0`), a Date by its time, a Uint8Array by its bytes, arrays, plain objects, Maps and Sets by what they hold.
  *
- * Source of the algorithm: https://github.com/Cyan4973/xxHash
+ * Source of the algorithm: xxHash by Yann Collet (XXH32), as xxhash-wasm computes it.
  *
  * @throws TypeError for a function, and for what refers to itself
  * @internal
