@@ -13,6 +13,7 @@ const actorNames = [
   "actor",
   "createRegistry",
   "createSystem",
+  "dynamicSupervisor",
   "spawn",
   "startSupervisor",
   "supervisor",
@@ -27,18 +28,18 @@ const mainNames = [
   "KeyNotFoundError",
   "ListenerExistsError",
   "StreamNotFoundError",
+  "WorkerThreadError",
   "batchHandler",
-  "createHub",
   "defaultHash",
   "defineCache",
   "getStream",
   "handlerPool",
   "localAdapter",
-  "localPubSub",
   "lookupStream",
   "nilAdapter",
   "streamServer",
   "whenIdle",
+  "workerPool",
 ];
 
 const testingNames = [
