@@ -72,15 +72,21 @@ export class CoalescedEvents {
   }
 
   #addQuery(event: CacheEvent): void {
-    const prefix = event.target.kind === "query" ? event.target.query?.prefix : undefined;
+    const prefix = prefixOf(event);
     for (const [key, { last }] of this.#unread) {
-      const matches = prefix === undefined || (typeof key === "string" && key.startsWith(prefix));
-      if (!matches || (last.target.kind === "query" && prefix !== undefined)) continue;
+      // An older query goes with a newer one that matches all that it matched.
+      const text = key === last ? prefixOf(last) : key;
+      if (prefix !== undefined && !(typeof text === "string" && text.startsWith(prefix))) continue;
       this.#unread.delete(key);
       this.coalesced++;
     }
     this.#unread.set(event, { first: event, last: event });
   }
+}
+
+/** The prefix that a query's event is about; undefined: everything. */
+function prefixOf(event: CacheEvent): string | undefined {
+  return event.target.kind === "query" ? event.target.query?.prefix : undefined;
 }
 
 function isThere(type: EventType): boolean {

@@ -23,7 +23,7 @@ const command = fc.oneof(
   fc.record({ kind: fc.constant("deleteKeys" as const), keys: someKeys }),
   fc.record({
     kind: fc.constant("deletePrefix" as const),
-    prefix: fc.constantFrom("a", "b", undefined),
+    prefix: fc.constantFrom("a", "a1", "b", undefined),
   }),
   fc.record({ kind: fc.constant("read" as const), count: fc.integer({ min: 1, max: 3 }) }),
 );

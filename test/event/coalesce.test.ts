@@ -118,6 +118,21 @@ describe("coalesced events", () => {
     expect(coalesced).toBe(1);
   });
 
+  test("about a prefix take with them the older ones about the same, or about less", () => {
+    const wide = aboutQuery("deleted", "a");
+    const other = aboutQuery("deleted", "b");
+    const all = aboutQuery("deleted");
+    const { told, coalesced } = coalesce(
+      all,
+      aboutQuery("deleted", "a"),
+      other,
+      aboutQuery("deleted", "a1"),
+      wide,
+    );
+    expect(told).toEqual([all, other, wide]);
+    expect(coalesced).toBe(2);
+  });
+
   test("about everything take all with them, older queries included", () => {
     const all = aboutQuery("deleted");
     const { told, coalesced } = coalesce(

@@ -43,7 +43,7 @@ function syncListener(
 const hostile = new Proxy(
   {},
   {
-    get: () => {
+    has: () => {
       throw new Error("boom");
     },
   },
