@@ -35,7 +35,7 @@ function checkPictures(world: World, reader: WitnessedReader, held: ReadonlyMap<
     const taken = new Picture();
     for (const event of events.slice(0, count)) taken.see(event);
     expect(reader.plan.snapshot ? taken.entries : before).toEqual(before);
-    const picture = new Picture(before);
+    const picture = new Picture(truth.entriesOf(partition, reader.known));
     for (const event of events.slice(count)) picture.see(event);
     expect(picture.contradictions).toEqual([]);
     expect(picture.entries).toEqual(truth.entriesOf(partition, held));

@@ -32,14 +32,16 @@ export class WitnessedReader {
   readonly plan: ReaderPlan;
   readonly witness = new Witness();
   readonly since: { readonly life: number; readonly sequences: readonly number[] };
-  /** What the cache held when it began. */
+  /** What the cache held when it began, without and with what had expired and was not found yet. */
   readonly held: ReadonlyMap<Key, Value>;
+  readonly known: ReadonlyMap<Key, Value>;
   readonly #abort = new AbortController();
 
   constructor(world: World, plan: ReaderPlan) {
     this.plan = plan;
     const { cache, truth } = world;
     this.held = cache.getAll();
+    this.known = new Map(truth.entries);
     this.since = {
       life: truth.lives.length - 1,
       sequences: truth.life.partitions.map(({ length }) => length),
