@@ -28,6 +28,8 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #wallTime: () => number;
   readonly #startedAt: number;
   #at = 0;
+  /** Whether a hash is asked where a key belongs, and not for an event: that is neither counted nor told. */
+  #asking = false;
   #appended = 0;
 
   constructor(logs: readonly PartitionLog[], options: ResolvedStreamOptions, clock: Clock) {
@@ -96,7 +98,10 @@ export class Router implements ChangeTap<unknown, unknown> {
 
   /** The log that an event about a key goes to; undefined: none. */
   logOf(key: unknown, value: unknown): PartitionLog | undefined {
-    return this.#logOf("inserted", commands.stream.plain, key, value, undefined, undefined);
+    this.#asking = true;
+    const log = this.#logOf("inserted", commands.stream.plain, key, value, undefined, undefined);
+    this.#asking = false;
+    return log;
   }
 
   #logOf(
@@ -143,7 +148,7 @@ export class Router implements ChangeTap<unknown, unknown> {
       return undefined;
     }
     if (partition === "none") {
-      this.discarded++;
+      if (!this.#asking) this.discarded++;
       return undefined;
     }
     if (
@@ -210,6 +215,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   }
 
   #fail(event: CacheEvent, error: unknown): void {
+    if (this.#asking) return;
     this.failed++;
     if (channels.broadcast.hasSubscribers) {
       channels.broadcast.publish({

@@ -15,7 +15,7 @@ const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: t
  * @internal
  */
 export class Snapshot {
-  readonly #entries: (readonly [unknown, unknown])[] = [];
+  readonly #entries: (readonly [unknown, unknown] | undefined)[] = [];
   readonly #log: PartitionLog;
   /** Sequence of the last event before the point. */
   readonly #sequence: number;
@@ -43,7 +43,7 @@ export class Snapshot {
     const entry = this.#entries[this.#next];
     if (entry === undefined) return undefined;
     // A long snapshot gives its memory back as it is read.
-    delete this.#entries[this.#next++];
+    this.#entries[this.#next++] = undefined;
     const event = new CacheEvent(
       "inserted",
       snapshotCause,
