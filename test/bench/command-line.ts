@@ -2,16 +2,17 @@ import { parseArgs } from "node:util";
 import type { Settings } from "./scenario.js";
 import { scenarioIds } from "./scenarios/index.js";
 
-const full: Settings = { rounds: 9, warmups: 3, scale: 1, budget: 1000 };
-const quick: Settings = { rounds: 5, warmups: 2, scale: 0.2, budget: 40 };
+const full: Settings = { rounds: 9, warmups: 3, entries: 100_000, scale: 1, budget: 1000 };
+const quick: Settings = { rounds: 5, warmups: 2, entries: 100_000, scale: 0.2, budget: 15 };
 
-export const usage = `npm run bench -- [--quick] [--only a,c] [--json FILE] [--rounds N] [--scale X]
+export const usage = `npm run bench -- [--quick] [--only a,c] [--json FILE] [--rounds N] [--scale X] [--entries N]
 
   --quick      all of it in under a minute
   --only a,c   only these scenarios: ${scenarioIds.join(", ")}
   --json FILE  writes the figures to a file, too
   --rounds N   rounds that count (${full.rounds}; quick: ${quick.rounds})
-  --scale X    size of the work (${full.scale}; quick: ${quick.scale})`;
+  --scale X    size of the work (${full.scale}; quick: ${quick.scale})
+  --entries N  entries stored beforehand (${full.entries})`;
 
 export interface CommandLine {
   readonly settings: Settings;
@@ -29,6 +30,7 @@ export function readCommandLine(args: string[]): CommandLine | "help" {
       json: { type: "string" },
       rounds: { type: "string" },
       scale: { type: "string" },
+      entries: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
@@ -39,8 +41,9 @@ export function readCommandLine(args: string[]): CommandLine | "help" {
   if (unknown.length > 0) throw new Error(`no such scenario: ${unknown.join(", ")}\n\n${usage}`);
   const settings = {
     ...base,
-    rounds: positive("rounds", values.rounds, base.rounds),
+    rounds: Math.ceil(positive("rounds", values.rounds, base.rounds)),
     scale: positive("scale", values.scale, base.scale),
+    entries: Math.ceil(positive("entries", values.entries, base.entries)),
   };
   return { settings, only, json: values.json };
 }

@@ -49,7 +49,16 @@ export async function contest(
     const full = { ...load, ...own, handle: (key: string) => tally.note(key) };
     const rig = await peer.open(full);
     const { readers } = full;
-    contestants.push({ peer, name: as, rig, tally, readers, timings: [], work, puts: work });
+    contestants.push({
+      peer,
+      name: as,
+      rig,
+      tally,
+      readers,
+      timings: [],
+      work,
+      puts: Math.ceil(work / 20),
+    });
   }
   collectGarbage();
   for (let round = -settings.warmups; round < settings.rounds; round++) {

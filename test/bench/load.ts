@@ -7,13 +7,22 @@ export interface User {
 
 export const userOf = (id: number): User => ({ id, name: "name", age: id % 100 });
 
+const keysBySize = new Map<number, readonly string[]>();
+
+/** The same strings for every contestant. */
+function keysOf(entries: number): readonly string[] {
+  const keys = keysBySize.get(entries) ?? Array.from({ length: entries }, (_, id) => `user:${id}`);
+  keysBySize.set(entries, keys);
+  return keys;
+}
+
 /** Gives the ids of the entries one after the other, round and round. */
 export class Feed {
   readonly keys: readonly string[];
   #next = 0;
 
   constructor(entries: number) {
-    this.keys = Array.from({ length: entries }, (_, id) => `user:${id}`);
+    this.keys = keysOf(entries);
   }
 
   get size(): number {

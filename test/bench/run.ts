@@ -7,30 +7,41 @@ import { fileURLToPath } from "node:url";
 import { type CommandLine, readCommandLine, usage } from "./command-line.js";
 import type { Result, Settings } from "./scenario.js";
 import { loadScenario, scenarioIds } from "./scenarios/index.js";
-import { legend, tableOf } from "./table.js";
+
+const legend =
+  "Medians of the rounds, ± half the distance of their quartiles; the ratio is the median of the rounds' ratios, above 1 where ours is better.";
 
 /** Set in the processes that run one scenario each: its id and the settings. */
 const task = "BENCH_TASK";
 
+/** What such a process sends back. */
+interface Report {
+  readonly results: Result[];
+  readonly table: string;
+}
+
 /** Runs a scenario in a process of its own, so that no other one has left it types, code or garbage. */
-async function runApart(id: string, settings: Settings): Promise<Result[]> {
+async function runApart(id: string, settings: Settings): Promise<Report> {
   const child = fork(fileURLToPath(import.meta.url), {
     execArgv: ["--expose-gc"],
     env: { ...process.env, [task]: JSON.stringify({ id, settings }) },
   });
-  let results: Result[] | undefined;
+  let report: Report | undefined;
   child.on("message", (message) => {
-    results = message as Result[];
+    report = message as Report;
   });
   await once(child, "exit");
-  if (results === undefined) throw new Error(`scenario ${id} has failed`);
-  return results;
+  if (report === undefined) throw new Error(`scenario ${id} has failed`);
+  return report;
 }
 
 async function runHere(given: string): Promise<void> {
   const { id, settings } = JSON.parse(given) as { id: string; settings: Settings };
   const scenario = await loadScenario(id);
-  process.send?.(await scenario.run(settings), () => process.exit());
+  // Loaded here only: it knows the peers.
+  const { tableOf } = await import("./table.js");
+  const results = await scenario.run(settings);
+  process.send?.({ results, table: tableOf(scenario, results) }, () => process.exit());
 }
 
 function jsonOf(results: readonly Result[]): string {
@@ -54,8 +65,8 @@ async function runAll({ settings, only, json }: CommandLine): Promise<void> {
   console.log(`Node ${process.version}, ${availableParallelism()} cores. ${legend}\n`);
   const all: Result[] = [];
   for (const id of scenarioIds.filter((known) => only.includes(known))) {
-    const results = await runApart(id, settings);
-    console.log(`${tableOf(await loadScenario(id), results)}\n`);
+    const { results, table } = await runApart(id, settings);
+    console.log(`${table}\n`);
     all.push(...results);
   }
   if (json !== undefined) writeFileSync(json, jsonOf(all));

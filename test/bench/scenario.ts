@@ -6,6 +6,8 @@ export interface Settings {
   readonly rounds: number;
   /** Rounds before these. */
   readonly warmups: number;
+  /** Entries that are stored beforehand, where a scenario does not say another number. */
+  readonly entries: number;
   /** The size of the work, 1 for a full run. */
   readonly scale: number;
   /** Milliseconds that one contestant may take in one round; the slow ones do less work in them. */

@@ -56,6 +56,3 @@ function tableOfGroup(results: readonly Result[]): string {
   }
   return table.toString();
 }
-
-export const legend =
-  "Medians of the rounds, ± half the distance of their quartiles; the ratio is the median of the rounds' ratios, above 1 where ours is better.";

@@ -7,7 +7,7 @@ import { rxjs } from "../peers/rxjs.js";
 import { resultOf, type Scenario, scaled, type Settings, us } from "../scenario.js";
 
 /** Fewer for a quick run: they are stored once more for each number of readers. */
-const entriesFor = ({ scale }: Settings): number => (scale < 1 ? 10_000 : 100_000);
+const entriesFor = ({ scale, entries }: Settings): number => (scale < 1 ? 10_000 : entries);
 /** Deliveries of a full round. */
 const deliveries = 1_000_000;
 const putsFor = (readers: number): number =>
@@ -53,7 +53,7 @@ export const filtered: Scenario = {
   async run(settings) {
     const entries = entriesFor(settings);
     const load = { entries, readers: 1, bystanders: 999 };
-    const puts = scaled(entries, settings);
+    const puts = scaled(100_000, settings);
     const peers = [eventemitter3, nodeEmitter, rxjs];
     const timings = await contest([callbacks, oneReader, ...peers], load, puts, settings);
     const alone = new Map([...timings].filter(([who]) => who === us || who === one));

@@ -154,7 +154,7 @@ export const memoryUse: Scenario = {
 };
 
 async function flatness(settings: Settings): Promise<Result> {
-  const events = scaled(10_000_000, settings, 100_000);
+  const events = Math.ceil(100 * settings.scale ** 2) * 100_000;
   const growths = new Map<string, number[]>();
   for (const peer of [ours(), eventemitter3])
     growths.set(peer.name, [await heapGrowth(peer, events)]);

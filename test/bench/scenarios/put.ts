@@ -5,16 +5,15 @@ import { bareLru } from "../peers/bare-lru.js";
 import { caches, withEvents } from "../peers/index.js";
 import { resultOf, type Scenario, scaled, type Settings, us } from "../scenario.js";
 
-const entries = 100_000;
-
 /** (a), (b): what a put costs that nobody reads of. */
 export const withoutStream: Scenario = {
   id: "a",
   title: "put with no stream",
   about: "a put, nobody told; the bare lru-cache has the same limit of entries",
   async run(settings) {
+    const { entries } = settings;
     const load = { entries, readers: 0 };
-    const puts = scaled(entries, settings);
+    const puts = scaled(100_000, settings);
     const timings = await contest([ours({ stream: false }), ...caches], load, puts, settings);
     return [resultOf("a", "no stream", "ns/put", "lower", each(timings, nsToPut))];
   },
@@ -25,9 +24,10 @@ export const withoutReader: Scenario = {
   title: "put with a stream and no reader",
   about: "a put that is logged; the peers have no listener",
   async run(settings) {
+    const { entries } = settings;
     const load = { entries, readers: 0 };
     const peers = [bareLru, ...withEvents];
-    const timings = await contest([ours(), ...peers], load, scaled(entries, settings), settings);
+    const timings = await contest([ours(), ...peers], load, scaled(100_000, settings), settings);
     return [resultOf("b", "no reader", "ns/put", "lower", each(timings, nsToPut))];
   },
 };
@@ -58,9 +58,10 @@ export const partitioned: Scenario = {
 
 /** Variants of ours against the same rounds of the peers. */
 async function handled(id: string, settings: Settings, variants: Record<string, Peer>) {
+  const { entries } = settings;
   const load = { entries, readers: 1 };
   const own = Object.entries(variants).map(([as, peer]) => ({ peer, as }));
-  const puts = scaled(entries, settings);
+  const puts = scaled(100_000, settings);
   const timings = each(await contest([...own, ...withEvents], load, puts, settings), nsToHandle);
   const peers = withEvents.map(({ name }): [string, readonly number[]] => [
     name,
