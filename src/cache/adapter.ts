@@ -23,9 +23,9 @@ export type StoreQuery<K, V> =
 
 /**
  * Where the entries of one instance live, in the process. Arguments have been checked; `cause` goes into the events of the command; a
- * `ttl` that is `undefined` is the adapter's default (for an existing entry of `increment` and `update`: what it has). A command that
- * throws has changed nothing. A store tells the sink of its changes when all changes of the command are done, in the order of the table in the documentation of
- * events.
+ * `ttl` that is `undefined` is the adapter's default (for an existing entry of `add` and `update`: what it has). A command that throws
+ * has changed nothing. A store tells the sink what a command changed when all of it is done, in an order whose replay gives the
+ * store's keys; several changes of one command stand between `hold` and `release`.
  */
 export interface Store<K, V> {
   /** The value, or `absent`. */

@@ -363,6 +363,25 @@ describe("a function of the caller's may use the cache", () => {
     expect(cache.get("a")).toBe(1);
   });
 
+  test("deleteAll where: what was given a TTL meanwhile is deleted, what was written meanwhile is not", () => {
+    cache.putAll([
+      ["a", 1],
+      ["b", 2],
+      ["c", 3],
+    ]);
+    const pick = (key: string): boolean => {
+      if (key === "b") {
+        cache.expire("a", 5000);
+        cache.expire("c", 5000);
+        cache.delete("b");
+        cache.put("b", 5);
+      }
+      return true;
+    };
+    expect(cache.deleteAll({ where: pick })).toBe(2);
+    expect([...cache.getAll()]).toEqual([["b", 5]]);
+  });
+
   test("deleteAll where: what went meanwhile is not deleted again", () => {
     cache.putAll([
       ["a", 1],

@@ -95,6 +95,18 @@ describe("a write meanwhile wins: those who wait get what was fetched, and it is
     expect(cache.get("k")).toBe(5);
   });
 
+  test("an old flight that lands does not end a newer one", async () => {
+    const gates = [new Gate<number>(), new Gate<number>()] as const;
+    const old = cache.fetchOrStore("k", () => gates[0].promise);
+    cache.delete("k");
+    const newer = cache.fetchOrStore("k", () => gates[1].promise);
+    gates[0].open(1);
+    expect(await old).toBe(1);
+    const joined = cache.fetchOrStore("k", async () => 3);
+    gates[1].open(2);
+    expect(await Promise.all([newer, joined])).toEqual([2, 2]);
+  });
+
   test("after a newer flight has landed, the old one changes nothing", async () => {
     const old = new Gate<number>();
     const waiting = cache.fetchOrStore("k", () => old.promise);

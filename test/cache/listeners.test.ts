@@ -120,6 +120,8 @@ describe("a listener", () => {
 
 describe("a listener that fails", () => {
   const broken = new Error("broken");
+  // oxlint-disable-next-line unicorn/no-thenable -- what looks like a promise is what is tested
+  const method = "then";
   const fail = (): never => {
     throw broken;
   };
@@ -139,7 +141,7 @@ describe("a listener that fails", () => {
     ],
     [
       "answers with a broken thenable",
-      () => Object.fromEntries([["then", fail]]) as unknown as Promise<void>,
+      () => Object.fromEntries([[method, fail]]) as unknown as Promise<void>,
     ],
   ])("%s: reported, and nobody else suffers", async (_, listener) => {
     using reports = new ChannelListener<Report>("nebulex.cache.listener_error");

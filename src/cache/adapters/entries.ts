@@ -9,6 +9,8 @@ export interface Entries<K, V> {
   peek(key: K): Entry<K, V> | undefined;
   /** Adds an entry under a key that is not there, and gives the one that was removed to make room. */
   add(entry: Entry<K, V>): Entry<K, V> | undefined;
+  /** Puts another entry into the place of the one with the same key. */
+  replace(entry: Entry<K, V>): void;
   delete(key: K): void;
   clear(): void;
   /** Not to be changed while it is iterated. */
@@ -32,6 +34,10 @@ export class UnlimitedEntries<K, V> implements Entries<K, V> {
   }
 
   add(entry: Entry<K, V>): undefined {
+    this.#map.set(entry.key, entry);
+  }
+
+  replace(entry: Entry<K, V>): void {
     this.#map.set(entry.key, entry);
   }
 

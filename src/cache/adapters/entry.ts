@@ -1,13 +1,14 @@
 import type { Milliseconds } from "../../options.js";
 import type { HashMemo } from "../sink.js";
+import type { Ttl } from "../types.js";
 
-/** An entry of a local store: one object as long as the key is there. @internal */
+/** An entry of a local store. @internal */
 export class Entry<K, V> implements HashMemo {
   readonly key: K;
   value: V;
   hash: number | undefined = undefined;
-  /** What ends the entry's life; none: no TTL. */
-  lease: Lease<K, V> | undefined = undefined;
+  /** From when on it counts as gone: whole milliseconds of the store's time, which is above 0 then. 0: never. */
+  expiresAt: Milliseconds = 0;
 
   constructor(key: K, value: V) {
     this.key = key;
@@ -15,35 +16,27 @@ export class Entry<K, V> implements HashMemo {
   }
 }
 
-/** The TTL of an entry, and its place among those to look at when their time comes. @internal */
-export class Lease<K, V> {
-  readonly entry: Entry<K, V>;
-  ttl: Milliseconds;
-  /** From when on the entry counts as gone: whole milliseconds of the store's time. */
-  expiresAt: Milliseconds;
+/** An entry that has, or had, a TTL, with its place among those to look at when their time comes. @internal */
+export class TimedEntry<K, V> extends Entry<K, V> {
+  ttl: Milliseconds = 0;
   bucket: Bucket<K, V> | undefined = undefined;
   position = 0;
 
-  constructor(entry: Entry<K, V>, ttl: Milliseconds, now: Milliseconds) {
-    this.entry = entry;
+  /** Begins its TTL. Rounded up: a small integer lies in the object itself, a fraction is one more object. */
+  start(ttl: Milliseconds, now: Milliseconds): void {
     this.ttl = ttl;
-    this.expiresAt = endOf(ttl, now);
-  }
-
-  renew(ttl: Milliseconds, now: Milliseconds): void {
-    this.ttl = ttl;
-    this.expiresAt = endOf(ttl, now);
+    this.expiresAt = Math.ceil(now + ttl);
   }
 }
 
-/** Rounded up: a small integer lies in the object itself, a fraction is one more object. */
-function endOf(ttl: Milliseconds, now: Milliseconds): Milliseconds {
-  return Math.ceil(now + ttl);
+/** An entry of the kind that its TTL needs; the TTL has not begun. @internal */
+export function newEntry<K, V>(key: K, value: V, ttl: Ttl): Entry<K, V> {
+  return ttl === null ? new Entry(key, value) : new TimedEntry(key, value);
 }
 
-/** Leases to look at together. @internal */
+/** Entries to look at together. @internal */
 export interface Bucket<K, V> {
   /** When, counted in sweep intervals. */
   readonly tick: number;
-  readonly leases: Lease<K, V>[];
+  readonly entries: TimedEntry<K, V>[];
 }

@@ -1,16 +1,16 @@
 import { type Clock, setBackgroundTimeout, type TimerHandle } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
-import type { Bucket, Lease } from "./entry.js";
+import type { Bucket, TimedEntry } from "./entry.js";
 
-/** How many leases are looked at before the event loop has its turn. */
+/** How many entries are looked at before the event loop has its turn. */
 const sliceSize = 20_000;
 /** How many buckets of one width there are before the next, this many times wider, begins. */
 const bucketsPerWidth = 64;
 
 /**
- * Finds the leases whose time has come, with one timer and without looking at the others. A lease lies in one bucket, which is looked at
+ * Finds the entries whose time has come, with one timer and without looking at the others. An entry lies in one bucket, which is looked at
  * when its time has come; one that ends far in the future lies in a wide bucket first, and moves to narrower ones as the time comes
- * nearer (hierarchical timing wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. A lease that is
+ * nearer (hierarchical timing wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. An entry that is
  * extended stays where it is until then.
  *
  * @internal
@@ -18,7 +18,7 @@ const bucketsPerWidth = 64;
 export class ExpiryWheel<K, V> {
   readonly #clock: Clock;
   readonly #interval: Milliseconds;
-  readonly #onDue: (lease: Lease<K, V>) => void;
+  readonly #onDue: (entry: TimedEntry<K, V>) => void;
   readonly #buckets = new Map<number, Bucket<K, V>>();
   #timer: TimerHandle;
   /** The tick that the timer is set for; `-Infinity`: none is to be set now, since a sweep is under way, or for good. */
@@ -28,50 +28,50 @@ export class ExpiryWheel<K, V> {
   #position = 0;
   #closed = false;
 
-  constructor(clock: Clock, interval: Milliseconds, onDue: (lease: Lease<K, V>) => void) {
+  constructor(clock: Clock, interval: Milliseconds, onDue: (entry: TimedEntry<K, V>) => void) {
     this.#clock = clock;
     this.#interval = interval;
     this.#onDue = onDue;
   }
 
-  add(lease: Lease<K, V>, now: Milliseconds): void {
-    const tick = this.#tickOf(lease.expiresAt, now);
+  add(entry: TimedEntry<K, V>, now: Milliseconds): void {
+    const tick = this.#tickOf(entry.expiresAt, now);
     let bucket = this.#buckets.get(tick);
     if (bucket === undefined) {
-      bucket = { tick, leases: [] };
+      bucket = { tick, entries: [] };
       this.#buckets.set(tick, bucket);
     }
-    lease.bucket = bucket;
-    lease.position = bucket.leases.length;
-    bucket.leases.push(lease);
+    entry.bucket = bucket;
+    entry.position = bucket.entries.length;
+    bucket.entries.push(entry);
     if (tick < this.#armed) this.#arm(tick, now);
   }
 
   /** After `expiresAt` was changed. */
-  move(lease: Lease<K, V>, now: Milliseconds): void {
-    const { bucket } = lease;
-    if (bucket !== undefined && (bucket.tick - 1) * this.#interval < lease.expiresAt) return;
-    this.remove(lease);
-    this.add(lease, now);
+  move(entry: TimedEntry<K, V>, now: Milliseconds): void {
+    const { bucket } = entry;
+    if (bucket !== undefined && (bucket.tick - 1) * this.#interval < entry.expiresAt) return;
+    this.remove(entry);
+    this.add(entry, now);
   }
 
-  remove(lease: Lease<K, V>): void {
-    const { bucket, position } = lease;
+  remove(entry: TimedEntry<K, V>): void {
+    const { bucket, position } = entry;
     if (bucket === undefined) return;
-    lease.bucket = undefined;
-    const last = bucket.leases.pop() as Lease<K, V>;
-    if (last === lease) return;
-    bucket.leases[position] = last;
+    entry.bucket = undefined;
+    const last = bucket.entries.pop() as TimedEntry<K, V>;
+    if (last === entry) return;
+    bucket.entries[position] = last;
     last.position = position;
   }
 
   /** Those whose time has come and that have not been looked at yet. */
-  overdue(now: Milliseconds): Lease<K, V>[] {
+  overdue(now: Milliseconds): TimedEntry<K, V>[] {
     const lastTick = Math.ceil(now / this.#interval);
-    const due = this.#open?.leases.slice(this.#position) ?? [];
+    const due = this.#open?.entries.slice(this.#position) ?? [];
     for (const bucket of this.#buckets.values())
-      if (bucket.tick <= lastTick) for (const lease of bucket.leases) due.push(lease);
-    return due.filter((lease) => lease.expiresAt <= now);
+      if (bucket.tick <= lastTick) for (const entry of bucket.entries) due.push(entry);
+    return due.filter((entry) => entry.expiresAt <= now);
   }
 
   clear(): void {
@@ -88,7 +88,7 @@ export class ExpiryWheel<K, V> {
     this.clear();
   }
 
-  /** When to look at a lease: when it ends or, if that is far away, somewhat earlier. */
+  /** When to look at a entry: when it ends or, if that is far away, somewhat earlier. */
   #tickOf(expiresAt: Milliseconds, now: Milliseconds): number {
     const current = Math.floor(now / this.#interval);
     const tick = Math.max(Math.ceil(expiresAt / this.#interval), current + 1);
@@ -105,8 +105,8 @@ export class ExpiryWheel<K, V> {
 
   #armNext(now: Milliseconds): void {
     let next = Infinity;
-    for (const { tick, leases } of this.#buckets.values())
-      if (leases.length > 0 && tick < next) next = tick;
+    for (const { tick, entries } of this.#buckets.values())
+      if (entries.length > 0 && tick < next) next = tick;
     if (next < Infinity) this.#arm(next, now);
     else this.#armed = Infinity;
   }
@@ -129,21 +129,21 @@ export class ExpiryWheel<K, V> {
   #sweepSlice(now: Milliseconds): boolean {
     const lastTick = Math.floor(now / this.#interval);
     for (let left = sliceSize; left > 0; left--) {
-      const lease = this.#next(lastTick);
-      if (lease === undefined) return true;
-      lease.bucket = undefined;
-      if (lease.expiresAt <= now) this.#onDue(lease);
-      else this.add(lease, now);
+      const entry = this.#next(lastTick);
+      if (entry === undefined) return true;
+      entry.bucket = undefined;
+      if (entry.expiresAt <= now) this.#onDue(entry);
+      else this.add(entry, now);
     }
     return false;
   }
 
-  #next(lastTick: number): Lease<K, V> | undefined {
+  #next(lastTick: number): TimedEntry<K, V> | undefined {
     for (;;) {
       this.#open ??= this.#takeBucket(lastTick);
       if (this.#open === undefined) return undefined;
-      const lease = this.#open.leases[this.#position++];
-      if (lease !== undefined) return lease;
+      const entry = this.#open.entries[this.#position++];
+      if (entry !== undefined) return entry;
       this.#open = undefined;
     }
   }

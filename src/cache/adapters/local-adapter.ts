@@ -11,7 +11,7 @@ import { LruEntries } from "./lru-entries.js";
 export interface LocalAdapterOptions {
   /**
    * How many entries there may be: an integer from 1 to 16,777,216 (2^24). The one that was used least recently makes room for a new
-   * one. Default: no limit.
+   * one. Room to order that many is set aside at once, some 24 bytes each. Default: no limit.
    */
   maxEntries?: number;
   /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */

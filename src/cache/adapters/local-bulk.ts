@@ -1,6 +1,6 @@
 import type { Cause } from "../../event/cause.js";
 import type { Ttl } from "../types.js";
-import { Entry } from "./entry.js";
+import { newEntry } from "./entry.js";
 import type { Gone, LocalTable } from "./local-table.js";
 
 /**
@@ -27,7 +27,7 @@ export function putAll<K, V>(
   for (const [key, value] of pairs) {
     const entry = table.entries.get(key);
     if (entry === undefined) {
-      const victim = table.add(new Entry(key, value), ttl);
+      const victim = table.add(newEntry(key, value, ttl), ttl);
       inserted.set(key, value);
       if (victim === undefined) continue;
       const own = inserted.has(victim.key) || updated.has(victim.key);

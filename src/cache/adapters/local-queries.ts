@@ -41,8 +41,10 @@ export function deleteAll<K, V>(
   const expired: Gone<K, V>[] = [];
   const deleted: Entry<K, V>[] = [];
   // Nothing goes before all have been picked: the picking may throw.
-  for (const entry of candidates(table, query)) {
-    if (table.entries.peek(entry.key) !== entry) continue;
+  for (const picked of candidates(table, query)) {
+    const entry = table.entries.peek(picked.key);
+    // The function that picked it may have removed it, changed it, or given it a TTL, which makes it another object.
+    if (entry === undefined || !Object.is(entry.value, picked.value)) continue;
     if (table.isDue(entry)) expired.push(removeExpired(table, entry));
     else {
       table.removeSilently(entry);
@@ -127,14 +129,16 @@ function candidates<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Ent
         if (hasPrefix(entry.key, query.prefix)) found.push(entry);
       return found;
     }
-    case "where":
-      // A copy, since the function may change the entries.
-      return [...entries.values()].filter(
-        (entry) =>
-          !table.isDue(entry) &&
-          entries.peek(entry.key) === entry &&
-          query.where(entry.key, entry.value),
-      );
+    case "where": {
+      const found: Entry<K, V>[] = [];
+      // Over a copy, since the function may change the entries.
+      for (const key of Array.from(entries.values(), (entry) => entry.key)) {
+        const entry = entries.peek(key);
+        if (entry === undefined || table.isDue(entry)) continue;
+        if (query.where(key, entry.value)) found.push(entry);
+      }
+      return found;
+    }
   }
 }
 

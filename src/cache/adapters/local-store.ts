@@ -2,6 +2,7 @@ import { OptionError } from "../../errors.js";
 import type { Cause } from "../../event/cause.js";
 import type { Store, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
+import type { TimedEntry } from "./entry.js";
 import { putAll, putNewAll } from "./local-bulk.js";
 import { countAll, deleteAll, getAll, stream } from "./local-queries.js";
 import type { LocalTable } from "./local-table.js";
@@ -40,10 +41,9 @@ export class LocalStore<K, V> implements Store<K, V> {
     const table = this.#table;
     const entry = table.entries.peek(key);
     if (entry === undefined) return undefined;
-    const { lease } = entry;
-    if (lease === undefined) return null;
-    const left = lease.expiresAt - table.clock.now();
-    if (left > 0) return Math.min(left, lease.ttl);
+    if (entry.expiresAt === 0) return null;
+    const left = entry.expiresAt - table.clock.now();
+    if (left > 0) return Math.min(left, (entry as TimedEntry<K, V>).ttl);
     table.expire(entry, cause);
     return undefined;
   }
@@ -99,7 +99,7 @@ export class LocalStore<K, V> implements Store<K, V> {
     const table = this.#table;
     const entry = table.live(key, cause);
     if (entry === undefined) return false;
-    if (ttl === null && entry.lease === undefined) return true;
+    if (ttl === null && entry.expiresAt === 0) return true;
     table.setTtl(entry, ttl, table.clock.now());
     if (table.sink.active)
       table.sink.entry("updated", cause, entry.key, entry.value, entry.value, entry);
@@ -109,7 +109,7 @@ export class LocalStore<K, V> implements Store<K, V> {
   touch(key: K, cause: Cause): boolean {
     const entry = this.#table.live(key, cause);
     if (entry === undefined) return false;
-    return entry.lease === undefined || this.expire(key, entry.lease.ttl, cause);
+    return entry.expiresAt === 0 || this.expire(key, (entry as TimedEntry<K, V>).ttl, cause);
   }
 
   add(key: K, amount: number, initial: number, ttl: Ttl | undefined, cause: Cause): number {

@@ -4,7 +4,7 @@ import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
 import type { ChangeSink } from "../sink.js";
 import type { CacheInfo, Ttl } from "../types.js";
-import { Entry, Lease } from "./entry.js";
+import { type Entry, newEntry, TimedEntry } from "./entry.js";
 import type { Entries } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
 import { StoreClock } from "./store-clock.js";
@@ -34,7 +34,7 @@ export class LocalTable<K, V> {
   };
   readonly #wheel: ExpiryWheel<K, V>;
   /** How many entries have a TTL. */
-  #leases = 0;
+  #timed = 0;
 
   constructor(
     entries: Entries<K, V>,
@@ -46,14 +46,14 @@ export class LocalTable<K, V> {
     this.clock = new StoreClock(clock);
     this.sink = sink;
     this.defaultTtl = options.ttl;
-    this.#wheel = new ExpiryWheel(this.clock, options.sweepInterval, (lease) =>
-      this.expire(lease.entry, sweep),
+    this.#wheel = new ExpiryWheel(this.clock, options.sweepInterval, (entry) =>
+      this.expire(entry, sweep),
     );
   }
 
   /** Whether an entry has reached its TTL. Who has no TTL is not worth a look at the clock. */
   isDue(entry: Entry<K, V>): boolean {
-    return entry.lease !== undefined && entry.lease.expiresAt <= this.clock.now();
+    return entry.expiresAt !== 0 && entry.expiresAt <= this.clock.now();
   }
 
   /** The entry of a key; one that has reached its TTL goes. */
@@ -68,8 +68,7 @@ export class LocalTable<K, V> {
   write(key: K, value: V, ttl: Ttl, cause: Cause): void {
     const entry = this.entries.get(key);
     if (entry === undefined) this.#insert(key, value, ttl, cause);
-    else if (ttl === null && entry.lease === undefined)
-      this.overwriteKeepingTtl(entry, value, cause);
+    else if (ttl === null && entry.expiresAt === 0) this.overwriteKeepingTtl(entry, value, cause);
     else this.overwrite(entry, value, ttl, cause);
   }
 
@@ -100,15 +99,15 @@ export class LocalTable<K, V> {
   replaceValue(entry: Entry<K, V>, value: V, ttl: Ttl): boolean {
     entry.value = value;
     this.counts.writes++;
-    if (entry.lease === undefined && ttl === null) return false;
+    if (entry.expiresAt === 0 && ttl === null) return false;
     const now = this.clock.now();
-    const wasDue = entry.lease !== undefined && entry.lease.expiresAt <= now;
+    const wasDue = entry.expiresAt !== 0 && entry.expiresAt <= now;
     if (wasDue) this.counts.expirations++;
     this.setTtl(entry, ttl, now);
     return wasDue;
   }
 
-  /** Adds without telling, under a key that is not there; gives who had to make room. */
+  /** Adds without telling an entry whose key is not there; gives who had to make room. */
   add(entry: Entry<K, V>, ttl: Ttl): Entry<K, V> | undefined {
     const victim = this.entries.add(entry);
     this.counts.writes++;
@@ -118,27 +117,25 @@ export class LocalTable<K, V> {
 
   /** Settles the accounts of an entry that has made room: its time may have come before. */
   evict(victim: Entry<K, V>): EventType {
-    // Where nothing has a TTL, the victim, which is likely in nobody's processor cache any more, is not even looked at.
-    if (this.#leases === 0 || !this.isDue(victim)) {
+    // Where nothing has a TTL, the victim, which is likely in no processor's cache any more, is not even looked at.
+    if (this.#timed === 0 || !this.isDue(victim)) {
       this.counts.evictions++;
-      if (this.#leases > 0) this.#dropLease(victim);
+      if (this.#timed > 0) this.#dropTtl(victim);
       return "evicted";
     }
     this.counts.expirations++;
-    this.#dropLease(victim);
+    this.#dropTtl(victim);
     return "expired";
   }
 
   setTtl(entry: Entry<K, V>, ttl: Ttl, now: Milliseconds): void {
-    const { lease } = entry;
-    if (ttl === null) this.#dropLease(entry);
-    else if (lease === undefined) {
-      entry.lease = new Lease(entry, ttl, now);
-      this.#leases++;
-      this.#wheel.add(entry.lease, now);
-    } else {
-      lease.renew(ttl, now);
-      this.#wheel.move(lease, now);
+    if (ttl === null) this.#dropTtl(entry);
+    else if (entry instanceof TimedEntry) this.#startTtl(entry, ttl, now);
+    else {
+      const timed = new TimedEntry(entry.key, entry.value);
+      timed.hash = entry.hash;
+      this.entries.replace(timed);
+      this.#startTtl(timed, ttl, now);
     }
   }
 
@@ -172,7 +169,7 @@ export class LocalTable<K, V> {
   clear(): void {
     this.entries.clear();
     this.#wheel.clear();
-    this.#leases = 0;
+    this.#timed = 0;
   }
 
   /** Tells of entries that went. */
@@ -183,7 +180,7 @@ export class LocalTable<K, V> {
 
   /** The entries that have reached their TTL and are still there. */
   overdue(): Entry<K, V>[] {
-    return this.#wheel.overdue(this.clock.now()).map((lease) => lease.entry);
+    return this.#wheel.overdue(this.clock.now());
   }
 
   close(): void {
@@ -192,7 +189,7 @@ export class LocalTable<K, V> {
   }
 
   #insert(key: K, value: V, ttl: Ttl, cause: Cause): void {
-    const entry = new Entry(key, value);
+    const entry = newEntry(key, value, ttl);
     const victim = this.add(entry, ttl);
     const { sink } = this;
     if (victim === undefined) {
@@ -209,13 +206,23 @@ export class LocalTable<K, V> {
 
   #remove(entry: Entry<K, V>): void {
     this.entries.delete(entry.key);
-    this.#dropLease(entry);
+    this.#dropTtl(entry);
   }
 
-  #dropLease(entry: Entry<K, V>): void {
-    if (entry.lease === undefined) return;
-    this.#wheel.remove(entry.lease);
-    entry.lease = undefined;
-    this.#leases--;
+  #startTtl(entry: TimedEntry<K, V>, ttl: Milliseconds, now: Milliseconds): void {
+    const isNew = entry.expiresAt === 0;
+    entry.start(ttl, now);
+    if (!isNew) this.#wheel.move(entry, now);
+    else {
+      this.#timed++;
+      this.#wheel.add(entry, now);
+    }
+  }
+
+  #dropTtl(entry: Entry<K, V>): void {
+    if (entry.expiresAt === 0) return;
+    entry.expiresAt = 0;
+    this.#wheel.remove(entry as TimedEntry<K, V>);
+    this.#timed--;
   }
 }

@@ -30,6 +30,10 @@ export class LruEntries<K, V> implements Entries<K, V> {
     return victim;
   }
 
+  replace(entry: Entry<K, V>): void {
+    this.#lru.set(entry.key as K & {}, entry);
+  }
+
   delete(key: K): void {
     this.#lru.delete(key as K & {});
   }
