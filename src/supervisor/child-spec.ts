@@ -78,9 +78,8 @@ export function resolveChildSpec(spec: Partial<ChildSpec>): ResolvedChildSpec {
   const { restart = "permanent", type = "worker", significant = false } = spec;
   oneOf("restart", restart, restartTypes);
   oneOf("type", type, childTypes);
-  const shutdown = resolveShutdown(
-    spec.shutdown ?? (type === "supervisor" ? "infinity" : workerShutdown),
-  );
+  const { shutdown = type === "supervisor" ? "infinity" : workerShutdown } = spec;
+  checkShutdown(shutdown);
   boolean("significant", significant);
   if (significant && restart === "permanent")
     throw badCombination(id, "a significant child must be transient or temporary, not permanent");
@@ -109,9 +108,12 @@ export function badCombination(childId: string, message: string): SupervisorErro
   return new SupervisorError("bad_combination", `child "${childId}": ${message}`, { childId });
 }
 
-function resolveShutdown(shutdown: unknown): Shutdown {
-  if (shutdown === "brutal_kill" || shutdown === "infinity") return shutdown;
-  if (typeof shutdown === "number") return integer("shutdown", shutdown, 0);
+function checkShutdown(shutdown: unknown): void {
+  if (shutdown === "brutal_kill" || shutdown === "infinity") return;
+  if (typeof shutdown === "number") {
+    integer("shutdown", shutdown, 0);
+    return;
+  }
   throw OptionError.invalid(
     "shutdown",
     'an integer >= 0 (milliseconds), "brutal_kill" or "infinity"',
@@ -119,10 +121,10 @@ function resolveShutdown(shutdown: unknown): Shutdown {
   );
 }
 
+/** An object, or a class with a static `childSpec()`. */
 function isHolder(child: unknown): child is ChildSpecHolder {
   return (
-    typeof child === "object" &&
-    child !== null &&
+    ((typeof child === "object" && child !== null) || typeof child === "function") &&
     "childSpec" in child &&
     typeof child.childSpec === "function"
   );

@@ -4,7 +4,7 @@ import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-sp
 import { interrupted } from "./interruption.js";
 import type { RestartLimit } from "./restart-window.js";
 import type { RunningChild } from "./running-child.js";
-import { refusal } from "./static-supervision.js";
+import { nameOf, refusal } from "./static-supervision.js";
 import { isRestartDue } from "./strategy.js";
 import { type ChildCounts, type ChildInfo, failedToStart, Supervision } from "./supervision.js";
 
@@ -59,11 +59,11 @@ export class DynamicSupervision extends Supervision {
   }
 
   restartChild(id: string): Promise<never> {
-    return Promise.reject(refusal("simple_one_for_one", String(id)));
+    return Promise.reject(refusal("simple_one_for_one", nameOf(id)));
   }
 
   deleteChild(id: string): never {
-    throw refusal("simple_one_for_one", String(id));
+    throw refusal("simple_one_for_one", nameOf(id));
   }
 
   async terminateChild(ref: unknown): Promise<void> {
@@ -139,8 +139,7 @@ export class DynamicSupervision extends Supervision {
   #known(ref: unknown): Entry {
     const entry = this.#entries.get(ref as ActorRef);
     if (entry !== undefined) return entry;
-    const what = ActorRef.isRef(ref) ? ref.path : String(ref);
-    throw new SupervisorError("not_found", `not found: child ${what}`, {
+    throw new SupervisorError("not_found", `not found: child ${nameOf(ref)}`, {
       ref: ActorRef.isRef(ref) ? ref : undefined,
     });
   }

@@ -20,15 +20,13 @@ export class Supervisor implements AsyncDisposable {
   /** Resolves, when the supervisor has ended, with the reason. */
   readonly exited: Promise<ExitReason>;
   readonly #supervision: Supervision;
-  readonly #ownsSystem: boolean;
 
   /** @internal */
-  constructor(supervision: Supervision, ownsSystem: boolean) {
+  constructor(supervision: Supervision) {
     this.ref = supervision.ref;
     this.system = supervision.cell.runtime.system;
     this.exited = supervision.ended();
     this.#supervision = supervision;
-    this.#ownsSystem = ownsSystem;
   }
 
   /**
@@ -103,7 +101,7 @@ export class Supervisor implements AsyncDisposable {
    */
   async stop(reason: ExitReason = "shutdown"): Promise<void> {
     await this.ref.stop(reason);
-    if (this.#ownsSystem) await this.system.stop();
+    if (this.#supervision.ownsSystem) await this.system.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -113,11 +111,11 @@ export class Supervisor implements AsyncDisposable {
 
 const handles = new WeakMap<Supervision, Supervisor>();
 
-/** The one handle of a supervisor; `ownsSystem` counts when it is made. @internal */
-export function handleOf(supervision: Supervision, ownsSystem = false): Supervisor {
+/** The one handle of a supervisor. @internal */
+export function handleOf(supervision: Supervision): Supervisor {
   let handle = handles.get(supervision);
   if (handle === undefined) {
-    handle = new Supervisor(supervision, ownsSystem);
+    handle = new Supervisor(supervision);
     handles.set(supervision, handle);
   }
   return handle;

@@ -52,7 +52,7 @@ export function actor<State = unknown, Msg = unknown>(
   return makeChildSpec(
     options,
     "worker",
-    (parent) => parent[spawnIn](behavior, { id: options.id }).ready,
+    async (parent) => await parent[spawnIn](behavior, { id: options.id }).ready,
   );
 }
 

@@ -37,6 +37,7 @@ export async function startSupervisor(options: StartSupervisorOptions): Promise<
 
   const system = given ?? createSystem(clock === undefined ? {} : { clock });
   const supervision = new StaticSupervision(resolved);
+  supervision.ownsSystem = given === undefined;
   try {
     await supervision.start(system, "supervisor", signal);
   } catch (error) {
@@ -44,7 +45,7 @@ export async function startSupervisor(options: StartSupervisorOptions): Promise<
     throw error;
   }
   if (given === undefined) supervision.cell.onDeath(() => void system.stop());
-  return handleOf(supervision, given === undefined);
+  return handleOf(supervision);
 }
 
 function checkSystem(

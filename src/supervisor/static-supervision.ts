@@ -1,5 +1,5 @@
-import type { ActorRef } from "../actor/ref.js";
-import { SupervisorError, type SupervisorErrorReason } from "../errors.js";
+import { ActorRef } from "../actor/ref.js";
+import { show, SupervisorError, type SupervisorErrorReason } from "../errors.js";
 import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-spec.js";
 import { interrupted } from "./interruption.js";
 import type { RestartLimit } from "./restart-window.js";
@@ -202,7 +202,7 @@ export class StaticSupervision extends Supervision {
 
   #known(id: unknown): Slot {
     const slot = this.#slots.get(id as string);
-    if (slot === undefined) throw refusal("not_found", String(id));
+    if (slot === undefined) throw refusal("not_found", nameOf(id));
     return slot;
   }
 
@@ -225,6 +225,12 @@ export function resolveStaticChild(
   if (spec.significant && autoShutdown === "never")
     throw badCombination(spec.id, 'a significant child needs an autoShutdown other than "never"');
   return spec;
+}
+
+/** What an error calls a child that was asked for by something that need not be an id. @internal */
+export function nameOf(id: unknown): string {
+  if (typeof id === "string") return id;
+  return ActorRef.isRef(id) ? id.path : show(id);
 }
 
 /** @internal */

@@ -4,7 +4,7 @@ import type { ExitReason } from "../actor/exit.js";
 import { spawnIn, type SpawnParent } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import { StartContext } from "../actor/start-context.js";
-import { ActorExitError, SupervisorError } from "../errors.js";
+import { ActorExitError, show, SupervisorError } from "../errors.js";
 import { channels } from "../telemetry/channels.js";
 import type { Activity } from "../telemetry/open-telemetry.js";
 import { countRestart } from "../telemetry/restarts.js";
@@ -52,6 +52,8 @@ export function supervisionOf(ref: ActorRef): Supervision | undefined {
  * @internal
  */
 export abstract class Supervision {
+  /** Whether its system was made for it, and is to end with it. */
+  ownsSystem = false;
   readonly #behavior: Behavior<undefined, unknown> = {
     init: () => this.#init(),
     receive: (_state, message) => (message instanceof Operation ? message.run() : undefined),
@@ -306,7 +308,7 @@ async function callStart({ start }: ResolvedChildSpec, context: StartContext): P
 function badReturn({ id }: ResolvedChildSpec, result: unknown): SupervisorError {
   return new SupervisorError(
     "bad_return",
-    `start of child "${id}" must give an ActorRef or "ignore", got: ${String(result)}`,
+    `start of child "${id}" must give an ActorRef or "ignore", got: ${show(result)}`,
     { childId: id },
   );
 }

@@ -39,11 +39,13 @@ export function resolveLimit(options: RestartLimitOptions): RestartLimit {
 /** @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name` */
 export function resolveStaticOptions(options: StaticSupervisorOptions): StaticOptions {
   const strategy = oneOf("strategy", options.strategy, strategies);
-  const autoShutdown = oneOf("autoShutdown", options.autoShutdown ?? "never", autoShutdowns);
+  const { autoShutdown = "never" } = options;
+  oneOf("autoShutdown", autoShutdown, autoShutdowns);
   const limit = resolveLimit(options);
   if (!Array.isArray(options.children))
     throw OptionError.invalid("children", "an array of child specs", options.children);
-  const children = options.children.map((child) =>
+  // Unlike map, from does not pass over holes.
+  const children = Array.from(options.children, (child) =>
     resolveStaticChild("children", child, autoShutdown),
   );
   const ids = new Set<string>();
