@@ -106,7 +106,7 @@ test("the whole tree under a thousand faults loses nothing, keeps the order, and
   const first = await chaos({ ...shared, seed, faults, count: harmlessCount });
   const announcedAtFirst = tree.readers.map(({ gaps }) => gaps);
   // More than the partitions can keep.
-  writer.burst = 12_000;
+  writer.burst = 28_000;
   const all = [...faults, ...cacheFaults(tree)];
   const second = await chaos({ ...shared, seed: seed + 3, faults: all, count: cacheCount });
   writer.stop();

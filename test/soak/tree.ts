@@ -45,7 +45,7 @@ export class SoakTree {
 
   async start(): Promise<void> {
     const { cache } = this;
-    const capacity = 2000;
+    const capacity = 6000;
     this.supervisor = await startSupervisor({
       system: this.#system,
       strategy: "rest_for_one",

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Cache, CacheNotStartedError, lookupStream } from "nebulex-streams";
 import { InjectedFaultError, SeededRandom } from "nebulex-streams/testing";
 
-const turnsPerBurst = 500;
+const turnsPerBurst = 700;
 
 /** Writes to a cache without end, at random, until it is stopped. */
 export class Writer {
@@ -26,7 +26,7 @@ export class Writer {
 
   /** `perTurn` commands each millisecond. */
   async run(perTurn: number): Promise<void> {
-    let quiet = 0;
+    let quiet = turnsPerBurst;
     while (!this.#stopped) {
       const isBurst =
         this.burst > 0 &&
