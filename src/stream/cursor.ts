@@ -87,7 +87,7 @@ export class Cursor {
     this.skipOrigin = options.skipOrigin;
     this.position = this.unreadFrom;
     this.log.refile(this, options.mask);
-    if (this.resting && (this.lag > 0 || this.#gaps.length > 0)) this.log.activate(this);
+    this.remind();
   }
 
   /** The reader ends; the place stays. */
@@ -100,6 +100,25 @@ export class Cursor {
     if (from.#gaps.length === 0) return;
     this.#gaps.push(...from.#gaps.splice(0));
     if (this.resting) this.log.activate(this);
+  }
+
+  /** Goes on where another cursor of its group is left that coalesces where this one does not, or the other way round. */
+  succeed(other: Cursor): void {
+    const place = other.handledUpTo;
+    this.handled = other.handled;
+    this.dropped = other.dropped;
+    this.gapCount = other.gapCount;
+    this.deadLetters = other.deadLetters;
+    this.#inHand.push(...other.#inHand.filter((message) => !other.#isOfLog(message)));
+    this.#snapshot = other.#snapshot;
+    this.#gaps.push(...other.#gaps);
+    this.position = Math.max(place, this.log.first);
+    if (place < this.position) this.#lose(place, this.position - 1, "overrun");
+  }
+
+  /** Wakes the reader if there is something to read that is not in the log. */
+  remind(): void {
+    if (this.resting && this.lag + this.#gaps.length > 0) this.log.activate(this);
   }
 
   /** Gives it a snapshot to read first. */
@@ -216,11 +235,11 @@ export class Cursor {
 
   /** Sequence of the first event that is not known to be handled. */
   get handledUpTo(): number {
-    const oldest = this.#inHand.find(
-      (message) => message instanceof CacheEvent && this.log.owns(message),
-    );
-    if (oldest !== undefined) return CacheEvent.sequenceOf(oldest as CacheEvent);
-    return this.#merged?.oldest ?? this.unreadFrom;
+    let first = this.#merged?.oldest ?? this.unreadFrom;
+    // What is in hand need not be in order: of merged events the newest sequence counts.
+    for (const message of this.#inHand)
+      if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.sequenceOf(message));
+    return first;
   }
 
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
@@ -237,6 +256,15 @@ export class Cursor {
 
   get coalesced(): number {
     return this.#merged?.coalesced ?? 0;
+  }
+
+  /** Whether a message in hand stands in the log, as no gap and no entry of a snapshot does. */
+  #isOfLog(message: Message): message is CacheEvent {
+    return (
+      message instanceof CacheEvent &&
+      this.log.owns(message) &&
+      message.metadata.snapshot === undefined
+    );
   }
 
   get #hasMerged(): boolean {

@@ -30,18 +30,15 @@ export function openCursor(
 ): Cursor {
   const log = stream.logs[index] as PartitionLog;
   const { group, mask, gaps, tracked, skipOrigin, coalesces = false } = request;
-  if (group !== null) {
-    stream.groups.checkFree(group, index, log.source.partition);
-    const kept = stream.groups.find(group, index);
-    if (kept !== undefined && kept.coalesces === coalesces) {
-      // A partition that was gone for a while has another log than the one that its place was left with.
-      if (kept.log !== log) kept.replaceLog(log, null);
-      kept.reattach(reader, { mask, gaps, skipOrigin });
-      return kept;
-    }
-    if (kept !== undefined) closeCursor(stream, kept);
+  const kept = group === null ? undefined : stream.groups.find(group, index);
+  if (group !== null) stream.groups.checkFree(group, index, log.source.partition);
+  // A partition that was gone for a while has another log than the one that its place was left with.
+  if (kept !== undefined && kept.log !== log) kept.replaceLog(log, null);
+  if (kept?.coalesces === coalesces) {
+    kept.reattach(reader, { mask, gaps, skipOrigin });
+    return kept;
   }
-  const position = startingPoint(log, request.from);
+  const position = kept === undefined ? startingPoint(log, request.from) : log.next;
   const cursor = new Cursor(log, position, {
     mask,
     group,
@@ -53,7 +50,10 @@ export function openCursor(
   });
   if (group !== null) stream.groups.add(group, index, cursor);
   cursor.reader = reader;
+  if (kept !== undefined) cursor.succeed(kept);
   log.add(cursor);
+  cursor.remind();
+  if (kept !== undefined) log.remove(kept);
   return cursor;
 }
 

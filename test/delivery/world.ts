@@ -144,7 +144,12 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.tree.stop();
+    const stopping = { isDone: false };
+    const stopped = this.tree.stop().finally(() => (stopping.isDone = true));
+    for (let turn = 0; turn < 10 && !stopping.isDone; turn++) await nextTurn();
+    // What hangs has its time, and is killed.
+    while (!stopping.isDone) await this.clock.advance(1_000);
+    await stopped;
   }
 
   #watched(spec: ChildSpec, started: () => void = () => {}): ChildSpec {
