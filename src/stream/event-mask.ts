@@ -9,6 +9,18 @@ export const typeBits: Readonly<Record<EventType, number>> = {
   evicted: 16,
 };
 
+/** The bit of a type. Compared one by one, the likely ones first, since it is asked for every event. @internal */
+export function bitOf(type: EventType): number {
+  if (type === "updated") return typeBits.updated;
+  if (type === "inserted") return typeBits.inserted;
+  return typeBits[type];
+}
+
+/** @internal */
+export function typeOfBit(bit: number): EventType {
+  return eventTypes[31 - Math.clz32(bit)] as EventType;
+}
+
 /** @internal */
 export const allTypes = 31;
 

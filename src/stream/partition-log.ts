@@ -2,11 +2,14 @@ import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { Cursor } from "./cursor.js";
-import { allTypes, typeBits } from "./event-mask.js";
+import { allTypes, bitOf } from "./event-mask.js";
 import { type Includes, Segment, segmentBits, segmentSize } from "./segment.js";
 
 /** So that an offset into a log is always a small integer. @internal */
 export const maxCapacity = 2 ** 30;
+
+/** Empty segments that a log keeps at the most. */
+const maxSpare = 16;
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -46,6 +49,8 @@ export class PartitionLog {
   readonly #onDirty: () => void;
   readonly #includes: Includes;
   #segments: Segment[] = [];
+  /** Some that have been read, to be used again. */
+  readonly #spare: Segment[] = [];
   /** Sequence of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
@@ -81,12 +86,12 @@ export class PartitionLog {
   ): void {
     let tail = this.#tail;
     if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
-    tail.append(type, cause, subject, at, value, previous);
+    const bit = bitOf(type);
+    tail.append(bit, cause, subject, at, value, previous);
     const sequence = this.next++;
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
       this.first = this.next - this.limits.capacity;
-    const bit = typeBits[type];
     this.batchTypes |= bit;
     this.counts[bit] = (this.counts[bit] as number) + 1;
     if (!this.dirty) {
@@ -208,13 +213,17 @@ export class PartitionLog {
     if (whole <= 0) return;
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.absorb(base);
-    this.#segments.splice(0, whole);
+    for (const segment of this.#segments.splice(0, whole)) {
+      if (this.#spare.length === maxSpare) break;
+      segment.clear();
+      this.#spare.push(segment);
+    }
     this.#base = base;
   }
 
   #grow(): Segment {
     this.trim();
-    this.#tail = new Segment(this.#includes);
+    this.#tail = this.#spare.pop() ?? new Segment(this.#includes);
     this.#segments.push(this.#tail);
     return this.#tail;
   }

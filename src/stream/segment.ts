@@ -1,7 +1,6 @@
 import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
-import { type EventType, eventTypes } from "../event/types.js";
-import { typeBits } from "./event-mask.js";
+import { typeOfBit } from "./event-mask.js";
 
 /** Events in a segment: a power of 2. @internal */
 export const segmentBits = 8;
@@ -14,50 +13,56 @@ export interface Includes {
   readonly previous: boolean;
 }
 
+/** Slots of an event: the bit of its type, its time, its cause, its key; then what is included of its values. */
+const fixedSlots = 4;
+
 /**
- * A run of events, in columns: what waits to be read is a few array slots and not an object an event, which is only made when it is
+ * A run of events, as rows of one array: what waits to be read is a few slots and not an object an event, which is only made when it is
  * read. Readers share it, if there are several.
  *
  * @internal
  */
 export class Segment {
   length = 0;
-  readonly #types = new Uint8Array(segmentSize);
-  readonly #ats = new Float64Array(segmentSize);
-  readonly #causes = new Array<Cause>(segmentSize);
-  /** The key, or a MultiTarget. */
-  readonly #subjects = new Array<unknown>(segmentSize);
-  /** A value; for a MultiTarget, a map of values. */
-  readonly #values: unknown[] | undefined;
-  readonly #previous: unknown[] | undefined;
+  readonly #includes: Includes;
+  readonly #width: number;
+  readonly #slots: unknown[];
   #made: (CacheEvent | undefined)[] | undefined;
 
   constructor(includes: Includes) {
-    this.#values = includes.value ? new Array<unknown>(segmentSize) : undefined;
-    this.#previous = includes.previous ? new Array<unknown>(segmentSize) : undefined;
+    this.#includes = includes;
+    this.#width = fixedSlots + (includes.value ? 1 : 0) + (includes.previous ? 1 : 0);
+    this.#slots = new Array<unknown>(segmentSize * this.#width);
   }
 
+  /**
+   * @param bit of the type
+   * @param subject the key, or a MultiTarget
+   * @param value the value; for a MultiTarget, a map of values
+   */
   append(
-    type: EventType,
+    bit: number,
     cause: Cause,
     subject: unknown,
     at: number,
     value: unknown,
     previous: unknown,
   ): void {
-    const offset = this.length++;
-    this.#types[offset] = typeBits[type];
-    this.#ats[offset] = at;
-    this.#causes[offset] = cause;
-    this.#subjects[offset] = subject;
-    if (this.#values !== undefined) this.#values[offset] = value;
-    if (this.#previous !== undefined) this.#previous[offset] = previous;
+    const slots = this.#slots;
+    let slot = this.length++ * this.#width;
+    slots[slot] = bit;
+    slots[++slot] = at;
+    slots[++slot] = cause;
+    slots[++slot] = subject;
+    if (this.#includes.value) slots[++slot] = value;
+    if (this.#includes.previous) slots[++slot] = previous;
   }
 
   /** Whether an event is of one of the types, and not of an origin. */
   matches(offset: number, mask: number, skipOrigin: unknown): boolean {
-    if (((this.#types[offset] as number) & mask) === 0) return false;
-    return skipOrigin === undefined || (this.#causes[offset] as Cause).origin !== skipOrigin;
+    const slot = offset * this.#width;
+    if (((this.#slots[slot] as number) & mask) === 0) return false;
+    return skipOrigin === undefined || (this.#slots[slot + 2] as Cause).origin !== skipOrigin;
   }
 
   /** The event at an offset; with `shared`, the same object each time. */
@@ -69,32 +74,41 @@ export class Segment {
     return event;
   }
 
+  /** Empties it, to be used again. */
+  clear(): void {
+    this.length = 0;
+    this.#slots.fill(undefined);
+    this.#made = undefined;
+  }
+
   #make(offset: number, source: EventSource, sequence: number): CacheEvent {
-    const type = eventTypes[31 - Math.clz32(this.#types[offset] as number)] as EventType;
-    const subject = this.#subjects[offset];
+    const slots = this.#slots;
+    const slot = offset * this.#width;
+    const type = typeOfBit(slots[slot] as number);
+    const subject = slots[slot + 3];
     const event = new CacheEvent(
       type,
-      this.#causes[offset] as Cause,
+      slots[slot + 2] as Cause,
       source,
       subject,
       sequence,
-      this.#ats[offset] as number,
+      slots[slot + 1] as number,
     );
-    if (this.#values !== undefined || this.#previous !== undefined)
-      this.#addValues(event, offset, subject instanceof MultiTarget);
+    if (this.#width > fixedSlots) this.#addValues(event, slot + fixedSlots, subject);
     return event;
   }
 
-  #addValues(event: CacheEvent, offset: number, several: boolean): void {
-    const value = this.#values?.[offset];
-    const previous = this.#previous?.[offset];
-    if (several) {
+  #addValues(event: CacheEvent, slot: number, subject: unknown): void {
+    const { value: includesValue, previous: includesPrevious } = this.#includes;
+    const value = includesValue ? this.#slots[slot] : undefined;
+    const previous = includesPrevious ? this.#slots[includesValue ? slot + 1 : slot] : undefined;
+    if (subject instanceof MultiTarget) {
       if (value !== undefined) event.values = value as ReadonlyMap<unknown, unknown>;
       if (previous !== undefined) event.previousValues = previous as ReadonlyMap<unknown, unknown>;
       return;
     }
-    if (this.#values !== undefined && (event.type === "inserted" || event.type === "updated"))
+    if (includesValue && (event.type === "inserted" || event.type === "updated"))
       event.value = value;
-    if (this.#previous !== undefined && event.type !== "inserted") event.previous = previous;
+    if (includesPrevious && event.type !== "inserted") event.previous = previous;
   }
 }
