@@ -219,6 +219,10 @@ export class IdleTimeoutError extends NebulexError {
   }
 }
 
+/** Also of an error from another realm: what a thread has thrown belongs to Node's own, also where a test runner has made another. */
+const isError = (value: unknown): value is Error =>
+  Object.prototype.toString.call(value) === "[object Error]";
+
 /** A worker thread that failed: its module could not be loaded, it exited, ran out of memory, or hung. */
 export class WorkerThreadError extends NebulexError {
   readonly code = "E_WORKER_THREAD";
@@ -226,8 +230,7 @@ export class WorkerThreadError extends NebulexError {
   readonly module: string;
 
   constructor(module: string, how: string, cause?: unknown) {
-    const why =
-      cause === undefined ? "" : `: ${cause instanceof Error ? cause.message : show(cause)}`;
+    const why = cause === undefined ? "" : `: ${isError(cause) ? cause.message : show(cause)}`;
     super(`worker thread of ${module} ${how}${why}`, cause === undefined ? undefined : { cause });
     this.module = module;
   }

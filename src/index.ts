@@ -60,6 +60,7 @@ export type { HandlerPoolOptions, OnDeadLetter } from "./handler/pool-options.js
 export {
   type ThreadHandler,
   type ThreadHandlerContext,
+  type ThreadHandlerFunction,
   workerPool,
   type WorkerPoolOptions,
 } from "./handler/worker-pool.js";

@@ -18,13 +18,16 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
   onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
 }
 
-/** What a batch's handler may throw when it has handled the first events of the batch, and failed at the next. @internal */
+/** What a batch's handler may throw when it has handled the first events of the batch, and failed at the next ones. @internal */
 export class BatchFailure extends Error {
   readonly handled: number;
+  /** How many it failed at; it has not tried those behind them. */
+  readonly attempted: number;
 
-  constructor(handled: number, cause: unknown) {
+  constructor(handled: number, attempted: number, cause: unknown) {
     super("batch failed in part", { cause });
     this.handled = handled;
+    this.attempted = attempted;
   }
 }
 
@@ -36,6 +39,10 @@ export interface BatchTraits {
   readonly maxSize: number;
   readonly maxWait: Milliseconds;
   handle(events: readonly CacheEntryEvent[], ctx: HandlerContext): void | Promise<void>;
+  /** The worker has been told to stop in order. */
+  draining?(): void;
+  /** The worker has ended. Returns how many events of the batch in hand have been handled. */
+  abandon?(): number;
 }
 
 /**

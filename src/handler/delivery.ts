@@ -42,6 +42,7 @@ export class Delivery {
   readonly #place: DeliveryPlace;
   /** Used again for one event after the other; with concurrency, each has one of its own. */
   readonly #context: WorkerContext;
+  #batchInHand: readonly Message[] = [];
 
   constructor(cursor: Cursor, options: WorkerOptions, place: DeliveryPlace) {
     this.handler = options.makeHandler();
@@ -54,6 +55,13 @@ export class Delivery {
 
   get context(): HandlerContext {
     return this.#context;
+  }
+
+  /** The incarnation has ended. What it has handled of a batch is not to be handled again. */
+  close(): void {
+    this.closed = true;
+    const handled = this.batch?.abandon?.() ?? 0;
+    for (const message of this.#batchInHand.slice(0, handled)) this.#cursor.done(message);
   }
 
   /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
@@ -98,10 +106,12 @@ export class Delivery {
         const state = await result;
         if (this.closed) return;
         if (state !== undefined) this.state = state;
+        this.#batchInHand = [];
         for (const message of left) this.#cursor.done(message);
         return;
       } catch (thrown) {
         if (this.closed) return;
+        this.#batchInHand = [];
         const error = thrown instanceof BatchFailure ? thrown.cause : thrown;
         span?.failed(error);
         left =
@@ -122,10 +132,11 @@ export class Delivery {
   }
 
   async #failedInPart(messages: readonly Message[], failure: BatchFailure): Promise<Message[]> {
-    const { handled, cause } = failure;
+    const { handled, attempted, cause } = failure;
+    const untried = handled + attempted;
     for (const message of messages.slice(0, handled)) this.#cursor.done(message);
-    const failed = await this.#failed(messages.slice(handled, handled + 1), cause);
-    return [...failed, ...messages.slice(handled + 1)];
+    const failed = await this.#failed(messages.slice(handled, untried), cause);
+    return [...failed, ...messages.slice(untried)];
   }
 
   /** Counts a failed attempt; what has had its last is given up. Returns the others. */
@@ -196,6 +207,7 @@ export class Delivery {
     if (system.probe?.receiving !== undefined)
       for (const event of events) await system.probe.receiving(self, event);
     if (this.closed) return;
+    this.#batchInHand = events;
     await this.batch?.handle(
       events as readonly CacheEvent[] as readonly HandledEvent[],
       this.#contextOf(this.#failuresOf(events)),

@@ -1,7 +1,9 @@
 import { availableParallelism } from "node:os";
 import type { ResourceLimits } from "node:worker_threads";
+import type { ActorRef } from "../actor/ref.js";
 import { OptionError } from "../errors.js";
-import { integer, type Milliseconds, positiveMilliseconds } from "../options.js";
+import type { CacheEntryEvent } from "../event/types.js";
+import { integer, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
 import type { Stream } from "../stream/stream.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import type { EventHandler, HandlerContext } from "./event-handler.js";
@@ -32,6 +34,12 @@ export type ThreadHandler<State = unknown, K = unknown, V = unknown> = EventHand
   V,
   ThreadHandlerContext
 >;
+
+/** The same as a function: a handler without a state. */
+export type ThreadHandlerFunction<K = unknown, V = unknown> = (
+  event: CacheEntryEvent<K, V, ActorRef>,
+  ctx: ThreadHandlerContext,
+) => void | Promise<void>;
 
 /** Options of {@link workerPool}: those of a handler pool, but that the handler is in a module. */
 export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
@@ -129,8 +137,23 @@ function resolveThreadSettings(options: WorkerPoolOptions): ThreadSettings {
     workers: integer("workers", workers ?? availableParallelism(), 1),
     timeout: positiveMilliseconds("timeout", timeout ?? defaults.timeout),
     batchSize: integer("batchSize", batchSize ?? defaults.batchSize, 1),
-    resourceLimits,
+    resourceLimits: resourceLimits === undefined ? undefined : checkLimits(resourceLimits),
   };
+}
+
+function checkLimits(limits: ResourceLimits): ResourceLimits {
+  if (typeof limits !== "object" || limits === null)
+    throw OptionError.invalid("resourceLimits", "an object, as for worker_threads", limits);
+  knownOptions("resourceLimits", limits, [
+    "maxOldGenerationSizeMb",
+    "maxYoungGenerationSizeMb",
+    "codeRangeSizeMb",
+    "stackSizeMb",
+  ]);
+  for (const [name, value] of Object.entries(limits))
+    if (typeof value !== "number" || !(value > 0))
+      throw OptionError.invalid(`resourceLimits.${name}`, "a number > 0 (megabytes)", value);
+  return limits;
 }
 
 function moduleUrl(module: unknown): string {

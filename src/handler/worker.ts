@@ -68,6 +68,7 @@ class Worker implements Behavior<void, unknown> {
     if (this.#delivery === undefined) return;
     this.#delivery.draining = this.#stopping;
     this.#delivery.halted = !this.#stopping;
+    if (this.#stopping) this.#delivery.batch?.draining?.();
   }
 
   #attach(ctx: ActorContext): void {
@@ -120,7 +121,7 @@ class Worker implements Behavior<void, unknown> {
   }
 
   #ended(): void {
-    this.#delivery.closed = true;
+    this.#delivery.close();
     this.#pump.close();
     this.#cursor.detach();
     if (this.#stopping && channels.undelivered.hasSubscribers) this.#tellUndelivered();

@@ -1,37 +1,103 @@
-import { causeOf } from "../../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../../event/event.js";
+import type { Cause } from "../../event/cause.js";
 import type { EventTarget, EventType } from "../../event/types.js";
 
-/** An event as it crosses to a thread. Its origin, an actor of the main thread, does not. @internal */
-export interface EncodedEvent {
+/** What events may carry. */
+const carried = ["value", "previous", "values", "previousValues"] as const;
+type Carried = Partial<Record<(typeof carried)[number], unknown>>;
+
+/** What many events have in common. The origin, an actor of the main thread, is not among it. */
+interface Kind {
   readonly type: EventType;
-  readonly command: string;
-  readonly fill: boolean;
-  readonly sequence: number;
-  readonly at: number;
-  readonly key?: unknown;
-  /** In place of a key. */
-  readonly target?: EventTarget<unknown>;
-  /** The values that the event carries, by their names. */
-  readonly values: object;
+  readonly cause: Cause<never>;
+}
+
+/** Events of one source as they cross to a thread: in columns, since each object would bring the names of its properties along. @internal */
+export interface EncodedEvents {
+  readonly kinds: readonly Kind[];
+  /** For each event the place of its kind. */
+  readonly kind: readonly number[];
+  readonly sequence: readonly number[];
+  readonly at: readonly number[];
+  /** The key; where there is a target, nothing. */
+  readonly key: readonly unknown[];
+  readonly target?: readonly EventTarget<unknown>[];
+  /** What the events carry, each column with holes where an event does not. */
+  readonly columns: Partial<Record<keyof Carried, readonly unknown[]>>;
 }
 
 /** @internal */
-export function encodeEvent(event: CacheEvent): EncodedEvent {
-  const { cause, subject, sequence, at } = CacheEvent.partsOf(event);
-  const { type, ...values } = { ...event };
-  const encoded = { type, command: cause.command, fill: cause.fill, sequence, at, values };
-  return subject instanceof MultiTarget
-    ? { ...encoded, target: subject.target }
-    : { ...encoded, key: subject };
+export function encodeEvents(events: readonly CacheEvent[]): EncodedEvents {
+  const kinds = new Kinds();
+  const kind: number[] = [];
+  const sequence: number[] = [];
+  const at: number[] = [];
+  const key: unknown[] = [];
+  const columns: Partial<Record<keyof Carried, unknown[]>> = {};
+  let target: EventTarget<unknown>[] | undefined;
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index] as CacheEvent;
+    const { cause, subject, sequence: place, at: time } = CacheEvent.partsOf(event);
+    kind.push(kinds.placeOf(event.type, cause));
+    sequence.push(place);
+    at.push(time);
+    if (subject instanceof MultiTarget) {
+      key.push(undefined);
+      (target ??= [])[index] = subject.target;
+    } else key.push(subject);
+    for (const name of carried)
+      if (Object.hasOwn(event, name)) (columns[name] ??= [])[index] = event[name];
+  }
+  const encoded = { kinds: kinds.all, kind, sequence, at, key, columns };
+  return target === undefined ? encoded : { ...encoded, target };
+}
+
+class Kinds {
+  readonly all: Kind[] = [];
+  #cause: Cause | undefined;
+
+  placeOf(type: EventType, cause: Cause): number {
+    const last = this.all.length - 1;
+    if (cause === this.#cause && this.all[last]?.type === type) return last;
+    this.#cause = cause;
+    const { command, fill, invalidation, snapshot } = cause;
+    const same = this.all.findIndex(
+      (kind) =>
+        kind.type === type &&
+        kind.cause.command === command &&
+        kind.cause.fill === fill &&
+        kind.cause.invalidation === invalidation &&
+        kind.cause.snapshot === snapshot,
+    );
+    if (same >= 0) {
+      // Only the last one is found by its cause alone.
+      if (same !== last) this.#cause = undefined;
+      return same;
+    }
+    return this.all.push({ type, cause: { ...cause, origin: null } }) - 1;
+  }
 }
 
 /** @internal */
-export function decodeEvent(encoded: EncodedEvent, source: EventSource): CacheEvent {
-  const { type, command, fill, key, target, sequence, at, values } = encoded;
-  const subject = target === undefined ? key : new MultiTarget(target);
-  return Object.assign(
-    new CacheEvent(type, causeOf(command, null, fill), source, subject, sequence, at),
-    values,
-  );
+export function decodeEvents(encoded: EncodedEvents, source: EventSource): CacheEvent[] {
+  const { kinds, kind, sequence, at, key, target, columns } = encoded;
+  const present = carried.filter((name) => columns[name] !== undefined);
+  return kind.map((place, index) => {
+    const { type, cause } = kinds[place] as Kind;
+    const many = target?.[index];
+    const subject = many === undefined ? key[index] : new MultiTarget(many);
+    const event = new CacheEvent(
+      type,
+      cause,
+      source,
+      subject,
+      sequence[index] as number,
+      at[index] as number,
+    );
+    for (const name of present) {
+      const column = columns[name] as readonly unknown[];
+      if (index in column) (event as Carried)[name] = column[index];
+    }
+    return event;
+  });
 }

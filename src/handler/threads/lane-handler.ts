@@ -1,10 +1,11 @@
+import { ActorRef } from "../../actor/ref.js";
 import { CacheEvent } from "../../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../../event/types.js";
 import { batch, BatchFailure, type BatchTraits } from "../batch-handler.js";
 import type { EventHandler, HandlerContext } from "../event-handler.js";
-import { encodeEvent } from "./codec.js";
+import { encodeEvents } from "./codec.js";
 import type { Work } from "./protocol.js";
-import type { Outcome } from "./thread.js";
+import type { Outcome, Thread } from "./thread.js";
 import type { ThreadSlot } from "./thread-slot.js";
 
 /** The part of a lane that is in the main thread: a handler that has events handled in the lane's thread. @internal */
@@ -14,13 +15,26 @@ export class LaneHandler implements EventHandler<void> {
   readonly #slot: ThreadSlot;
   /** Whether an error of the handler ends the thread. */
   readonly #endsThread: boolean;
+  /** Whether the handler in the thread takes batches. */
+  readonly #batches: boolean;
+  /** Whom a thread is being waited for. */
+  #waiting: ActorRef | undefined;
+  /** Who is handling something. */
+  #thread: Thread | undefined;
+  /** How many events of the batch in hand were handled before what the thread has in hand. */
+  #handled = 0;
 
   constructor(lane: number, slot: ThreadSlot, batchSize: number, endsThread: boolean) {
     this.#lane = lane;
     this.#slot = slot;
     this.#endsThread = endsThread;
-    const { maxSize, maxWait } = slot.thread?.batch ?? { maxSize: batchSize, maxWait: 0 };
-    this[batch] = { maxSize, maxWait, handle: (events, ctx) => this.#handleAll(events, ctx) };
+    this.#batches = slot.batch !== null;
+    this[batch] = {
+      ...(slot.batch ?? { maxSize: batchSize, maxWait: 0 }),
+      handle: (events, ctx) => this.#handleAll(events, ctx),
+      draining: () => this.#drain(),
+      abandon: () => this.#abandon(),
+    };
   }
 
   handle(event: CacheEntryEvent, _state: void, ctx: HandlerContext): Promise<void> {
@@ -28,37 +42,85 @@ export class LaneHandler implements EventHandler<void> {
   }
 
   async onGap(gap: GapEvent, _state: void, ctx: HandlerContext): Promise<void> {
-    let outcome: Outcome;
-    do {
-      outcome = await this.#run({ lane: this.#lane, attempt: ctx.attempt, content: { gap } }, ctx);
-    } while (outcome.failure !== undefined && !outcome.attempted);
-    if (outcome.failure !== undefined) throw outcome.failure.error;
-  }
-
-  async #handleAll(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
-    let handled = 0;
-    while (handled < events.length) {
-      const left = events.slice(handled) as readonly CacheEntryEvent[] as readonly CacheEvent[];
-      const source = CacheEvent.sourceOf(left[0] as CacheEvent);
-      const attempt = handled === 0 ? ctx.attempt : 1;
-      const content = { source, events: left.map(encodeEvent) };
-      const outcome = await this.#run({ lane: this.#lane, attempt, content }, ctx);
-      if (outcome.failure === undefined) return;
-      handled += outcome.handled;
-      // A thread that went down for another's sake has not tried this event: the next thread is given it.
-      if (outcome.attempted) throw new BatchFailure(handled, outcome.failure.error);
+    const work = { lane: this.#lane, attempt: ctx.attempt, content: { gap } };
+    let outcome: Outcome | undefined;
+    while (outcome === undefined || outcome.handled === 0) {
+      outcome = await this.#run(work, outcome?.blame === "suspect", ctx);
+      if (outcome.blame === "culprit") throw outcome.error;
     }
   }
 
-  async #run(work: Work, ctx: HandlerContext): Promise<Outcome> {
-    const thread = await this.#slot.wait(ctx.signal);
-    // A worker that is killed leaves nothing behind that goes on with its events.
-    const abandon = (): void => thread.fail("was handling events of a worker that was killed");
-    ctx.signal.addEventListener("abort", abandon, { once: true });
-    const outcome = await thread.run(work);
-    ctx.signal.removeEventListener("abort", abandon);
-    const failed = outcome.failure !== undefined && outcome.attempted;
-    if (failed && this.#endsThread) thread.fail("failed", outcome.failure?.error);
+  /** Has events handled. What is not through at the end of a thread is given to the next one. */
+  async #handleAll(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
+    this.#handled = 0;
+    let limit = events.length;
+    let suspect = false;
+    while (this.#handled < events.length) {
+      const handled = this.#handled;
+      const some = events.slice(handled, handled + limit) as unknown as readonly CacheEvent[];
+      limit = events.length;
+      const outcome = await this.#run(this.#workOf(some, handled, ctx), suspect, ctx);
+      this.#handled += outcome.handled;
+      suspect = outcome.blame === "suspect";
+      if (suspect && !this.#batches) limit = 1;
+      if (outcome.blame === "uncloneable") {
+        limit = some.findIndex((event) => !this.#isCloneable(event, ctx));
+        if (limit <= 0) throw new BatchFailure(handled, 1, outcome.error);
+      } else if (outcome.blame === "culprit") {
+        const attempted = this.#batches ? some.length : 1;
+        throw new BatchFailure(this.#handled, attempted, outcome.error);
+      }
+    }
+  }
+
+  #workOf(events: readonly CacheEvent[], handled: number, ctx: HandlerContext): Work {
+    const source = CacheEvent.sourceOf(events[0] as CacheEvent);
+    const attempt = handled === 0 ? ctx.attempt : 1;
+    return { lane: this.#lane, attempt, content: { source, events: encodeEvents(events) } };
+  }
+
+  #isCloneable(event: CacheEvent, ctx: HandlerContext): boolean {
+    try {
+      structuredClone(this.#workOf([event], 0, ctx));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** On probation, if it may have been what ended the last thread: then no other that may have been runs beside it. */
+  #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
+    return suspect
+      ? this.#slot.oneAtATime(() => this.#runNow(work, true, ctx))
+      : this.#runNow(work, false, ctx);
+  }
+
+  async #runNow(work: Work, onProbation: boolean, ctx: HandlerContext): Promise<Outcome> {
+    const { signal, self } = ctx;
+    this.#waiting = self;
+    if (this.#slot.draining.has(this)) this.#drain();
+    const thread = await this.#slot.wait(signal);
+    this.#waiting = undefined;
+    signal.throwIfAborted();
+    this.#thread = thread;
+    const outcome = await thread.run(work, onProbation);
+    this.#thread = undefined;
+    if (outcome.blame === "culprit" && this.#endsThread && this.#slot.draining.size === 0)
+      thread.retire(outcome.error);
     return outcome;
+  }
+
+  /** The worker is to end when all is handled; but without a thread nothing more will be. */
+  #drain(): void {
+    this.#slot.draining.add(this);
+    if (this.#waiting !== undefined && this.#slot.thread === undefined)
+      void ActorRef.targetOf(this.#waiting).kill();
+  }
+
+  /** The worker has ended. Nothing goes on with what it had in hand. */
+  #abandon(): number {
+    this.#slot.draining.delete(this);
+    const late = this.#thread?.abandon(this.#lane) ?? 0;
+    return this.#handled + late;
   }
 }

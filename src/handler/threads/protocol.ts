@@ -1,7 +1,8 @@
 import type { EventSource } from "../../event/event.js";
 import type { GapEvent } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
-import type { EncodedEvent } from "./codec.js";
+import type { EncodedEvents } from "./codec.js";
+import type { EncodedError } from "./error-codec.js";
 
 /** One partition, as a thread sees it. @internal */
 export interface Lane {
@@ -14,7 +15,7 @@ export interface ThreadData {
   /** URL of the handler's module. */
   readonly module: string;
   readonly lanes: readonly Lane[];
-  /** Two 32-bit integers a lane: how much it has handled since the thread began, and whether it has something in hand. */
+  /** Of its `Progress`. */
   readonly progress: SharedArrayBuffer;
 }
 
@@ -24,16 +25,22 @@ export interface Work {
   /** Which attempt at its first event this is. */
   readonly attempt: number;
   readonly content:
-    | { readonly source: EventSource; readonly events: readonly EncodedEvent[] }
-    | { readonly gap: GapEvent };
+    { readonly source: EventSource; readonly events: EncodedEvents } | { readonly gap: GapEvent };
 }
 
 /** @internal */
-export type ToThread = { type: "work"; work: Work } | { type: "stop"; reason: unknown };
+export type ToThread =
+  { type: "work"; work: Work } | { type: "beat" } | { type: "stop"; reason: unknown };
+
+/** What the thread's handler wants of batches, if it wants any. @internal */
+export interface ThreadBatch {
+  readonly maxSize: number;
+  readonly maxWait: Milliseconds;
+}
 
 /** @internal */
 export type FromThread =
-  | { type: "ready"; batch: { maxSize: number; maxWait: Milliseconds } | null }
-  | { type: "failed"; error: unknown }
-  | { type: "done"; lane: number; failure: { error: unknown } | null }
-  | { type: "stopped" };
+  | { type: "ready"; batch: ThreadBatch | null }
+  | { type: "failed"; error: EncodedError }
+  | { type: "done"; lane: number; error: EncodedError | null }
+  | { type: "stopped"; error: EncodedError | null };

@@ -21,9 +21,9 @@ export function threadSpec(
     init: (ctx) => startThread(ctx, slot, options),
     // All its work comes through the slot.
     receive: (thread) => thread,
-    terminate: async (reason, thread) => {
-      if (!(reason instanceof WorkerThreadError)) await thread.stop(reason);
-    },
+    terminate: (reason, thread) =>
+      // To the handlers the reason is what one of them has thrown.
+      thread.stop(reason instanceof WorkerThreadError ? reason.cause : reason),
     ...(shutdown === undefined ? undefined : { shutdown }),
   });
 }
@@ -40,11 +40,8 @@ async function startThread(
     onClosed: (closed) => slot.empty(closed),
     onFailure: (error) => ctx.stop(error),
   });
-  ActorRef.targetOf(ctx.self).onDeath(() => thread.close());
-  const { timeout } = options;
-  const timer = clock.setTimeout(() => {
-    thread.close(new WorkerThreadError(options.module, `was not up within ${timeout} ms`));
-  }, timeout);
+  ActorRef.targetOf(ctx.self).onDeath(() => void thread.close());
+  const timer = clock.setTimeout(() => thread.tooLate(), options.timeout);
   try {
     await thread.ready;
   } finally {

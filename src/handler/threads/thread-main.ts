@@ -1,12 +1,28 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { performance } from "node:perf_hooks";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { isThenable } from "../../actor/thenable.js";
-import type { GapEvent } from "../../event/types.js";
+import type { CacheEntryEvent } from "../../event/types.js";
 import { batchTraitsOf, type BatchTraits } from "../batch-handler.js";
 import { type EventHandler, type HandlerContext, resolveHandler } from "../event-handler.js";
-import { decodeEvent } from "./codec.js";
+import { decodeEvents } from "./codec.js";
+import { describeError, encodeError } from "./error-codec.js";
+import { Progress } from "./progress.js";
 import type { FromThread, Lane, ThreadData, ToThread, Work } from "./protocol.js";
 
 const port = parentPort as MessagePort;
+
+/** How long a lane may keep the event loop, in milliseconds, before others have their turn. */
+const turnLength = 5;
+
+/** One call of the handler: everything that it sets going can be traced to it. */
+interface Step {
+  readonly lane: number;
+  /** How much the lane had handled before. */
+  readonly after: number;
+}
+const steps = new AsyncLocalStorage<Step>();
 
 /** One partition in the thread: its state, and what it is doing. */
 class LaneRunner {
@@ -15,13 +31,13 @@ class LaneRunner {
   readonly #handler: EventHandler;
   readonly #batch: BatchTraits | undefined;
   readonly #context: { -readonly [Key in keyof HandlerContext]?: HandlerContext[Key] };
-  readonly #progress: Int32Array;
+  readonly #progress: Progress;
 
   constructor(
     index: number,
     lane: Lane,
     handler: EventHandler,
-    progress: Int32Array,
+    progress: Progress,
     signal: AbortSignal,
   ) {
     this.#index = index;
@@ -40,60 +56,84 @@ class LaneRunner {
   }
 
   async run({ attempt, content }: Work): Promise<void> {
+    const ctx = this.#context as HandlerContext;
     this.#context.attempt = attempt;
     if ("gap" in content) {
-      await this.#step(1, () =>
-        this.#handler.onGap?.(content.gap as GapEvent, this.state, this.#context as HandlerContext),
-      );
+      await this.#step(1, () => this.#handler.onGap?.(content.gap, this.state, ctx));
       return;
     }
-    const { source } = content;
-    const events = content.events.map((event) => decodeEvent(event, source));
+    const events = decodeEvents(content.events, content.source) as unknown as CacheEntryEvent[];
     const batch = this.#batch;
-    if (batch !== undefined) {
-      await this.#step(events.length, () =>
-        batch.handle(events as never, this.#context as HandlerContext),
-      );
-      return;
-    }
+    if (batch === undefined) await this.#handleEach(events, ctx);
+    else await this.#step(events.length, () => batch.handle(events, ctx));
+  }
+
+  async #handleEach(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
+    let turnEnds = performance.now() + turnLength;
     for (const event of events) {
-      const pending = this.#step(1, () =>
-        this.#handler.handle(event as never, this.state, this.#context as HandlerContext),
-      );
+      const pending = this.#step(1, () => this.#handler.handle(event as never, this.state, ctx));
+      if (pending === false) return;
       if (pending !== undefined) await pending;
       this.#context.attempt = 1;
+      // So that what other partitions wait for can come in.
+      if (performance.now() < turnEnds) continue;
+      await nextTurn();
+      turnEnds = performance.now() + turnLength;
     }
   }
 
-  /** One call of the handler. What it has brought is on record before anything else can happen to the thread. */
-  #step(size: number, call: () => unknown): void | Promise<void> {
-    this.#setBusy(1);
-    const after = (state: unknown): void => {
-      if (state !== undefined && this.#batch === undefined) this.state = state;
-      Atomics.add(this.#progress, this.#index * 2, size);
-      this.#setBusy(0);
-    };
-    const result = call();
-    if (isThenable(result)) return Promise.resolve(result).then(after);
-    after(result);
+  /** One call of the handler; false if there must be no more. What it has brought is on record before anything else can happen. */
+  #step(size: number, call: () => unknown): Promise<void> | false | undefined {
+    const lane = this.#index;
+    const progress = this.#progress;
+    if (!progress.begin(lane)) return false;
+    try {
+      const result = steps.run({ lane, after: progress.handledBy(lane) }, call);
+      if (isThenable(result)) return this.#finish(size, result);
+      this.#keep(result);
+    } catch (error) {
+      progress.end(lane, 0);
+      throw error;
+    }
+    progress.end(lane, size);
+    return undefined;
   }
 
-  #setBusy(busy: number): void {
-    Atomics.store(this.#progress, this.#index * 2 + 1, busy);
+  async #finish(size: number, pending: PromiseLike<unknown>): Promise<void> {
+    this.#progress.wait(this.#index);
+    try {
+      this.#keep(await pending);
+    } catch (error) {
+      this.#progress.end(this.#index, 0);
+      throw error;
+    }
+    this.#progress.end(this.#index, size);
+  }
+
+  #keep(state: unknown): void {
+    if (state !== undefined && this.#batch === undefined) this.state = state;
   }
 }
 
-async function main({ module, lanes, progress }: ThreadData): Promise<void> {
+async function main({ module, lanes, progress: buffer }: ThreadData): Promise<void> {
+  const progress = new Progress(buffer);
+  const blame = (): void => {
+    const step = steps.getStore();
+    if (step !== undefined) progress.blame(step.lane, step.after);
+  };
+  process.on("exit", blame);
+  process.on("uncaughtExceptionMonitor", blame);
   const { default: exported } = (await import(module)) as { default?: never };
-  const handler = resolveHandler(exported as never, `default export of ${module}`);
+  const handler = resolveHandler(exported as never, "default export");
   const abort = new AbortController();
   const runners = lanes.map(
-    (lane, index) => new LaneRunner(index, lane, handler, new Int32Array(progress), abort.signal),
+    (lane, index) => new LaneRunner(index, lane, handler, progress, abort.signal),
   );
   for (const runner of runners) await runner.init();
   port.on("message", (message: ToThread) => {
     if (message.type === "work") void work(runners, message.work);
-    else void stop(runners, message.reason).then(() => abort.abort());
+    else if (message.type === "beat") progress.beat();
+    else void stop(runners, message.reason, abort);
   });
   const traits = batchTraitsOf(handler);
   post({
@@ -106,35 +146,39 @@ async function work(runners: readonly LaneRunner[], item: Work): Promise<void> {
   const { lane } = item;
   try {
     await (runners[lane] as LaneRunner).run(item);
-    post({ type: "done", lane, failure: null });
+    post({ type: "done", lane, error: null });
   } catch (error) {
-    post({ type: "done", lane, failure: { error } });
+    postError({ type: "done", lane }, error);
   }
 }
 
-async function stop(runners: readonly LaneRunner[], reason: unknown): Promise<void> {
+async function stop(
+  runners: readonly LaneRunner[],
+  reason: unknown,
+  abort: AbortController,
+): Promise<void> {
   try {
     for (const runner of runners) await runner.terminate(reason);
-    post({ type: "stopped" });
+    abort.abort();
+    post({ type: "stopped", error: null });
   } catch (error) {
-    post({ type: "failed", error });
+    postError({ type: "stopped" }, error);
   }
 }
+
+type Failure = { type: "done"; lane: number } | { type: "stopped" } | { type: "failed" };
 
 /** What can't be cloned is told of by its text. */
-function post(message: FromThread): void {
+function postError(message: Failure, error: unknown): void {
   try {
-    port.postMessage(message);
+    post({ ...message, error: encodeError(error) });
   } catch {
-    if (message.type === "failed")
-      port.postMessage({ ...message, error: new Error(String(message.error)) });
-    else if (message.type === "done") {
-      port.postMessage({
-        ...message,
-        failure: { error: new Error(String(message.failure?.error)) },
-      });
-    }
+    post({ ...message, error: describeError(error) });
   }
 }
 
-main(workerData as ThreadData).catch((error: unknown) => post({ type: "failed", error }));
+function post(message: FromThread): void {
+  port.postMessage(message);
+}
+
+main(workerData as ThreadData).catch((error: unknown) => postError({ type: "failed" }, error));

@@ -1,27 +1,31 @@
+import type { ThreadBatch } from "./protocol.js";
 import type { Thread } from "./thread.js";
 
 /** The place of one thread of a pool: it outlives the thread, and whoever needs the next one waits here. @internal */
 export class ThreadSlot {
-  #thread: Thread | undefined;
+  thread: Thread | undefined;
+  /** What the handler wants of batches; null before the first thread is up, too. */
+  batch: ThreadBatch | null = null;
+  /** The lanes that are stopping in order. Their supervisor does not replace the thread any more. */
+  readonly draining = new Set<object>();
   readonly #waiting = new Set<(thread: Thread) => void>();
-
-  get thread(): Thread | undefined {
-    return this.#thread;
-  }
+  /** Settles when nobody is on probation. */
+  #probation: Promise<unknown> = Promise.resolve();
 
   fill(thread: Thread): void {
-    this.#thread = thread;
+    this.thread = thread;
+    this.batch = thread.batch;
     for (const resolve of this.#waiting) resolve(thread);
     this.#waiting.clear();
   }
 
   empty(thread: Thread): void {
-    if (this.#thread === thread) this.#thread = undefined;
+    if (this.thread === thread) this.thread = undefined;
   }
 
   /** The thread that is up, or that will be. Rejects with the signal's reason. */
   wait(signal: AbortSignal): Promise<Thread> {
-    if (this.#thread !== undefined) return Promise.resolve(this.#thread);
+    if (this.thread !== undefined) return Promise.resolve(this.thread);
     return new Promise((resolve, reject) => {
       const settle = (thread: Thread): void => {
         signal.removeEventListener("abort", abort);
@@ -31,9 +35,16 @@ export class ThreadSlot {
         this.#waiting.delete(settle);
         reject(signal.reason as Error);
       };
-      if (signal.aborted) abort();
-      else signal.addEventListener("abort", abort, { once: true });
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort, { once: true });
       this.#waiting.add(settle);
     });
+  }
+
+  /** Calls one function after the other: those on probation are so one at a time. */
+  oneAtATime<Result>(fn: () => Promise<Result>): Promise<Result> {
+    const result = this.#probation.then(fn);
+    this.#probation = result.catch(() => {});
+    return result;
   }
 }

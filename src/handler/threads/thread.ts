@@ -1,17 +1,22 @@
-import { Worker, type WorkerOptions as NodeWorkerOptions } from "node:worker_threads";
-import type { Clock, TimerHandle } from "../../clock.js";
+import { Worker, type ResourceLimits } from "node:worker_threads";
+import type { Clock } from "../../clock.js";
 import { WorkerThreadError } from "../../errors.js";
 import type { Milliseconds } from "../../options.js";
-import type { FromThread, Lane, ThreadData, ToThread, Work } from "./protocol.js";
+import { decodeError } from "./error-codec.js";
+import { Progress } from "./progress.js";
+import type { FromThread, Lane, ThreadBatch, ThreadData, ToThread, Work } from "./protocol.js";
+import { culpritsOf, type Run, Watch } from "./watch.js";
 
 /** How a piece of work ended. @internal */
 export interface Outcome {
   /** How many of its events have been handled. */
   readonly handled: number;
-  /** Why the others have not, if there are any. */
-  readonly failure: { readonly error: unknown } | undefined;
-  /** Whether the first of these was being handled when it failed. */
-  readonly attempted: boolean;
+  /**
+   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread (`suspect`); one of them can't
+   * be sent (`uncloneable`); or it was none of their doing (`none`).
+   */
+  readonly blame: "none" | "culprit" | "suspect" | "uncloneable";
+  readonly error: unknown;
 }
 
 /** @internal */
@@ -21,18 +26,11 @@ export interface ThreadOptions {
   /** How long a single call of the handler may take. */
   readonly timeout: Milliseconds;
   readonly clock: Clock;
-  readonly resourceLimits: NodeWorkerOptions["resourceLimits"];
+  readonly resourceLimits: ResourceLimits | undefined;
   /** The thread takes no work any more. */
   readonly onClosed: (thread: Thread) => void;
-  /** The thread has failed, and has ended. */
+  /** The thread is to be replaced. */
   readonly onFailure: (error: WorkerThreadError) => void;
-}
-
-interface Run {
-  readonly began: number;
-  readonly settle: (outcome: Outcome) => void;
-  seen: number;
-  seenAt: Milliseconds;
 }
 
 /** The file beside this one: JavaScript when built, TypeScript when run from source. */
@@ -44,173 +42,196 @@ const mainFile = new URL(
 /** One worker thread, seen from the main thread. @internal */
 export class Thread {
   /** What its handler wants of batches. */
-  batch: { maxSize: number; maxWait: Milliseconds } | null = null;
-  readonly #options: ThreadOptions;
-  readonly #worker: Worker;
-  readonly #progress: Int32Array;
-  readonly #runs = new Map<number, Run>();
-  #ready!: { resolve: () => void; reject: (error: Error) => void };
-  #stopped: (() => void) | undefined;
-  #watch: TimerHandle | undefined;
-  #closed = false;
+  batch: ThreadBatch | null = null;
   /** Settles when the module is loaded and every partition's state is made. */
   readonly ready: Promise<void>;
+  readonly #options: ThreadOptions;
+  readonly #worker: Worker;
+  readonly #progress: Progress;
+  readonly #runs = new Map<number, Run>();
+  readonly #watch: Watch;
+  #settleReady!: { resolve: () => void; reject: (error: Error) => void };
+  /** Whether it takes no more work: it ends when what it has in hand is through. */
+  #retired = false;
+  #quiet: (() => void) | undefined;
+  #stopped: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  /** Set from when it is being ended; settles when it has. */
+  #ended: Promise<void> | undefined;
 
   constructor(options: ThreadOptions) {
+    const { module, lanes, resourceLimits, clock, timeout } = options;
     this.#options = options;
-    const progress = new SharedArrayBuffer(options.lanes.length * 8);
-    this.#progress = new Int32Array(progress);
-    const workerData: ThreadData = { module: options.module, lanes: options.lanes, progress };
-    const { resourceLimits } = options;
+    this.#progress = Progress.for(lanes.length);
     this.ready = new Promise((resolve, reject) => {
-      this.#ready = { resolve, reject };
+      this.#settleReady = { resolve, reject };
     });
+    this.#watch = new Watch(clock, timeout, this.#runs, this.#progress, {
+      beat: () => this.#post({ type: "beat" }),
+      hung: (lanes) =>
+        this.#fail(`has not handled an event within ${timeout} ms`, undefined, lanes),
+    });
+    const workerData: ThreadData = { module, lanes, progress: this.#progress.buffer };
     this.#worker = new Worker(mainFile, {
       workerData,
       ...(resourceLimits === undefined ? undefined : { resourceLimits }),
     });
-    this.#worker.on("message", (message: FromThread) => this.#receive(message));
+    this.#worker.on("message", (message: FromThread | null) => this.#receive(message));
     this.#worker.on("error", (error) => this.#fail("failed", error));
     this.#worker.on("exit", (code) => this.#fail(`exited with code ${code}`, undefined));
-    this.#worker.on("messageerror", (error) => this.#fail("sent what could not be read", error));
   }
 
   /** Has a lane handle something. Never rejects. */
-  run(work: Work): Promise<Outcome> {
+  run(work: Work, onProbation: boolean): Promise<Outcome> {
     return new Promise((settle) => {
-      const seen = this.#handledBy(work.lane);
-      if (this.#closed) {
-        const error = new WorkerThreadError(this.#options.module, "has ended");
-        settle({ handled: 0, failure: { error }, attempted: false });
-        return;
-      }
-      this.#worker.ref();
-      this.#runs.set(work.lane, { began: seen, seen, seenAt: this.#options.clock.now(), settle });
+      if (this.#retired) return settle({ handled: 0, blame: "none", error: undefined });
+      const { lane } = work;
+      // Before the thread can begin.
+      const began = this.#progress.handledBy(lane);
       try {
         this.#post({ type: "work", work });
       } catch (error) {
-        this.#settle(work.lane, { error }, true);
-        return;
+        return settle({ handled: 0, blame: "uncloneable", error });
       }
-      this.#keepWatch();
+      this.#worker.ref();
+      this.#runs.set(lane, { began, onProbation, settle });
+      this.#watch.begin(lane);
     });
   }
 
-  /** Has the handlers clean up; resolves when they have, or when the thread fails. */
-  stop(reason: unknown): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#worker.ref();
-      this.#stopped = resolve;
-      try {
-        this.#post({ type: "stop", reason });
-      } catch {
-        this.#post({ type: "stop", reason: String(reason) });
-      }
-    });
+  /** The worker of a lane with work has ended: ends the thread. Returns how much of that work has been handled. */
+  abandon(lane: number): number {
+    this.#progress.revoke(lane);
+    const handled = this.#handledInRun(lane);
+    this.#fail("was handling an event of a worker that was killed", undefined, []);
+    return handled;
+  }
+
+  /** To be replaced, since a handler has thrown. What others have in hand is finished first, and the handlers clean up. */
+  retire(cause: unknown): void {
+    if (this.#retired) return;
+    this.#close();
+    this.#options.onFailure(new WorkerThreadError(this.#options.module, "failed", cause));
+  }
+
+  /** Ends it in order; resolves when it has ended. Rejects with what the handlers' cleaning up threw. */
+  async stop(reason: unknown): Promise<void> {
+    this.#close();
+    if (this.#runs.size > 0) await new Promise<void>((resolve) => (this.#quiet = resolve));
+    if (this.#ended === undefined) await this.#cleanUp(reason);
+    await this.close();
   }
 
   /** Ends it, whatever it is doing: it is not needed any more. */
-  close(error = new WorkerThreadError(this.#options.module, "has been ended")): void {
-    this.#end(error, () => false, undefined);
+  close(): Promise<void> {
+    return this.#end(this.#errorOf("has been ended"), []);
   }
 
-  /** Ends it, since it can't go on: not through what any lane had in hand. */
-  fail(how: string, cause?: unknown): void {
-    this.#fail(how, cause, () => false);
+  /** It was not up in time. */
+  tooLate(): void {
+    const { timeout } = this.#options;
+    void this.#end(this.#errorOf(`was not up within ${timeout} ms`), []);
   }
 
-  #receive(message: FromThread): void {
-    switch (message.type) {
+  #cleanUp(reason: unknown): Promise<void> {
+    const { clock, timeout } = this.#options;
+    const timer = clock.setTimeout(
+      () => this.#fail(`has not cleaned up within ${timeout} ms`, undefined),
+      timeout,
+    );
+    this.#worker.ref();
+    const stopped = new Promise<void>((resolve, reject) => (this.#stopped = { resolve, reject }));
+    try {
+      this.#post({ type: "stop", reason });
+    } catch {
+      this.#post({ type: "stop", reason: String(reason) });
+    }
+    return stopped.finally(() => clock.clearTimeout(timer));
+  }
+
+  /** A handler's module might send messages of its own; they are nobody's. */
+  #receive(message: FromThread | null): void {
+    switch (message?.type) {
       case "ready":
         this.batch = message.batch;
         // An idle thread does not keep the process alive, as an idle actor does not.
         this.#worker.unref();
-        this.#ready.resolve();
+        this.#settleReady.resolve();
         break;
       case "done":
-        this.#settle(message.lane, message.failure ?? undefined, true);
+        if (message.error === null) this.#settle(message.lane, "none", undefined);
+        else this.#settle(message.lane, "culprit", decodeError(message.error));
         break;
       case "stopped":
-        this.#stopped?.();
+        if (message.error === null) this.#stopped?.resolve();
+        else this.#stopped?.reject(this.#errorOf("failed to clean up", decodeError(message.error)));
         break;
       case "failed":
-        this.#fail("failed", message.error);
+        this.#fail("failed", decodeError(message.error));
         break;
+      case undefined:
     }
   }
 
-  /** `wasAttempted` tells of a lane whether what it has in hand may be what ended the thread. */
-  #fail(
-    how: string,
-    cause: unknown,
-    wasAttempted = (lane: number): boolean => this.#isBusy(lane),
-  ): void {
-    const error = new WorkerThreadError(this.#options.module, how, cause);
-    this.#end(error, wasAttempted, this.#options.onFailure);
+  /** Ends it, since it can't go on. `hung`: the lanes that are to blame, if they are known. */
+  #fail(how: string, cause: unknown, hung?: readonly number[]): void {
+    if (this.#ended !== undefined) return;
+    const error = this.#errorOf(how, cause);
+    void this.#end(error, hung).then(() => this.#options.onFailure(error));
   }
 
-  #end(
-    error: WorkerThreadError,
-    wasAttempted: (lane: number) => boolean,
-    onEnded: ((error: WorkerThreadError) => void) | undefined,
-  ): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#watch !== undefined) this.#options.clock.clearTimeout(this.#watch);
+  /** Takes no more work from here on, and begins nothing more of what it has been given. */
+  #close(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    for (const lane of this.#options.lanes.keys()) this.#progress.revoke(lane);
     this.#options.onClosed(this);
-    this.#ready.reject(error);
-    this.#stopped?.();
-    // Its end is waited for. What is on record by then is all that it has handled.
-    this.#worker.ref();
-    void this.#worker.terminate().then(() => {
-      for (const lane of [...this.#runs.keys()]) this.#settle(lane, { error }, wasAttempted(lane));
-      onEnded?.(error);
-    });
   }
 
-  #settle(
-    lane: number,
-    failure: { readonly error: unknown } | undefined,
-    attempted: boolean,
-  ): void {
+  #end(error: WorkerThreadError, culprits: readonly number[] | undefined): Promise<void> {
+    this.#ended ??= this.#terminate(error, culprits);
+    return this.#ended;
+  }
+
+  async #terminate(
+    error: WorkerThreadError,
+    culprits: readonly number[] | undefined,
+  ): Promise<void> {
+    this.#close();
+    this.#watch.stop();
+    this.#settleReady.reject(error);
+    this.#worker.ref();
+    await this.#worker.terminate();
+    // What is on record by now is all that it has handled.
+    const to = culprits ?? culpritsOf(this.#runs, this.#progress);
+    for (const lane of this.#runs.keys())
+      this.#settle(
+        lane,
+        !to.includes(lane) ? "none" : to.length > 1 ? "suspect" : "culprit",
+        error,
+      );
+    this.#stopped?.resolve();
+  }
+
+  #settle(lane: number, blame: Outcome["blame"], error: unknown): void {
     const run = this.#runs.get(lane);
     if (run === undefined) return;
+    const handled = this.#handledInRun(lane);
     this.#runs.delete(lane);
-    if (this.#runs.size === 0 && !this.#closed) this.#worker.unref();
-    run.settle({ handled: (this.#handledBy(lane) - run.began) | 0, failure, attempted });
+    if (this.#runs.size === 0) {
+      if (!this.#retired) this.#worker.unref();
+      this.#watch.stop();
+      this.#quiet?.();
+    }
+    run.settle({ handled, blame, error });
   }
 
-  /** Looks now and then whether each lane that has work gets on with it. */
-  #keepWatch(): void {
-    const { clock, timeout } = this.#options;
-    this.#watch ??= clock.setTimeout(() => {
-      this.#watch = undefined;
-      const now = clock.now();
-      for (const [lane, run] of this.#runs) {
-        const handled = this.#handledBy(lane);
-        if (handled !== run.seen) {
-          run.seen = handled;
-          run.seenAt = now;
-        } else if (now - run.seenAt >= timeout) {
-          this.#fail(
-            `has not handled an event within ${timeout} ms`,
-            undefined,
-            (other) => other === lane,
-          );
-          return;
-        }
-      }
-      if (this.#runs.size > 0) this.#keepWatch();
-    }, timeout / 4);
+  #handledInRun(lane: number): number {
+    const run = this.#runs.get(lane);
+    return run === undefined ? 0 : (this.#progress.handledBy(lane) - run.began) | 0;
   }
 
-  #handledBy(lane: number): number {
-    return Atomics.load(this.#progress, lane * 2);
-  }
-
-  #isBusy(lane: number): boolean {
-    return Atomics.load(this.#progress, lane * 2 + 1) === 1;
+  #errorOf(how: string, cause?: unknown): WorkerThreadError {
+    return new WorkerThreadError(this.#options.module, how, cause);
   }
 
   #post(message: ToThread): void {
