@@ -14,7 +14,7 @@ import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery } from "./delivery.js";
 import type { WorkerOptions } from "./pool-options.js";
-import { Pump, type PumpPlace, SerialPump } from "./pump.js";
+import { type Pump, type PumpPlace, SerialPump } from "./pump.js";
 
 /** The spec of one partition's worker. Without a stream it can be checked, but not started. @internal */
 export function workerSpec(

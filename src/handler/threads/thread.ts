@@ -1,10 +1,11 @@
-import { Worker, type ResourceLimits } from "node:worker_threads";
+import type { ResourceLimits, Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.js";
 import { WorkerThreadError } from "../../errors.js";
 import type { Milliseconds } from "../../options.js";
 import { decodeError } from "./error-codec.js";
 import { Progress } from "./progress.js";
 import type { FromThread, Lane, ThreadBatch, ThreadData, ToThread, Work } from "./protocol.js";
+import { spawnWorker } from "./spawn-worker.js";
 import { culpritsOf, type Run, Watch } from "./watch.js";
 
 /** How a piece of work ended. @internal */
@@ -32,12 +33,6 @@ export interface ThreadOptions {
   /** The thread is to be replaced. */
   readonly onFailure: (error: WorkerThreadError) => void;
 }
-
-/** The file beside this one: JavaScript when built, TypeScript when run from source. */
-const mainFile = new URL(
-  `./thread-main${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`,
-  import.meta.url,
-);
 
 /** One worker thread, seen from the main thread. @internal */
 export class Thread {
@@ -71,7 +66,7 @@ export class Thread {
         this.#fail(`has not handled an event within ${timeout} ms`, undefined, lanes),
     });
     const workerData: ThreadData = { module, lanes, progress: this.#progress.buffer };
-    this.#worker = new Worker(mainFile, {
+    this.#worker = spawnWorker({
       workerData,
       ...(resourceLimits === undefined ? undefined : { resourceLimits }),
     });

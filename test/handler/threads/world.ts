@@ -76,7 +76,7 @@ export class World implements AsyncDisposable {
         strategy: "rest_for_one",
         children: [
           cache,
-          built.streamServer({
+          built.streamServer<string, unknown>({
             cache,
             include: ["value", "previous"],
             ...(partitions === undefined

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Built } from "../../helpers/built.js";
+import { run } from "../../helpers/run.js";
+
+let built: Built;
+beforeAll(async () => {
+  built = await Built.make();
+  await writeFile(join(built.folder, "work.mjs"), work);
+}, 60_000);
+afterAll(() => built[Symbol.asyncDispose]());
+
+const work = `
+import { writeSync } from "node:fs";
+export default {
+  init: () => 0,
+  handle: async (event, count) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    writeSync(1, event.target.key + "\\n");
+    return count + 1;
+  },
+  terminate: (reason, count) => void writeSync(1, reason + " after " + count + "\\n"),
+};`;
+
+const program = (end: string): string => `
+import { defineCache, startSupervisor, streamServer, whenIdle, workerPool } from "./index.js";
+const cache = defineCache({ name: "jobs" });
+const tree = await startSupervisor({
+  strategy: "rest_for_one",
+  children: [
+    cache,
+    streamServer({ cache }),
+    workerPool({ cache, module: new URL("./work.mjs", import.meta.url) }),
+  ],
+});
+for (const key of ["a", "b", "c"]) cache.put(key, 1);
+${end}`;
+
+const threads = `const threads = () => process.report.getReport().workers.length;`;
+
+test.each([
+  { what: "exits by itself when all is handled", end: "", says: "a b c" },
+  {
+    what: "exits by itself with idle threads",
+    end: "await whenIdle(cache);",
+    says: "a b c",
+  },
+  {
+    what: "has no thread left after a stop",
+    end: `${threads} console.log(threads()); await tree.stop(); console.log(threads());`,
+    says: "1 a b c shutdown after 3 0",
+  },
+  {
+    what: "has no thread left after a kill",
+    end: `${threads} await tree.ref.kill(); while (threads() > 0) await new Promise(setImmediate); console.log(threads());`,
+    says: "0",
+  },
+])("a process with a worker pool $what", async ({ end, says }) => {
+  const file = join(built.folder, `program-${says.length}-${end.length}.mjs`);
+  await writeFile(file, program(end));
+  const { stdout, stderr, status } = await run(process.execPath, [file]);
+  expect({ status, stderr, stdout: stdout.trimEnd().split("\n").join(" ") }).toEqual({
+    status: 0,
+    stderr: "",
+    stdout: says,
+  });
+});
