@@ -8,14 +8,23 @@ export interface RegistryEntry {
   readonly value: unknown;
 }
 
+/** What one actor holds in a registry. */
+interface Held {
+  readonly entries: Map<RegistryEntry, unknown>;
+  /** Takes the registry off the actor's death. */
+  readonly forget: () => void;
+}
+
 /**
  * Names for actors, looked up synchronously. Keys compare as in a `Map`. An actor's entries are gone when it is dead, before any
  * monitor hears of it, and never pass to a restarted one.
  */
 export class Registry {
   readonly #unique: boolean;
-  readonly #entries = new Map<unknown, RegistryEntry[]>();
-  readonly #keys = new Map<ActorRef, { keys: unknown[]; forget: () => void }>();
+  /** Sets, so that an entry goes in constant time, however many actors share its key. */
+  readonly #entries = new Map<unknown, Set<RegistryEntry>>();
+  /** The entries of each actor, with their keys, oldest first. */
+  readonly #holders = new Map<ActorRef, Held>();
   #count = 0;
 
   /** @internal */
@@ -32,40 +41,42 @@ export class Registry {
     const holder = checkRef(ref);
     if (!holder.alive) throw new RegistryError("noproc", key, holder);
     if (this.#unique) this.#checkFree(key);
-    const entries = this.#entries.get(key);
     const entry: RegistryEntry = Object.freeze({ ref: holder, value });
-    if (entries === undefined) this.#entries.set(key, [entry]);
-    else entries.push(entry);
+    const entries = this.#entries.get(key);
+    if (entries === undefined) this.#entries.set(key, new Set([entry]));
+    else entries.add(entry);
     this.#count++;
-    const held = this.#keys.get(holder);
-    if (held !== undefined) held.keys.push(key);
-    else
-      this.#keys.set(holder, {
-        keys: [key],
-        forget: ActorRef.targetOf(holder).onDeath(() => this.#drop(holder)),
-      });
+    let held = this.#holders.get(holder);
+    if (held === undefined) {
+      const forget = ActorRef.targetOf(holder).onDeath(() => this.#drop(holder));
+      this.#holders.set(holder, (held = { entries: new Map(), forget }));
+    }
+    held.entries.set(entry, key);
   }
 
   /** Removes all entries of this actor under the key; others' stay. Not held: no effect. */
   unregister(key: unknown, ref: ActorRef<never>): void {
     const holder = checkRef(ref);
-    const held = this.#keys.get(holder);
+    const held = this.#holders.get(holder);
     if (held === undefined) return;
-    this.#remove(key, holder);
-    held.keys = held.keys.filter((other) => !sameKey(other, key));
-    if (held.keys.length > 0) return;
+    for (const [entry, heldKey] of held.entries)
+      if (sameKey(heldKey, key)) {
+        held.entries.delete(entry);
+        this.#remove(key, entry);
+      }
+    if (held.entries.size > 0) return;
     held.forget();
-    this.#keys.delete(holder);
+    this.#holders.delete(holder);
   }
 
   /** The entries under a key, oldest first; with unique keys one at the most. */
   lookup(key: unknown): RegistryEntry[] {
-    return (this.#entries.get(key) ?? []).filter(({ ref }) => ref.alive);
+    return [...(this.#entries.get(key) ?? [])].filter(({ ref }) => ref.alive);
   }
 
   /** The keys that an actor is registered under, once for each entry. */
   keys(ref: ActorRef<never>): unknown[] {
-    return [...(this.#keys.get(checkRef(ref))?.keys ?? [])];
+    return [...(this.#holders.get(checkRef(ref))?.entries.values() ?? [])];
   }
 
   /** Calls `fn` once with the entries under the key, not at all if there is none. What `fn` throws goes to the caller. */
@@ -82,24 +93,22 @@ export class Registry {
 
   /** A holder that is in the middle of its death, its entries not yet dropped, is in nobody's way. */
   #checkFree(key: unknown): void {
-    const holder = this.#entries.get(key)?.[0]?.ref;
+    const holder = this.#entries.get(key)?.values().next().value?.ref;
     if (holder?.alive === true) throw new RegistryError("already_registered", key, holder);
     if (holder !== undefined) this.unregister(key, holder);
   }
 
   #drop(holder: ActorRef): void {
-    const keys = this.#keys.get(holder)?.keys ?? [];
-    this.#keys.delete(holder);
-    for (const key of keys) this.#remove(key, holder);
+    const entries = this.#holders.get(holder)?.entries ?? [];
+    this.#holders.delete(holder);
+    for (const [entry, key] of entries) this.#remove(key, entry);
   }
 
-  #remove(key: unknown, holder: ActorRef): void {
+  #remove(key: unknown, entry: RegistryEntry): void {
     const entries = this.#entries.get(key);
-    if (entries === undefined) return;
-    const rest = entries.filter((entry) => entry.ref !== holder);
-    this.#count -= entries.length - rest.length;
-    if (rest.length > 0) this.#entries.set(key, rest);
-    else this.#entries.delete(key);
+    if (entries?.delete(entry) !== true) return;
+    this.#count--;
+    if (entries.size === 0) this.#entries.delete(key);
   }
 }
 
