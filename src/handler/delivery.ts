@@ -4,7 +4,7 @@ import { isThenable } from "../actor/thenable.js";
 import { sleep } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
-import type { Cursor, Message } from "../stream/cursor.js";
+import type { Cursor, Message, Progress } from "../stream/cursor.js";
 import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import type { BatchSpan } from "../telemetry/spans.js";
@@ -34,6 +34,7 @@ export class Delivery {
   /** The incarnation is stopping in order: a failure does not end it any more. */
   draining = false;
   state: unknown;
+  #pending: PromiseLike<unknown> | undefined;
   readonly handler: EventHandler;
   /** What the handler wants of batches, if it wants any. */
   readonly batch: BatchTraits | undefined;
@@ -82,6 +83,33 @@ export class Delivery {
     if (this.closed) return;
     if (result !== undefined) this.state = result;
     this.#cursor.done(message);
+  }
+
+  /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
+  readonly handleNow = (event: CacheEvent): Progress => {
+    if (this.#place.system.probe !== undefined) return "pending";
+    try {
+      const result = this.#callNow(event);
+      if (isThenable(result)) {
+        this.#pending = result;
+        return "pending";
+      }
+      // Killed by its own handler: that is no way to handle an event.
+      if (this.closed) return "pending";
+      if (result !== undefined) this.state = result;
+    } catch (error) {
+      this.#pending = Promise.reject(error as Error);
+      return "pending";
+    }
+    return this.halted ? "enough" : "done";
+  };
+
+  /** Goes on with an event that `handleNow` is not through with. */
+  proceed(event: Message): void | Promise<void> {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) return this.#finish([event], pending, undefined);
+    if (!this.closed) return this.attempt(event);
   }
 
   /** The same for a batch of events. */

@@ -90,34 +90,38 @@ export class SerialPump extends Pump {
       return;
     }
     const span = this.startSpan();
-    return span === undefined
-      ? this.#handle(first)
-      : this.inSpan(span, () => this.#handle(first, span));
+    return span === undefined ? this.#run(first) : this.inSpan(span, () => this.#run(first, span));
   }
 
-  #handle(first: Message, span?: BatchSpan): void | Promise<void> {
+  #run(first: Message, span?: BatchSpan): void | Promise<void> {
     const { stream, cursor, delivery, target } = this.place;
     const began = performance.now();
-    let message: Message | undefined = first;
-    for (let count = 1; message !== undefined; count++) {
+    for (let message: Message | undefined = first; message !== undefined; message = cursor.next()) {
       span?.given(message);
-      const pending = delivery.attempt(message, span);
+      const pending = delivery.attempt(message, span) ?? this.#handleMore(span);
       if (pending !== undefined) {
         // Who waits for what is handled already need not wait for this one.
-        if (count > 1) stream.progressed();
+        stream.progressed();
         return this.#handledLate(pending, began);
       }
       if (delivery.closed || delivery.halted) return;
-      if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
+      if (performance.now() - began >= turnLength) {
         target.yieldTurn();
         this.wake();
         break;
       }
-      message = cursor.next();
     }
-    this.idle = message === undefined;
+    this.idle = cursor.resting;
     cursor.busy += performance.now() - began;
     stream.progressed();
+  }
+
+  /** What comes next straight from the log; what is traced takes the longer way. */
+  #handleMore(span: BatchSpan | undefined): void | Promise<void> {
+    const { cursor, delivery } = this.place;
+    if (span !== undefined || delivery.closed || delivery.halted) return;
+    const held = cursor.run(delivery.handleNow, eventsPerLook);
+    if (held !== undefined) return delivery.proceed(held);
   }
 
   #handledLate(pending: Promise<void>, began: number): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { CursorReader, Message } from "./cursor.js";
+import type { CursorReader, Message, Progress } from "./cursor.js";
 import type { Intake } from "./intake.js";
 import type { Stream } from "./stream.js";
 
@@ -38,31 +38,37 @@ export class ActorReader extends Task implements CursorReader {
   }
 
   override run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void> {
-    for (let count = 0; count < burst && !this.#closed && !this.#target.stopping; count++) {
-      const message = this.#intake.next();
+    let pending: Promise<void> | undefined;
+    const handle = (message: Message): Progress => {
+      pending = deliver(message) ?? undefined;
+      // One that has died meanwhile has not handled it.
+      if (pending !== undefined || this.#closed) return "pending";
+      return this.#target.stopping ? "enough" : "done";
+    };
+    let message: Message | undefined = this.#intake.run(handle, burst);
+    if (message === undefined && !this.#closed && !this.#target.stopping) {
+      message = this.#intake.next();
       if (message === undefined) {
         this.#posted = false;
         this.#stream.progressed();
         return;
       }
-      const handled = deliver(message);
-      if (handled !== undefined) {
-        // Who waits for what is handled already need not wait for this one.
-        if (count > 0) this.#stream.progressed();
-        return handled.then(() => {
-          if (this.#handled(message)) this.#again();
-        });
+      if (handle(message) !== "pending") {
+        this.#intake.done(message);
+        message = undefined;
       }
-      if (!this.#handled(message)) return;
     }
-    this.#again();
+    if (message === undefined) this.#again();
+    else if (pending !== undefined) return this.#wait(message, pending);
   }
 
-  /** Whether the actor has; one that has died meanwhile has not. */
-  #handled(message: Message): boolean {
-    if (this.#closed) return false;
+  async #wait(message: Message, pending: Promise<void>): Promise<void> {
+    // Who waits for what is handled already need not wait for this one.
+    this.#stream.progressed();
+    await pending;
+    if (this.#closed) return;
     this.#intake.done(message);
-    return true;
+    this.#again();
   }
 
   #again(): void {

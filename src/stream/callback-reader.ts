@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { isThenable } from "../actor/thenable.js";
-import type { CursorReader, Message } from "./cursor.js";
+import type { CursorReader, Message, Progress } from "./cursor.js";
 import type { Intake } from "./intake.js";
 import type { Stream } from "./stream.js";
 
@@ -17,6 +17,7 @@ export class CallbackReader implements CursorReader {
   #scheduled = false;
   #busy = false;
   #closed = false;
+  #result: PromiseLike<unknown> | undefined;
 
   constructor(
     stream: Stream,
@@ -44,42 +45,52 @@ export class CallbackReader implements CursorReader {
     this.#scheduled = false;
     if (this.#busy) return;
     const ends = performance.now() + turnLength;
-    for (let handled = 1; !this.#closed; handled++) {
-      const message = this.#intake.next();
-      if (message === undefined) break;
-      if (!this.#handle(message)) {
-        // Who waits for what is handled already need not wait for this one.
-        if (handled > 1) this.#stream.progressed();
-        return;
+    while (!this.#closed) {
+      let message: Message | undefined = this.#intake.run(this.#handle, messagesPerLook);
+      if (message === undefined && !this.#closed) {
+        message = this.#intake.next();
+        if (message === undefined) break;
+        if (this.#handle(message) !== "pending") {
+          this.#intake.done(message);
+          message = undefined;
+        }
       }
-      if (handled % messagesPerLook === 0 && performance.now() >= ends) {
+      if (message !== undefined) {
+        this.#wait(message);
+        break;
+      }
+      if (performance.now() >= ends) {
         this.wake();
         break;
       }
     }
+    // Who waits for what is handled already need not wait for one that takes longer.
     this.#stream.progressed();
   };
 
-  /** Whether it is done with the message already. */
-  #handle(message: Message): boolean {
+  /** If it is not done with the message at once, `#result` is what to wait for. */
+  readonly #handle = (message: Message): Progress => {
     try {
       const result = this.#callback(message);
-      if (isThenable(result)) {
-        this.#busy = true;
-        Promise.resolve(result).then(
-          () => this.#goOn(message),
-          (error: unknown) => {
-            this.#onError(message, error);
-            this.#goOn(message);
-          },
-        );
-        return false;
-      }
+      if (!isThenable(result)) return "done";
+      this.#result = result;
+      return "pending";
     } catch (error) {
       this.#onError(message, error);
+      return "done";
     }
-    this.#intake.done(message);
-    return true;
+  };
+
+  #wait(message: Message): void {
+    this.#busy = true;
+    Promise.resolve(this.#result).then(
+      () => this.#goOn(message),
+      (error: unknown) => {
+        this.#onError(message, error);
+        this.#goOn(message);
+      },
+    );
+    this.#result = undefined;
   }
 
   #goOn(message: Message): void {

@@ -1,4 +1,5 @@
-import type { Cursor, Message } from "./cursor.js";
+import type { CacheEvent } from "../event/event.js";
+import type { Cursor, Message, Progress } from "./cursor.js";
 
 /** Messages taken from one partition before the next has its turn. */
 const burst = 64;
@@ -23,6 +24,17 @@ export class Intake {
       }
       this.#taken = 0;
       this.#at = this.#at + 1 < this.cursors.length ? this.#at + 1 : 0;
+    }
+    return undefined;
+  }
+
+  /** See {@link Cursor.run}; some events of each partition. */
+  run(handle: (event: CacheEvent) => Progress, limit: number): CacheEvent | undefined {
+    for (const cursor of this.cursors) {
+      const held = cursor.run(handle, limit);
+      if (held === undefined) continue;
+      this.#from = cursor;
+      return held;
     }
     return undefined;
   }

@@ -39,6 +39,8 @@ export class PartitionLog {
   /** How many events there have been, by their type's bit. */
   readonly counts: number[] = new Array<number>(allTypes + 1).fill(0);
   readonly cursors = new Set<Cursor>();
+  /** Behind what `read` gave last. */
+  readTo = 0;
   /** The cursors that have something to read. */
   readonly #active = new Set<Cursor>();
   /** The others, by the types that they wait for. */
@@ -106,6 +108,17 @@ export class PartitionLog {
     const offset = sequence - this.#base;
     const segment = this.#segments[offset >>> segmentBits] as Segment;
     return segment.event(offset & (segmentSize - 1), this.source, sequence, this.cursors.size > 1);
+  }
+
+  /** The first event from `from` on that is of one of the types, and not of an origin; `readTo` then is where to read on. */
+  read(from: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
+    const sequence = this.find(from, mask, skipOrigin);
+    if (sequence >= this.next) {
+      this.readTo = this.next;
+      return undefined;
+    }
+    this.readTo = sequence + 1;
+    return this.at(sequence);
   }
 
   /** Sequence of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
