@@ -123,7 +123,7 @@ test("a reader that coalesces ends with the right picture, each event typed by w
       gaps += info.dropped;
     }
   };
-  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(50) });
+  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(80) });
   expect(coalesced).toBeGreaterThan(0);
   expect(gaps).toBeGreaterThan(0);
 });

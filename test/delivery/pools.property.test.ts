@@ -69,6 +69,6 @@ test("what each group handled is what was written, per key in order, minus exact
     for (const pool of pools) check(world, held, pool);
   };
   await fc.assert(fc.asyncProperty(plan, run), {
-    numRuns: runs(60),
+    numRuns: runs(150),
   });
 });

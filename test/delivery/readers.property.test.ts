@@ -69,5 +69,5 @@ test("callbacks, async iterators and actors with a group see all from where they
       reader.end();
     }
   };
-  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(60) });
+  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(150) });
 });

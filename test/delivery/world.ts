@@ -107,7 +107,7 @@ export class World implements AsyncDisposable {
   async replaceStream(): Promise<void> {
     await this.up();
     await this.tree.terminateChild("world:stream");
-    this.truth.begin(this.cache.getAll());
+    this.truth.begin(this.truth.entries);
     await this.tree.restartChild("world:stream");
     await this.up();
   }
