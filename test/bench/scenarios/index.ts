@@ -14,6 +14,7 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   j: async () => (await import("./growth.js")).growth,
   k: async () => (await import("./async-handlers.js")).asyncHandlers,
   l: async () => (await import("./ttl.js")).withTtl,
+  m: async () => (await import("./workers.js")).workers,
 };
 
 export const scenarioIds: readonly string[] = Object.keys(loaders);
