@@ -152,12 +152,15 @@ export class Cursor {
       if (event === undefined) return undefined;
       // While it is being handled it counts as unread, whatever is asked meanwhile.
       this.#visited = event;
-      const progress = handle(event);
-      this.#visited = undefined;
-      if (progress === "pending") {
-        this.#given = this.#inHand.push(event);
-        return event;
+      let progress: Progress = "pending";
+      try {
+        progress = handle(event);
+      } finally {
+        this.#visited = undefined;
+        // What a throw breaks off stays in hand, too: for the group's next reader.
+        if (progress === "pending") this.#given = this.#inHand.push(event);
       }
+      if (progress === "pending") return event;
       this.handled++;
       if (this.log === log) log.moved(before, this.position);
       if (progress === "enough") return undefined;
