@@ -220,6 +220,36 @@ test("a gap is told to the handler in the thread, and what it does not tell of i
   expect(world.handled()).toHaveLength(51 - lost);
 });
 
+test("a gap whose handler fails is given up, and the events behind it are handled", async () => {
+  const source = `
+    import { appendFileSync } from "node:fs";
+    const log = new URL(import.meta.url).searchParams.get("log");
+    const note = (entry) => appendFileSync(log, JSON.stringify(entry) + "\\n");
+    export default {
+      async handle(event) {
+        note({ call: "handle", key: event.target.key, partition: null });
+        await new Promise((resolve) => setTimeout(resolve, event.target.key === "first" ? 100 : 0));
+      },
+      onGap(gap, state, { attempt }) {
+        note({ call: "gap", attempt });
+        if (attempt === 1) throw new Error("gap");
+        process.exit(1);
+      },
+    };`;
+  const world = await World.start(pkg, {
+    source,
+    stream: { capacity: 8, retain: 1 },
+    pool: { maxAttempts: 2 },
+  });
+  await using _ = world;
+  world.put({ first: null });
+  await eventually(() => world.notes.length === 1);
+  for (let n = 0; n < 50; n++) world.put({ [`k${n}`]: null });
+  await world.idle();
+  expect(world.calls("gap").map(({ attempt }) => attempt)).toEqual([1, 2]);
+  expect(world.calls("handle").at(-1)?.key).toBe("k49");
+});
+
 test("lag and whenIdle count what is in a thread's hands", async () => {
   const world = await World.start(pkg);
   await using _ = world;
