@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { TimerHandle } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
-import type { Message } from "../stream/cursor.js";
+import type { Message } from "../stream/message.js";
 import type { BatchTraits } from "./batch-handler.js";
 import { Pump, type PumpPlace } from "./pump.js";
 

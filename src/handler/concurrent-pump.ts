@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { CacheEvent } from "../event/event.js";
-import type { Message } from "../stream/cursor.js";
+import type { Message } from "../stream/message.js";
 import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
 
 /** Events taken in hand beyond those that are being handled, in search of another key. */
@@ -61,7 +61,7 @@ export class ConcurrentPump extends Pump {
     this.#barrier = undefined;
     this.#keys.clear();
     this.#waiting = 0;
-    this.place.cursor.giveAgain();
+    this.place.cursor.hand.giveAgain();
   }
 
   #fill(): void {

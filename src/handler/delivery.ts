@@ -4,7 +4,8 @@ import { isThenable } from "../actor/thenable.js";
 import { sleep } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
-import type { Cursor, Message, Progress } from "../stream/cursor.js";
+import type { Cursor } from "../stream/cursor.js";
+import type { Message, Progress } from "../stream/message.js";
 import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import type { BatchSpan } from "../telemetry/spans.js";
@@ -67,7 +68,7 @@ export class Delivery {
 
   /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
   attempt(message: Message, span?: BatchSpan): void | Promise<void> {
-    if (this.#cursor.failuresOf(message) > 0)
+    if (this.#cursor.hand.failuresOf(message) > 0)
       return this.#finish(
         [message],
         this.#later([message], () => this.#call(message)),
@@ -86,7 +87,7 @@ export class Delivery {
   }
 
   /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
-  readonly handleNow = (event: CacheEvent): Progress => {
+  visit(event: CacheEvent): Progress {
     if (this.#place.system.probe !== undefined) return "pending";
     try {
       const result = this.#callNow(event);
@@ -102,9 +103,9 @@ export class Delivery {
       return "pending";
     }
     return this.halted ? "enough" : "done";
-  };
+  }
 
-  /** Goes on with an event that `handleNow` is not through with. */
+  /** Goes on with an event that `visit` is not through with. */
   proceed(event: Message): void | Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -171,7 +172,7 @@ export class Delivery {
   async #failed(messages: readonly Message[], error: unknown): Promise<Message[]> {
     const left: Message[] = [];
     for (const message of messages) {
-      const attempt = this.#cursor.failed(message);
+      const attempt = this.#cursor.hand.failed(message);
       if (channels.handlerError.hasSubscribers)
         channels.handlerError.publish(this.#describe(message, error, attempt));
       if (attempt < this.#options.maxAttempts) {
@@ -225,7 +226,7 @@ export class Delivery {
   #callNow(message: Message): unknown {
     if (this.closed) return undefined;
     const { handler } = this;
-    const context = this.#contextOf(this.#cursor.failuresOf(message));
+    const context = this.#contextOf(this.#cursor.hand.failuresOf(message));
     if (message.type === "gap") return handler.onGap?.(message as GapEvent, this.state, context);
     return handler.handle(message as HandledEvent, this.state, context);
   }
@@ -252,7 +253,10 @@ export class Delivery {
   }
 
   #failuresOf(messages: readonly Message[]): number {
-    return messages.reduce((most, message) => Math.max(most, this.#cursor.failuresOf(message)), 0);
+    return messages.reduce(
+      (most, message) => Math.max(most, this.#cursor.hand.failuresOf(message)),
+      0,
+    );
   }
 
   #describe(event: Message, error: unknown, attempt: number): object {

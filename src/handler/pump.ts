@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { Cursor, CursorReader, Message } from "../stream/cursor.js";
+import type { Cursor } from "../stream/cursor.js";
+import type { CursorReader, Message } from "../stream/message.js";
 import type { Stream } from "../stream/stream.js";
 import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
@@ -120,7 +121,7 @@ export class SerialPump extends Pump {
   #handleMore(span: BatchSpan | undefined): void | Promise<void> {
     const { cursor, delivery } = this.place;
     if (span !== undefined || delivery.closed || delivery.halted) return;
-    const held = cursor.run(delivery.handleNow, eventsPerLook);
+    const held = cursor.run(delivery, eventsPerLook);
     if (held !== undefined) return delivery.proceed(held);
   }
 

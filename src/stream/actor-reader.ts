@@ -1,7 +1,7 @@
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { CursorReader, Message, Progress } from "./cursor.js";
 import type { Intake } from "./intake.js";
+import type { CursorReader, Message, Progress } from "./message.js";
 import type { Stream } from "./stream.js";
 
 /** Messages that an actor is given in a row, before others in its mailbox have their turn. */
@@ -45,7 +45,7 @@ export class ActorReader extends Task implements CursorReader {
       if (pending !== undefined || this.#closed) return "pending";
       return this.#target.stopping ? "enough" : "done";
     };
-    let message: Message | undefined = this.#intake.run(handle, burst);
+    let message: Message | undefined = this.#intake.run({ visit: handle }, burst);
     if (message === undefined && !this.#closed && !this.#target.stopping) {
       message = this.#intake.next();
       if (message === undefined) {

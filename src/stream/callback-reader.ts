@@ -1,7 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { isThenable } from "../actor/thenable.js";
-import type { CursorReader, Message, Progress } from "./cursor.js";
 import type { Intake } from "./intake.js";
+import type { CursorReader, Message, Progress, Visitor } from "./message.js";
+import type { Turn } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 
 /** How long one callback may keep the event loop, in milliseconds, before others have their turn. */
@@ -9,7 +10,7 @@ const turnLength = 5;
 const messagesPerLook = 32;
 
 /** Gives messages to a function, one at a time, in turns of its own. @internal */
-export class CallbackReader implements CursorReader {
+export class CallbackReader implements CursorReader, Visitor, Turn {
   readonly #stream: Stream;
   readonly #intake: Intake;
   readonly #callback: (message: Message) => unknown;
@@ -34,23 +35,23 @@ export class CallbackReader implements CursorReader {
   wake(): void {
     if (this.#scheduled || this.#busy || this.#closed) return;
     this.#scheduled = true;
-    this.#stream.queue.schedule(this.#takeTurn);
+    this.#stream.queue.schedule(this);
   }
 
   close(): void {
     this.#closed = true;
   }
 
-  readonly #takeTurn = (): void => {
+  takeTurn(): void {
     this.#scheduled = false;
     if (this.#busy) return;
     const ends = performance.now() + turnLength;
     while (!this.#closed) {
-      let message: Message | undefined = this.#intake.run(this.#handle, messagesPerLook);
+      let message: Message | undefined = this.#intake.run(this, messagesPerLook);
       if (message === undefined && !this.#closed) {
         message = this.#intake.next();
         if (message === undefined) break;
-        if (this.#handle(message) !== "pending") {
+        if (this.visit(message) !== "pending") {
           this.#intake.done(message);
           message = undefined;
         }
@@ -66,10 +67,10 @@ export class CallbackReader implements CursorReader {
     }
     // Who waits for what is handled already need not wait for one that takes longer.
     this.#stream.progressed();
-  };
+  }
 
   /** If it is not done with the message at once, `#result` is what to wait for. */
-  readonly #handle = (message: Message): Progress => {
+  visit(message: Message): Progress {
     try {
       const result = this.#callback(message);
       if (!isThenable(result)) return "done";
@@ -79,7 +80,7 @@ export class CallbackReader implements CursorReader {
       this.#onError(message, error);
       return "done";
     }
-  };
+  }
 
   #wait(message: Message): void {
     this.#busy = true;

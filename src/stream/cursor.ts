@@ -2,34 +2,11 @@ import { CoalescedEvents } from "../event/coalesce.js";
 import { CacheEvent } from "../event/event.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
+import type { CursorOptions } from "./cursor-options.js";
+import { Hand } from "./hand.js";
+import type { CursorReader, Message, Progress, Visitor } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { Snapshot } from "./snapshot.js";
-
-/** Who reads through a cursor. @internal */
-export interface CursorReader {
-  /** There is something to read. Must not throw, and not read within the call. */
-  wake(): void;
-}
-
-/** What a cursor is made for. @internal */
-export interface CursorOptions {
-  mask: number;
-  group: string | null;
-  gaps: boolean;
-  coalesces: boolean;
-  /** Whether `whenIdle` waits for it. */
-  tracked: boolean;
-  /** Events of this origin are not for this reader. */
-  skipOrigin?: unknown;
-  /** Told of each gap. */
-  onGap: (gap: GapEvent, cursor: Cursor) => void;
-}
-
-/** How far a handler is with an event when it returns: through; through, and to be given no more for now; or not yet. @internal */
-export type Progress = "done" | "enough" | "pending";
-
-/** What a cursor gives: an event, or a notice of events that it can't give. @internal */
-export type Message = CacheEvent | GapEvent;
 
 /**
  * A reader's place in one partition: what it has taken in hand and not finished, and where it takes the next from. A group's cursor
@@ -58,14 +35,9 @@ export class Cursor {
   gapCount = 0;
   deadLetters = 0;
   readonly #onGap: (gap: GapEvent, cursor: Cursor) => void;
-  readonly #inHand: Message[] = [];
-  /** How many of those in hand this reader has been given. */
-  #given = 0;
-  #failures: Map<Message, number> | undefined;
-  #gaps: GapEvent[] = [];
+  readonly hand = new Hand();
+  #gaps: GapEvent[] | undefined;
   #snapshot: Snapshot | undefined;
-  /** What `run` is having handled. */
-  #visited: CacheEvent | undefined;
   readonly #merged: CoalescedEvents | undefined;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
@@ -87,7 +59,7 @@ export class Cursor {
     options: { mask: number; gaps: boolean; skipOrigin: unknown },
   ): void {
     this.reader = reader;
-    this.#given = 0;
+    this.hand.giveAgain();
     this.wantsGaps = options.gaps;
     this.skipOrigin = options.skipOrigin;
     this.position = this.unreadFrom;
@@ -102,8 +74,9 @@ export class Cursor {
 
   /** Takes over what another cursor of the same reader has to tell, and can't any more. */
   inheritGaps(from: Cursor): void {
-    if (from.#gaps.length === 0) return;
-    this.#gaps.push(...from.#gaps.splice(0));
+    if (!from.#hasGaps) return;
+    this.#addGaps(from.#gaps ?? []);
+    from.#gaps = undefined;
     if (this.resting) this.log.activate(this);
   }
 
@@ -114,16 +87,16 @@ export class Cursor {
     this.dropped = other.dropped;
     this.gapCount = other.gapCount;
     this.deadLetters = other.deadLetters;
-    this.#inHand.push(...other.#inHand.filter((message) => !other.#isOfLog(message)));
+    this.hand.add(other.hand.all().filter((message) => !other.#isOfLog(message)));
     this.#snapshot = other.#snapshot;
-    this.#gaps.push(...other.#gaps);
+    this.#addGaps(other.#gaps ?? []);
     this.position = Math.max(place, this.log.first);
     if (place < this.position) this.#lose(place, this.position - 1, "overrun");
   }
 
   /** Wakes the reader if there is something to read that is not in the log. */
   remind(): void {
-    if (this.resting && this.lag + this.#gaps.length > 0) this.log.activate(this);
+    if (this.resting && (this.lag > 0 || this.#hasGaps)) this.log.activate(this);
   }
 
   /** Gives it a snapshot to read first. */
@@ -134,81 +107,51 @@ export class Cursor {
   }
 
   /**
-   * Gives events straight from the log, one after the other, as long as the handler is through with each when it returns; the way of most
-   * events, without the bookkeeping of those that take longer. Gives none while there is anything else to be given before them.
+   * Gives events straight from the log, one after the other, as long as the visitor is through with each when it returns: the way of
+   * most events, without the bookkeeping of those that take longer. Gives none while there is anything else to be given before them.
    *
    * @param limit how many at the most
    * @returns the event that is pending, if there is one: it is in hand, as if given by `next`
    */
-  run(handle: (event: CacheEvent) => Progress, limit: number): CacheEvent | undefined {
+  run(visitor: Visitor, limit: number): CacheEvent | undefined {
     const { log } = this;
-    if (this.#inHand.length > 0 || this.#isBehindOthers) return undefined;
+    if (this.hand.held > 0 || this.#isBehindOthers) return undefined;
     if (this.resting) this.position = this.unreadFrom;
-    for (let count = 0; count < limit && this.reader !== undefined && this.log === log; count++) {
-      const before = this.position;
-      if (before < log.first || before >= log.next) return undefined;
-      const event = log.read(before, this.mask, this.skipOrigin);
+    const from = this.position;
+    const end = Math.min(log.next, from + limit);
+    let progress: Progress = "done";
+    let event: CacheEvent | undefined;
+    while (progress === "done" && this.#isAt(log, end)) {
+      event = log.read(this.position, end, this.mask, this.skipOrigin);
       this.position = log.readTo;
-      if (event === undefined) return undefined;
-      // While it is being handled it counts as unread, whatever is asked meanwhile.
-      this.#visited = event;
-      let progress: Progress = "pending";
-      try {
-        progress = handle(event);
-      } finally {
-        this.#visited = undefined;
-        // What a throw breaks off stays in hand, too: for the group's next reader.
-        if (progress === "pending") this.#given = this.#inHand.push(event);
-      }
-      if (progress === "pending") return event;
-      this.handled++;
-      if (this.log === log) log.moved(before, this.position);
-      if (progress === "enough") return undefined;
+      if (event !== undefined) progress = this.#visit(visitor, event);
     }
-    return undefined;
+    if (this.log === log) log.moved(from, this.position);
+    return progress === "pending" ? event : undefined;
   }
 
   /** Takes the next gap or event for this reader in hand; rests when there is none. */
   next(): Message | undefined {
-    if (this.#given < this.#inHand.length) return this.#inHand[this.#given++];
+    const again = this.hand.next();
+    if (again !== undefined) return again;
     // While it rests its position stands still, and the log may have gone on without it.
     if (this.resting) this.position = this.unreadFrom;
     const message = this.#take();
-    if (message === undefined) {
-      if (!this.resting) this.log.rest(this);
-      return undefined;
-    }
-    this.#given = this.#inHand.push(message);
+    if (message !== undefined) this.hand.give(message);
+    else if (!this.resting) this.log.rest(this);
     return message;
   }
 
   /** A message in hand has been handled. */
   done(message: Message): void {
     if (message.type !== "gap") this.handled++;
-    this.#release(message);
+    this.hand.release(message);
   }
 
   /** A message in hand is given up. */
   giveUp(message: Message): void {
     if (message.type !== "gap") this.deadLetters++;
-    this.#release(message);
-  }
-
-  /** A message in hand is to be given again. */
-  giveAgain(): void {
-    this.#given = 0;
-  }
-
-  /** How often handling a message in hand has failed. */
-  failuresOf(message: Message): number {
-    return this.#failures?.get(message) ?? 0;
-  }
-
-  failed(message: Message): number {
-    this.#failures ??= new Map();
-    const failures = this.failuresOf(message) + 1;
-    this.#failures.set(message, failures);
-    return failures;
+    this.hand.release(message);
   }
 
   /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
@@ -239,7 +182,7 @@ export class Cursor {
     this.log = log;
     this.position = 0;
     log.add(this);
-    if (this.resting && this.#gaps.length > 0) log.activate(this);
+    if (this.resting && this.#hasGaps) log.activate(this);
   }
 
   /** Sequence of the next event in the log that may concern this reader. */
@@ -253,8 +196,7 @@ export class Cursor {
   /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
   get lag(): number {
     return (
-      this.#inHand.length +
-      (this.#visited === undefined ? 0 : 1) +
+      this.hand.size +
       (this.#merged?.size ?? 0) +
       (this.#snapshot?.size ?? 0) +
       this.log.next -
@@ -265,8 +207,7 @@ export class Cursor {
   /** How many events for this reader are not handled. Looks at each; `lag` does not, and counts those of other types too. */
   countUnhandled(): number {
     const { log, mask, skipOrigin } = this;
-    const visited = this.#visited === undefined ? 0 : 1;
-    const waiting = visited + this.#inHand.filter(({ type }) => type !== "gap").length;
+    const waiting = this.hand.all().filter(({ type }) => type !== "gap").length;
     const from = this.unreadFrom;
     // Of what it was overtaken by, nobody knows any more what it was.
     const overrun = this.#merged === undefined ? Math.max(0, log.first - from) : 0;
@@ -279,21 +220,23 @@ export class Cursor {
   get handledUpTo(): number {
     let first = this.#merged?.oldest ?? this.unreadFrom;
     // What is in hand need not be in order: of merged events the newest sequence counts.
-    for (const message of this.#unfinished)
+    for (const message of this.hand.all())
       if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.sequenceOf(message));
     return first;
   }
 
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
   hasHandled(sequence: number): boolean {
-    if (this.#gaps.length > 0 || this.#hasMerged || this.#snapshot !== undefined) return false;
+    if (this.#isBehindOthers) return false;
     if (this.unreadFrom < sequence) return false;
-    return this.#unfinished.every(
-      (message) =>
-        message instanceof CacheEvent &&
-        this.log.owns(message) &&
-        CacheEvent.sequenceOf(message) >= sequence,
-    );
+    return this.hand
+      .all()
+      .every(
+        (message) =>
+          message instanceof CacheEvent &&
+          this.log.owns(message) &&
+          CacheEvent.sequenceOf(message) >= sequence,
+      );
   }
 
   get coalesced(): number {
@@ -309,14 +252,45 @@ export class Cursor {
     );
   }
 
-  /** What a handler has been given, and is not through with. */
-  get #unfinished(): readonly Message[] {
-    return this.#visited === undefined ? this.#inHand : [...this.#inHand, this.#visited];
-  }
-
   /** Whether something is to be given before the events of the log. */
   get #isBehindOthers(): boolean {
-    return this.#gaps.length > 0 || this.#snapshot !== undefined || this.#hasMerged;
+    return this.#gaps !== undefined || this.#snapshot !== undefined || this.#hasMerged;
+  }
+
+  get #hasGaps(): boolean {
+    return this.#gaps !== undefined;
+  }
+
+  #addGaps(gaps: readonly GapEvent[]): void {
+    if (gaps.length > 0) this.#gaps = [...(this.#gaps ?? []), ...gaps];
+  }
+
+  #takeGap(): GapEvent | undefined {
+    const gap = this.#gaps?.shift();
+    if (this.#gaps?.length === 0) this.#gaps = undefined;
+    return gap;
+  }
+
+  /** Whether it reads that log still, and there is something to read before `end`. */
+  #isAt(log: PartitionLog, end: number): boolean {
+    const { position } = this;
+    return this.reader !== undefined && this.log === log && position < end && position >= log.first;
+  }
+
+  #visit(visitor: Visitor, event: CacheEvent): Progress {
+    const { hand } = this;
+    // While it is being handled it counts as unread, whatever is asked meanwhile.
+    hand.visited = event;
+    let progress: Progress = "pending";
+    try {
+      progress = visitor.visit(event);
+    } finally {
+      hand.visited = undefined;
+      // What a throw breaks off stays in hand, too: for the group's next reader.
+      if (progress === "pending") hand.give(event);
+    }
+    if (progress !== "pending") this.handled++;
+    return progress;
   }
 
   get #hasMerged(): boolean {
@@ -324,7 +298,7 @@ export class Cursor {
   }
 
   #take(): Message | undefined {
-    if (this.#gaps.length > 0) return this.#gaps.shift();
+    if (this.#hasGaps) return this.#takeGap();
     const entry = this.#snapshot?.shift();
     if (entry !== undefined) return entry;
     this.#snapshot = undefined;
@@ -338,10 +312,10 @@ export class Cursor {
       const from = this.position;
       this.position = log.first;
       this.#lose(from, log.first - 1, "overrun");
-      if (this.#gaps.length > 0) return this.#gaps.shift();
+      if (this.#hasGaps) return this.#takeGap();
     }
     const before = this.position;
-    const found = log.read(before, this.mask, this.skipOrigin);
+    const found = log.read(before, log.next, this.mask, this.skipOrigin);
     this.position = log.readTo;
     if (this.position !== before) log.moved(before, this.position);
     return found;
@@ -358,19 +332,12 @@ export class Cursor {
     return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
   }
 
-  #release(message: Message): void {
-    if (this.#inHand.length === 1) this.#inHand.pop();
-    else this.#inHand.splice(this.#inHand.indexOf(message), 1);
-    this.#given--;
-    this.#failures?.delete(message);
-  }
-
   #lose(from: number, to: number, reason: GapReason): void {
     const { cache, name, partition, node, epoch } = this.log.source;
     const gap: GapEvent = { type: "gap", cache, name, partition, from, to, reason, node, epoch };
     this.dropped += to - from + 1;
     this.gapCount++;
-    if (this.wantsGaps) this.#gaps.push(gap);
+    if (this.wantsGaps) this.#addGaps([gap]);
     this.#onGap(gap, this);
   }
 }

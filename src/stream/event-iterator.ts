@@ -1,5 +1,5 @@
 import type { StreamMessage } from "../cache/stream-port.js";
-import type { Message } from "./cursor.js";
+import type { Message } from "./message.js";
 import type { Intake } from "./intake.js";
 import type { Stream } from "./stream.js";
 import type { ClosableReader } from "./subscription.js";

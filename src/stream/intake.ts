@@ -1,5 +1,6 @@
 import type { CacheEvent } from "../event/event.js";
-import type { Cursor, Message, Progress } from "./cursor.js";
+import type { Cursor } from "./cursor.js";
+import type { Message, Visitor } from "./message.js";
 
 /** Messages taken from one partition before the next has its turn. */
 const burst = 64;
@@ -29,9 +30,9 @@ export class Intake {
   }
 
   /** See {@link Cursor.run}; some events of each partition. */
-  run(handle: (event: CacheEvent) => Progress, limit: number): CacheEvent | undefined {
+  run(visitor: Visitor, limit: number): CacheEvent | undefined {
     for (const cursor of this.cursors) {
-      const held = cursor.run(handle, limit);
+      const held = cursor.run(visitor, limit);
       if (held === undefined) continue;
       this.#from = cursor;
       return held;

@@ -1,5 +1,6 @@
 import { OptionError } from "../errors.js";
-import { Cursor, type CursorReader } from "./cursor.js";
+import { Cursor } from "./cursor.js";
+import type { CursorReader } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { Stream } from "./stream.js";
 

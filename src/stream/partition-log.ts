@@ -39,6 +39,8 @@ export class PartitionLog {
   /** How many events there have been, by their type's bit. */
   readonly counts: number[] = new Array<number>(allTypes + 1).fill(0);
   readonly cursors = new Set<Cursor>();
+  /** Whether several read, and so share the events that are made for them. */
+  #shared = false;
   /** Behind what `read` gave last. */
   readTo = 0;
   /** The cursors that have something to read. */
@@ -107,18 +109,21 @@ export class PartitionLog {
   at(sequence: number): CacheEvent {
     const offset = sequence - this.#base;
     const segment = this.#segments[offset >>> segmentBits] as Segment;
-    return segment.event(offset & (segmentSize - 1), this.source, sequence, this.cursors.size > 1);
+    return segment.event(offset & (segmentSize - 1), this.source, sequence, this.#shared);
   }
 
-  /** The first event from `from` on that is of one of the types, and not of an origin; `readTo` then is where to read on. */
-  read(from: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
-    const sequence = this.find(from, mask, skipOrigin);
-    if (sequence >= this.next) {
-      this.readTo = this.next;
-      return undefined;
+  /** The first event from `from` to before `end` that is of one of the types, and not of an origin; `readTo` is where to read on. */
+  read(from: number, end: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
+    for (let sequence = from; sequence < end; sequence++) {
+      const offset = sequence - this.#base;
+      const segment = this.#segments[offset >>> segmentBits] as Segment;
+      const row = offset & (segmentSize - 1);
+      if (!segment.matches(row, mask, skipOrigin)) continue;
+      this.readTo = sequence + 1;
+      return segment.event(row, this.source, sequence, this.#shared);
     }
-    this.readTo = sequence + 1;
-    return this.at(sequence);
+    this.readTo = end;
+    return undefined;
   }
 
   /** Sequence of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
@@ -174,12 +179,14 @@ export class PartitionLog {
 
   add(cursor: Cursor): void {
     this.cursors.add(cursor);
+    this.#shared = this.cursors.size > 1;
     if (cursor.coalesces) this.#coalescing.add(cursor);
     this.#file(cursor);
   }
 
   remove(cursor: Cursor): void {
     this.cursors.delete(cursor);
+    this.#shared = this.cursors.size > 1;
     this.#coalescing.delete(cursor);
     this.#unfile(cursor);
     this.trim();

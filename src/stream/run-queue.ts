@@ -1,11 +1,16 @@
-/** Runs what was scheduled in a later turn of the event loop, all of it in one. @internal */
+/** Who wants a turn of its own. @internal */
+export interface Turn {
+  /** Must not throw. */
+  takeTurn(): void;
+}
+
+/** Gives those that were scheduled their turns in a later turn of the event loop, all of them in one. @internal */
 export class RunQueue {
-  #queue: (() => void)[] = [];
+  #queue: Turn[] = [];
   #scheduled = false;
 
-  /** `run` must not throw. */
-  schedule(run: () => void): void {
-    this.#queue.push(run);
+  schedule(turn: Turn): void {
+    this.#queue.push(turn);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#runAll);
@@ -15,6 +20,6 @@ export class RunQueue {
     this.#scheduled = false;
     const queue = this.#queue;
     this.#queue = [];
-    for (const run of queue) run();
+    for (const turn of queue) turn.takeTurn();
   };
 }

@@ -216,12 +216,14 @@ export class Stream {
   readonly #onDirty = (): void => {
     if (this.#flushing) return;
     this.#flushing = true;
-    this.queue.schedule(this.#flush);
+    this.queue.schedule(this.#flushTurn);
   };
 
-  readonly #flush = (): void => {
-    this.#flushing = false;
-    this.flush();
+  readonly #flushTurn = {
+    takeTurn: (): void => {
+      this.#flushing = false;
+      this.flush();
+    },
   };
 
   #describe(): object {

@@ -1,6 +1,7 @@
 import type { Subscription } from "../cache/stream-port.js";
 import { topicOf } from "../event/topic.js";
-import type { Cursor, CursorReader } from "./cursor.js";
+import type { Cursor } from "./cursor.js";
+import type { CursorReader } from "./message.js";
 import { typesOf } from "./event-mask.js";
 import { Intake } from "./intake.js";
 import { closeCursor, openCursor } from "./open-cursor.js";

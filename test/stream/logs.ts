@@ -1,7 +1,8 @@
 import { causeOf } from "../../src/event/cause.js";
 import { CacheEvent, type EventSource } from "../../src/event/event.js";
 import type { EventType, GapEvent } from "../../src/event/types.js";
-import { Cursor, type CursorReader, type Message } from "../../src/stream/cursor.js";
+import { Cursor } from "../../src/stream/cursor.js";
+import type { CursorReader, Message } from "../../src/stream/message.js";
 import { allTypes } from "../../src/stream/event-mask.js";
 import { PartitionLog } from "../../src/stream/partition-log.js";
 

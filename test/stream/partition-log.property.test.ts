@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { causeOf } from "../../src/event/cause.js";
 import { CacheEvent } from "../../src/event/event.js";
 import { type EventType, eventTypes, type GapEvent } from "../../src/event/types.js";
-import type { Message } from "../../src/stream/cursor.js";
+import type { Message } from "../../src/stream/message.js";
 import { maskOf } from "../../src/stream/event-mask.js";
 import type { PartitionLog } from "../../src/stream/partition-log.js";
 import { makeLog, TestReader } from "./logs.js";

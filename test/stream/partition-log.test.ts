@@ -206,10 +206,10 @@ describe("a cursor", () => {
     const { cursor } = new TestReader(log, 0);
     append(log, 2);
     const first = cursor.next()!;
-    expect(cursor.failuresOf(first)).toBe(0);
-    expect([cursor.failed(first), cursor.failed(first)]).toEqual([1, 2]);
+    expect(cursor.hand.failuresOf(first)).toBe(0);
+    expect([cursor.hand.failed(first), cursor.hand.failed(first)]).toEqual([1, 2]);
     cursor.done(first);
-    expect(cursor.failuresOf(first)).toBe(0);
+    expect(cursor.hand.failuresOf(first)).toBe(0);
   });
 
   test("skips the events of its own origin", () => {

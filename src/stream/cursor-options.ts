@@ -1,0 +1,16 @@
+import type { GapEvent } from "../event/types.js";
+import type { Cursor } from "./cursor.js";
+
+/** What a cursor is made for. @internal */
+export interface CursorOptions {
+  mask: number;
+  group: string | null;
+  gaps: boolean;
+  coalesces: boolean;
+  /** Whether `whenIdle` waits for it. */
+  tracked: boolean;
+  /** Events of this origin are not for this reader. */
+  skipOrigin?: unknown;
+  /** Told of each gap. */
+  onGap: (gap: GapEvent, cursor: Cursor) => void;
+}
