@@ -34,7 +34,7 @@ prices.delete("lead");
 
 await whenIdle(prices);
 console.log(drawn < 1000 ? "drew a few of 20,002 changes" : `drew ${drawn}`);
-console.log([...screen].sort());
+console.log([...screen].sort((a, b) => (a < b ? -1 : 1)));
 await tree.stop();
 
 // => drew a few of 20,002 changes

@@ -205,7 +205,7 @@ export class Stream {
     for (const { index, cursors } of old) {
       // What has no partition any more is left with an empty log, which nothing is written to.
       const log = this.logs[index] ?? makeLog(index);
-      for (const cursor of [...cursors]) cursor.replaceLog(log, reason);
+      for (const cursor of cursors) cursor.replaceLog(log, reason);
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
       for (const reader of this.readers) reader.reshape();
