@@ -74,7 +74,8 @@ interface ThreadSettings {
  * A child spec of a pool whose handlers run in worker threads: for handlers that are busy with the processor. Everything else is as in
  * {@link handlerPool}: order in each partition, retries, dead letters, groups, orderly stop. A thread whose handler throws (unless
  * `onError` is `"resume"`), or that exits, runs out of memory or hangs is replaced, and what it has not handled is given to the next.
- * Its start fails with {@link WorkerThreadError} when the module can't be loaded.
+ * An orderly stop does not wait for a thread that is just being replaced: what its partitions have not handled then stays behind the
+ * group's place. Its start fails with {@link WorkerThreadError} when the module can't be loaded.
  *
  * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and one worker a partition.
  *

@@ -67,16 +67,20 @@ export class Watch {
     );
     const turns = this.#progress.beats !== this.#beats;
     this.#beats = this.#progress.beats;
-    const standing = (wanted: string) => (lane: number) =>
-      this.#progress.standingOf(lane) === wanted;
-    const running = late.filter(standing("running"));
-    const waiting = late.filter(standing("waiting"));
-    if (running.length > 0) return this.#thread.hung(running);
-    // Its event loop turns, so it is the promises that are late; or else whoever waits may be what holds it up.
-    if (waiting.length > 0 && turns) return this.#thread.hung(waiting.slice(0, 1));
-    if (late.length > 0 && !turns) return this.#thread.hung(culpritsOf(this.#runs, this.#progress));
+    const hung = turns
+      ? late.filter((lane) => this.#progress.standingOf(lane) === "waiting").slice(0, 1)
+      : this.#holdingUp(late);
+    if (hung !== undefined && (hung.length > 0 || !turns)) return this.#thread.hung(hung);
     this.#thread.beat();
     this.#timer = this.#clock.setTimeout(() => this.#look(), this.#timeout / looks);
+  }
+
+  /** Who may be what keeps the event loop from turning, if that takes too long: not who is only held up. */
+  #holdingUp(late: readonly number[]): readonly number[] | undefined {
+    if (late.length === 0) return undefined;
+    const culprits = culpritsOf(this.#runs, this.#progress);
+    const isLate = culprits.length === 0 || culprits.some((lane) => late.includes(lane));
+    return isLate ? culprits : undefined;
   }
 
   /** Since when a lane has been doing what it does. */

@@ -23,7 +23,7 @@ export default {
   terminate: (reason, count) => void writeSync(1, reason + " after " + count + "\\n"),
 };`;
 
-const program = (end: string): string => `
+const program = (keys: string[], end: string): string => `
 import { defineCache, startSupervisor, streamServer, whenIdle, workerPool } from "./index.js";
 const cache = defineCache({ name: "jobs" });
 const tree = await startSupervisor({
@@ -34,12 +34,13 @@ const tree = await startSupervisor({
     workerPool({ cache, module: new URL("./work.mjs", import.meta.url) }),
   ],
 });
-for (const key of ["a", "b", "c"]) cache.put(key, 1);
+for (const key of ${JSON.stringify(keys)}) cache.put(key, 1);
 ${end}`;
 
 const threads = `const threads = () => process.report.getReport().workers.length;`;
 
 test.each([
+  { what: "exits by itself when there was nothing to handle", keys: [], end: "", says: "" },
   { what: "exits by itself when all is handled", end: "", says: "a b c" },
   {
     what: "exits by itself with idle threads",
@@ -56,9 +57,9 @@ test.each([
     end: `${threads} await tree.ref.kill(); while (threads() > 0) await new Promise(setImmediate); console.log(threads());`,
     says: "0",
   },
-])("a process with a worker pool $what", async ({ end, says }) => {
+])("a process with a worker pool $what", async ({ end, says, keys = ["a", "b", "c"] }) => {
   const file = join(built.folder, `program-${says.length}-${end.length}.mjs`);
-  await writeFile(file, program(end));
+  await writeFile(file, program(keys, end));
   const { stdout, stderr, status } = await run(process.execPath, [file]);
   expect({ status, stderr, stdout: stdout.trimEnd().split("\n").join(" ") }).toEqual({
     status: 0,

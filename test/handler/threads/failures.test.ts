@@ -91,14 +91,14 @@ describe("which event counts as attempted", () => {
       const world = await World.start(pkg, { partitions: 3, pool: { ...limits, workers: 1 } });
       await using _ = world;
       world.put({
+        "0:waits": { do: "pause", with: 300 },
         "1:waits": { do: "pause", with: 300 },
-        "0:culprit": { do: deed },
-        "2:waits": { do: "pause", with: 300 },
+        "2:culprit": { do: deed },
       });
       await world.idle();
-      expect(world.letters.map(({ key }) => key)).toEqual(["0:culprit"]);
+      expect(world.letters.map(({ key }) => key)).toEqual(["2:culprit"]);
+      expect(world.handled(0)).toEqual(["0:waits"]);
       expect(world.handled(1)).toEqual(["1:waits"]);
-      expect(world.handled(2)).toEqual(["2:waits"]);
     },
   );
 
@@ -124,6 +124,16 @@ describe("which event counts as attempted", () => {
     expect(world.calls("init")).toHaveLength(2);
     expect(world.handled(1)).toHaveLength(4);
     expect(world.handled(0)).toHaveLength(4);
+  });
+
+  test("not one that is waiting beyond the timeout only because another partition keeps the thread", async () => {
+    const world = await World.start(pkg, { partitions: 2, pool: { ...limits, workers: 1 } });
+    await using _ = world;
+    world.put({ "0:waits": { do: "pause", with: 250 } });
+    for (let n = 0; n < 3; n++) world.put({ [`1:${n}`]: { do: "busy", with: 400 } });
+    await world.idle();
+    expect(world.letters).toEqual([]);
+    expect(world.calls("init")).toHaveLength(2);
   });
 
   test("a throw interrupts nobody: another partition's event in hand is finished, and handled once", async () => {
