@@ -185,6 +185,12 @@ export class Cursor {
     if (this.resting && this.#hasGaps) log.activate(this);
   }
 
+  /** There were events that are in no log, before the next one. */
+  missed(reason: GapReason): void {
+    this.#lose(this.log.next, this.log.next - 1, reason);
+    if (this.resting && this.#hasGaps) this.log.activate(this);
+  }
+
   /** Sequence of the next event in the log that may concern this reader. */
   get unreadFrom(): number {
     const { log, position } = this;

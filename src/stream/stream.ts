@@ -18,6 +18,7 @@ import { PartitionLog } from "./partition-log.js";
 import { Router, wallTimeOf } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
+import { Unheard } from "./unheard.js";
 import { StreamTally } from "./tally.js";
 
 /** A reader that has to choose its cursors anew when the number of partitions has changed. @internal */
@@ -53,6 +54,9 @@ export class Stream {
   #epochOver = false;
   /** Whether nothing has been, or could be, written in this epoch. */
   #untouched = true;
+  /** Why there was a new epoch. */
+  #beganFor: GapReason | null = null;
+  readonly #unheard = new Unheard();
   #flushing = false;
   readonly #port: StreamPort;
   readonly #progressWaiters = new Set<() => void>();
@@ -94,6 +98,7 @@ export class Stream {
       this.#unregister();
       this.#beginEpoch(this.#untouched ? null : this.#lossReason);
     }
+    if (this.slot.running !== undefined) this.#unheard.countsFrom(this.slot.running);
     this.open = true;
     this.slot.stream = this.#port;
     observe(this.tally);
@@ -105,6 +110,8 @@ export class Stream {
     if (instance === undefined) throw new CacheNotStartedError(this.slot.name);
     if (this.#epochOver) this.#beginEpoch("cache_restarted");
     cache.registerEventListener(this.#listener, { id: this.listenerId });
+    if (this.registeredWith === undefined && this.#unheard.hasChanged(instance))
+      this.#tellUnheard();
     this.registeredWith = instance;
     this.#untouched = false;
     if (channels.listenerRegistered.hasSubscribers)
@@ -127,7 +134,7 @@ export class Stream {
     this.slot.stream = undefined;
     removeSource(this.tally);
     this.#unregister();
-    this.#beginEpoch(this.#lossReason);
+    this.#beginEpoch(this.#untouched ? null : this.#lossReason);
   }
 
   /** Wakes the readers, now. */
@@ -161,6 +168,12 @@ export class Stream {
     if (this.open && this.server?.alive !== true) this.close();
   }
 
+  /** What was written while the stream was there, and not registered, is in no log: its readers are told, without bounds. */
+  #tellUnheard(): void {
+    for (const { cursors } of this.logs)
+      for (const cursor of cursors) cursor.missed(this.#beganFor ?? "stream_restarted");
+  }
+
   #unregister(): void {
     const instance = this.registeredWith;
     if (instance === undefined) return;
@@ -173,6 +186,7 @@ export class Stream {
   #beginEpoch(reason: GapReason | null): void {
     this.flush();
     this.tally.epochEnds();
+    this.#beganFor = reason ?? this.#beganFor;
     const { options, slot, system } = this;
     const source = {
       cache: slot.cacheName,

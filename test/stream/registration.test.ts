@@ -73,6 +73,43 @@ describe("registration", () => {
     await sup.stop();
   });
 
+  test("with a cache that has changed meanwhile is told to the readers that were there", async () => {
+    const clock = new SimulatedClock();
+    const users = define();
+    const sup = await startSupervisor({ ...one, clock, children: [users] });
+    users.put("before the stream", 1);
+    users.registerEventListener(() => {}, { id: "users:stream" });
+    await sup.startChild(streamServer({ cache: users, backoffInitial: 100, backoffMax: 100 }));
+    const notes = new Notes();
+    users.subscribe(notes.note, { gaps: true });
+    await clock.advance(1000);
+    users.put("unheard", 1);
+    users.unregisterEventListener("users:stream");
+    await clock.advance(200);
+    users.subscribe(notes.note, { gaps: true });
+    users.put("heard", 1);
+    await whenIdle(users);
+    expect(notes.lines).toEqual(["gap stream_restarted 0..-1", "inserted heard", "inserted heard"]);
+    await sup.stop();
+  });
+
+  test("with a cache in which nothing has changed meanwhile tells of no gap", async () => {
+    const clock = new SimulatedClock();
+    const users = define();
+    const sup = await startSupervisor({ ...one, clock, children: [users] });
+    users.put("before the stream", 1);
+    users.registerEventListener(() => {}, { id: "users:stream" });
+    await sup.startChild(streamServer({ cache: users, backoffInitial: 100, backoffMax: 100 }));
+    const notes = new Notes();
+    users.subscribe(notes.note, { gaps: true });
+    users.unregisterEventListener("users:stream");
+    await clock.advance(200);
+    users.put("heard", 1);
+    await whenIdle(users);
+    expect(notes.lines).toEqual(["inserted heard"]);
+    await sup.stop();
+  });
+
   test("with a cache that refuses is tried again, and begins anew with the least delay after a success", async () => {
     using retries = new Listener<Retry>("nebulex.streams.registration_retry");
     const clock = new SimulatedClock();
