@@ -1,6 +1,6 @@
 import { causeOf, type Cause } from "../event/cause.js";
 
-/** A command and the causes that all handles without an origin share. @internal */
+/** A command and the causes that all handles without an origin share. */
 export interface Command {
   readonly name: string;
   readonly plain: Cause;
@@ -11,7 +11,7 @@ function command(name: string): Command {
   return { name, plain: causeOf(name), fill: causeOf(name, null, true) };
 }
 
-/** @internal */
+/** All commands, by their names. */
 export const commands = {
   get: command("get"),
   fetch: command("fetch"),

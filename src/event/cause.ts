@@ -1,4 +1,4 @@
-/** What a change comes from; shared by all events of one command and origin. @internal */
+/** What a change comes from; shared by all events of one command and origin. */
 export interface Cause<Origin = unknown> {
   /** The command's name, or `"sweep"`. */
   readonly command: string;

@@ -36,7 +36,7 @@ export function resolveLimit(options: RestartLimitOptions): RestartLimit {
   };
 }
 
-/** @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name` */
+/** @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name` @internal */
 export function resolveStaticOptions(options: StaticSupervisorOptions): StaticOptions {
   const strategy = oneOf("strategy", options.strategy, strategies);
   const { autoShutdown = "never" } = options;
