@@ -88,9 +88,10 @@ export class Delivery {
 
   /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
   visit(event: CacheEvent): Progress {
-    if (this.#place.system.probe !== undefined) return "pending";
+    const context = this.#context;
+    context.attempt = 1;
     try {
-      const result = this.#callNow(event);
+      const result = this.handler.handle(event as HandledEvent, this.state, context);
       if (isThenable(result)) {
         this.#pending = result;
         return "pending";

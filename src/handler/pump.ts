@@ -119,8 +119,9 @@ export class SerialPump extends Pump {
 
   /** What comes next straight from the log; what is traced takes the longer way. */
   #handleMore(span: BatchSpan | undefined): void | Promise<void> {
-    const { cursor, delivery } = this.place;
+    const { stream, cursor, delivery } = this.place;
     if (span !== undefined || delivery.closed || delivery.halted) return;
+    if (stream.system.probe !== undefined) return;
     const held = cursor.run(delivery, eventsPerLook);
     if (held !== undefined) return delivery.proceed(held);
   }

@@ -114,20 +114,31 @@ export class Cursor {
    * @returns the event that is pending, if there is one: it is in hand, as if given by `next`
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
-    const { log } = this;
-    if (this.hand.held > 0 || this.#isBehindOthers) return undefined;
+    const { log, hand } = this;
+    if (hand.held > 0 || this.#isBehindOthers) return undefined;
     if (this.resting) this.position = this.unreadFrom;
     const from = this.position;
     const end = Math.min(log.next, from + limit);
     let progress: Progress = "done";
-    let event: CacheEvent | undefined;
-    while (progress === "done" && this.#isAt(log, end)) {
-      event = log.read(this.position, end, this.mask, this.skipOrigin);
-      this.position = log.readTo;
-      if (event !== undefined) progress = this.#visit(visitor, event);
+    try {
+      while (progress === "done" && this.#isAt(log, end)) {
+        const event = log.read(this.position, end, this.mask, this.skipOrigin);
+        this.position = log.readTo;
+        if (event === undefined) break;
+        // While it is being handled it counts as unread, whatever is asked meanwhile.
+        hand.visited = event;
+        progress = "pending";
+        progress = visitor.visit(event);
+        if (progress !== "pending") this.handled++;
+      }
+    } finally {
+      const { visited } = hand;
+      hand.visited = undefined;
+      // What a throw breaks off stays in hand, too: for the group's next reader.
+      if (progress === "pending") hand.give(visited as CacheEvent);
+      if (this.log === log) log.moved(from, this.position);
     }
-    if (this.log === log) log.moved(from, this.position);
-    return progress === "pending" ? event : undefined;
+    return progress === "pending" ? (hand.newest as CacheEvent) : undefined;
   }
 
   /** Takes the next gap or event for this reader in hand; rests when there is none. */
@@ -281,22 +292,6 @@ export class Cursor {
   #isAt(log: PartitionLog, end: number): boolean {
     const { position } = this;
     return this.reader !== undefined && this.log === log && position < end && position >= log.first;
-  }
-
-  #visit(visitor: Visitor, event: CacheEvent): Progress {
-    const { hand } = this;
-    // While it is being handled it counts as unread, whatever is asked meanwhile.
-    hand.visited = event;
-    let progress: Progress = "pending";
-    try {
-      progress = visitor.visit(event);
-    } finally {
-      hand.visited = undefined;
-      // What a throw breaks off stays in hand, too: for the group's next reader.
-      if (progress === "pending") hand.give(event);
-    }
-    if (progress !== "pending") this.handled++;
-    return progress;
   }
 
   get #hasMerged(): boolean {

@@ -23,6 +23,11 @@ export class Hand {
     return this.#messages === undefined ? 0 : this.#messages.length;
   }
 
+  /** What was taken in hand last. */
+  get newest(): Message | undefined {
+    return this.#messages?.at(-1);
+  }
+
   /** The next one that this reader has not been given. */
   next(): Message | undefined {
     return this.#given < this.held ? this.#messages?.[this.#given++] : undefined;

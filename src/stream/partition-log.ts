@@ -9,7 +9,7 @@ import { type Includes, Segment, segmentBits, segmentSize } from "./segment.js";
 export const maxCapacity = 2 ** 30;
 
 /** Empty segments that a log keeps at the most. */
-const maxSpare = 16;
+const maxSpare = 1024;
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -53,8 +53,8 @@ export class PartitionLog {
   readonly #onDirty: () => void;
   readonly #includes: Includes;
   #segments: Segment[] = [];
-  /** Some that have been read, to be used again. */
-  readonly #spare: Segment[] = [];
+  /** Some that have been read, to be used again; held weakly, so that the garbage collector has them if it needs memory. */
+  #spare: WeakRef<Segment[]> | undefined;
   /** Sequence of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
@@ -233,17 +233,23 @@ export class PartitionLog {
     if (whole <= 0) return;
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.absorb(base);
-    for (const segment of this.#segments.splice(0, whole)) {
-      if (this.#spare.length === maxSpare) break;
-      segment.clear();
-      this.#spare.push(segment);
-    }
+    this.#recycle(this.#segments.splice(0, whole));
     this.#base = base;
+  }
+
+  #recycle(segments: readonly Segment[]): void {
+    let spare = this.#spare?.deref();
+    if (spare === undefined) this.#spare = new WeakRef((spare = []));
+    for (const segment of segments) {
+      if (spare.length === maxSpare) return;
+      segment.clear();
+      spare.push(segment);
+    }
   }
 
   #grow(): Segment {
     this.trim();
-    this.#tail = this.#spare.pop() ?? new Segment(this.#includes);
+    this.#tail = this.#spare?.deref()?.pop() ?? new Segment(this.#includes);
     this.#segments.push(this.#tail);
     return this.#tail;
   }
