@@ -168,7 +168,7 @@ describe("which messages a fault strikes", () => {
 describe("what a fault does", () => {
   test("a crash ends the actor with the error, a kill with killed; its supervisor restarts it", async () => {
     const self = await bench("faults-reasons", "a", "b");
-    const recorder = recordTree(self.system);
+    using recorder = recordTree(self.system);
     const error = new Error("mine");
     injectFaults(self.system, {
       faults: [
@@ -238,7 +238,7 @@ describe("what a fault does", () => {
 
   test("a hanging actor that is shut down is killed after its shutdown time", async () => {
     const self = await bench("faults-hang-shutdown", "a");
-    const recorder = recordTree(self.system);
+    using recorder = recordTree(self.system);
     injectFaults(self.system, { faults: [hang({ actor: "a", onMessage: 1 })] });
     await self.send("a", 1);
     const stopped = self.tree.stop();
@@ -260,7 +260,7 @@ describe("what a fault does", () => {
 
   test("a start fails: the nth, and so many in a row; the supervisor tries again", async () => {
     const self = await bench("faults-start", "a");
-    const recorder = recordTree(self.system);
+    using recorder = recordTree(self.system);
     const faults = injectFaults(self.system, {
       faults: [failStart({ actor: "a", nth: 2, times: 3, error: new Error("no") })],
     });
@@ -331,7 +331,7 @@ describe("an injection", () => {
 
   test("composes with others: each counts all messages, they strike in the order of injection", async () => {
     const self = await bench("faults-compose", "a");
-    const recorder = recordTree(self.system);
+    using recorder = recordTree(self.system);
     const slow = injectFaults(self.system, { faults: [slowDown({ actor: "a", by: 5 })] });
     const first = injectFaults(self.system, {
       faults: [crash({ actor: "a", onMessage: 1, error: new Error("first") })],
