@@ -121,7 +121,7 @@ describe("the checks themselves", () => {
       parseModule("cache/long.ts", "\n".repeat(400) + "const x = 1;"),
       parseModule("cache/path.ts", `\nconst path = "${["", "home", "me"].join("/")}/x";`),
       parseModule("cache/host.ts", `const url = "https:${"//"}registry.example/x";`),
-      parseModule("cache/fine.ts", `import { r } from "../work/root/home/tmp.js";`),
+      parseModule("cache/fine.ts", `import { r } from "../job/root/home/tmp.js";`),
     ];
     expect(habitFaults(broken)).toEqual([
       'index.ts has an "export *"',
