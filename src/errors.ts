@@ -236,6 +236,69 @@ export class WorkerThreadError extends NebulexError {
   }
 }
 
+/** A message could not be sent, or a pubsub not be started. */
+export class PubSubError extends NebulexError {
+  readonly code = "E_PUBSUB";
+  readonly reason: PubSubFailure;
+  /** The pubsub's node name. */
+  readonly node: string;
+
+  constructor(reason: PubSubFailure, node: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.node = node;
+  }
+}
+
+/**
+ * Why a {@link PubSubError}: there is no connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the message can't be
+ * encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be started (`connect_failed`), or another node has its name
+ * (`node_name_taken`).
+ */
+export type PubSubFailure =
+  | "not_connected"
+  | "closed"
+  | "publish_failed"
+  | "not_encodable"
+  | "too_large"
+  | "connect_failed"
+  | "node_name_taken";
+
+/** What the streams of one cache must have in common on all nodes. */
+export interface StreamShape {
+  /** Number of partitions; null: not partitioned. */
+  readonly partitions: number | null;
+  /** The hash function's name. */
+  readonly hash: string;
+  /** Version of the format of messages. */
+  readonly version: number;
+}
+
+/** Another node has a stream of the same cache whose shape differs, so that the two can't exchange events. */
+export class ShapeMismatchError extends NebulexError {
+  readonly code = "E_SHAPE_MISMATCH";
+  /** The instance's name. */
+  readonly stream: string;
+  readonly own: StreamShape;
+  readonly other: StreamShape;
+  /** The other node. */
+  readonly node: string;
+
+  constructor(stream: string, own: StreamShape, node: string, other: StreamShape) {
+    super(
+      `the stream ${stream} has ${showShape(own)} here, but ${showShape(other)} on node ${node}: all nodes must have the same`,
+    );
+    this.stream = stream;
+    this.own = own;
+    this.other = other;
+    this.node = node;
+  }
+}
+
+function showShape({ partitions, hash, version }: StreamShape): string {
+  return `{ partitions: ${partitions}, hash: ${hash}, version: ${version} }`;
+}
+
 /** What an injected fault throws where it was not given an error of its own. */
 export class InjectedFaultError extends NebulexError {
   readonly code = "E_INJECTED_FAULT";
