@@ -1,3 +1,5 @@
+import type { EventSource } from "./event.js";
+
 /** What a change comes from; shared by all events of one command and origin. */
 export interface Cause<Origin = unknown> {
   /** The command's name, or `"sweep"`. */
@@ -7,9 +9,18 @@ export interface Cause<Origin = unknown> {
   readonly invalidation: boolean;
   /** Whether it is no change, but part of a snapshot. */
   readonly snapshot: boolean;
+  /** The sequence on another node that the change has its place in; null: it was made on this one. */
+  readonly source: EventSource | null;
 }
 
 /** @internal */
 export function causeOf(command: string, origin: unknown = null, fill = false): Cause {
-  return Object.freeze({ command, origin, fill, invalidation: false, snapshot: false });
+  return Object.freeze({
+    command,
+    origin,
+    fill,
+    invalidation: false,
+    snapshot: false,
+    source: null,
+  });
 }

@@ -36,6 +36,14 @@ export class CoalescedEvents {
     return oldest;
   }
 
+  /** The first and the last event of each key. */
+  *all(): Iterable<CacheEvent> {
+    for (const { first, last } of this.#unread.values()) {
+      yield first;
+      if (last !== first) yield last;
+    }
+  }
+
   add(event: CacheEvent): void {
     for (const part of CacheEvent.split(event)) {
       const key = CacheEvent.keyOf<unknown, typeof notOneKey>(part, notOneKey);

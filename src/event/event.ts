@@ -103,15 +103,16 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
   }
 
   #makeMetadata(): EventMetadata {
-    const { name, partition, partitions, node, epoch, startedAt } = this.#source;
-    const { origin, fill, invalidation, snapshot } = this.#cause;
+    const { name, partition, partitions } = this.#source;
+    const { origin, fill, invalidation, snapshot, source } = this.#cause;
+    const { node, epoch, startedAt } = source ?? this.#source;
     return {
       topic: topicOf(name, partition, this.type),
       partition,
       partitions,
       node,
       epoch,
-      sequence: this.#sequence,
+      sequence: CacheEvent.numberOf(this),
       timestamp: startedAt + this.#at,
       origin,
       fill,
@@ -120,13 +121,18 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     };
   }
 
-  /** Without making anything. */
+  /** Its place in the log that it was read from, without making anything. */
   static sequenceOf(event: CacheEvent): number {
     return event.#sequence;
   }
 
   static sourceOf(event: CacheEvent): EventSource {
     return event.#source;
+  }
+
+  /** The sequence that its readers see: that of its origin. */
+  static numberOf(event: CacheEvent): number {
+    return event instanceof NumberedEvent ? NumberedEvent.numberIn(event) : event.#sequence;
   }
 
   static partsOf(event: CacheEvent): {
@@ -138,9 +144,14 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     return {
       cause: event.#cause,
       subject: event.#subject,
-      sequence: event.#sequence,
+      sequence: CacheEvent.numberOf(event),
       at: event.#at,
     };
+  }
+
+  /** The source of the sequence that the event has its number in. */
+  static homeOf(event: CacheEvent): EventSource {
+    return event.#cause.source ?? event.#source;
   }
 
   static originOf(event: CacheEvent): unknown {
@@ -157,14 +168,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     const subject = event.#subject;
     if (!(subject instanceof MultiTarget) || subject.target.kind !== "keys") return [event];
     return subject.target.keys.map((key) => {
-      const part = new CacheEvent(
-        event.type,
-        event.#cause,
-        event.#source,
-        key,
-        event.#sequence,
-        event.#at,
-      );
+      const part = CacheEvent.#like(event, event.type, key);
       if (event.values?.has(key) === true) part.value = event.values.get(key);
       if (event.previousValues?.has(key) === true) part.previous = event.previousValues.get(key);
       return part;
@@ -173,16 +177,39 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
 
   /** `last`, as another type of event, with what was there before `first`. Both are about the same single key. */
   static merge(type: EventType, first: CacheEvent, last: CacheEvent): CacheEvent {
-    const merged = new CacheEvent(
-      type,
-      last.#cause,
-      last.#source,
-      last.#subject,
-      last.#sequence,
-      last.#at,
-    );
+    const merged = CacheEvent.#like(last, type, last.#subject);
     if ("value" in last) merged.value = last.value;
     if (type !== "inserted" && "previous" in first) merged.previous = first.previous;
     return merged;
+  }
+
+  /** The same event with another type or target, without values. */
+  static #like(event: CacheEvent, type: EventType, subject: unknown): CacheEvent {
+    const { cause, sequence: number } = CacheEvent.partsOf(event);
+    return event instanceof NumberedEvent
+      ? new NumberedEvent(type, cause, event.#source, subject, event.#sequence, event.#at, number)
+      : new CacheEvent(type, cause, event.#source, subject, event.#sequence, event.#at);
+  }
+}
+
+/** An event of a log that has events of several nodes: its place there is not its sequence. @internal */
+export class NumberedEvent<K = unknown, V = unknown> extends CacheEvent<K, V> {
+  readonly #number: number;
+
+  constructor(
+    type: EventType,
+    cause: Cause,
+    source: EventSource,
+    subject: K | MultiTarget<K>,
+    sequence: number,
+    at: number,
+    number: number,
+  ) {
+    super(type, cause, source, subject, sequence, at);
+    this.#number = number;
+  }
+
+  static numberIn(event: NumberedEvent): number {
+    return event.#number;
   }
 }

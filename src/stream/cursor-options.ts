@@ -1,5 +1,4 @@
 import type { GapEvent } from "../event/types.js";
-import type { Cursor } from "./cursor.js";
 
 /** What a cursor is made for. @internal */
 export interface CursorOptions {
@@ -12,5 +11,5 @@ export interface CursorOptions {
   /** Events of this origin are not for this reader. */
   skipOrigin?: unknown;
   /** Told of each gap. */
-  onGap: (gap: GapEvent, cursor: Cursor) => void;
+  onGap: (gap: GapEvent, place: { readonly group: string | null }) => void;
 }

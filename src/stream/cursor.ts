@@ -1,10 +1,13 @@
 import { CoalescedEvents } from "../event/coalesce.js";
 import { CacheEvent } from "../event/event.js";
-import type { GapEvent, GapReason } from "../event/types.js";
+import type { GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
 import type { CursorOptions } from "./cursor-options.js";
 import { Hand } from "./hand.js";
 import type { CursorReader, Message, Progress, Visitor } from "./message.js";
+import { Losses } from "./losses.js";
+import { Gaps } from "./gaps.js";
+import { Place } from "./place.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { Snapshot } from "./snapshot.js";
 
@@ -14,42 +17,22 @@ import type { Snapshot } from "./snapshot.js";
  *
  * @internal
  */
-export class Cursor {
-  log: PartitionLog;
-  /** Sequence of the next event to take from the log. */
-  position: number;
-  /** Whether it waits for the log to wake it. */
-  resting = false;
-  reader: CursorReader | undefined;
-  mask: number;
-  wantsGaps: boolean;
+export class Cursor extends Place {
   skipOrigin: unknown;
-  readonly group: string | null;
-  readonly coalesces: boolean;
   readonly tracked: boolean;
   /** Time spent in the handler, in milliseconds. */
   busy = 0;
-  /** How many events were handled, announced as lost (in how many gaps), and given up after their last attempt. */
+  /** How many events were handled, and given up after their last attempt. */
   handled = 0;
-  dropped = 0;
-  gapCount = 0;
   deadLetters = 0;
-  readonly #onGap: (gap: GapEvent, cursor: Cursor) => void;
   readonly hand = new Hand();
-  #gaps: GapEvent[] | undefined;
   #snapshot: Snapshot | undefined;
   readonly #merged: CoalescedEvents | undefined;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
-    this.log = log;
-    this.position = position;
-    this.mask = options.mask;
-    this.group = options.group;
-    this.wantsGaps = options.gaps;
-    this.coalesces = options.coalesces;
+    super(log, position, options);
     this.tracked = options.tracked;
     this.skipOrigin = options.skipOrigin;
-    this.#onGap = options.onGap;
     this.#merged = options.coalesces ? new CoalescedEvents() : undefined;
   }
 
@@ -74,36 +57,34 @@ export class Cursor {
 
   /** Takes over what another cursor of the same reader has to tell, and can't any more. */
   inheritGaps(from: Cursor): void {
-    if (!from.#hasGaps) return;
-    this.#addGaps(from.#gaps ?? []);
-    from.#gaps = undefined;
-    if (this.resting) this.log.activate(this);
+    if (from.gaps === undefined) return;
+    (this.gaps ??= new Gaps()).takeFrom(from.gaps);
+    this.rouse();
   }
 
   /** Goes on where another cursor of its group is left that coalesces where this one does not, or the other way round. */
   succeed(other: Cursor): void {
     const place = other.handledUpTo;
     this.handled = other.handled;
-    this.dropped = other.dropped;
-    this.gapCount = other.gapCount;
     this.deadLetters = other.deadLetters;
     this.hand.add(other.hand.all().filter((message) => !other.#isOfLog(message)));
     this.#snapshot = other.#snapshot;
-    this.#addGaps(other.#gaps ?? []);
+    this.gaps = other.gaps;
+    this.gaps?.displace();
     this.position = Math.max(place, this.log.first);
-    if (place < this.position) this.#lose(place, this.position - 1, "overrun");
+    if (place < this.position) this.loseUnread(place, this.position, "overrun");
   }
 
   /** Wakes the reader if there is something to read that is not in the log. */
   remind(): void {
-    if (this.resting && (this.lag > 0 || this.#hasGaps)) this.log.activate(this);
+    if (this.lag > 0 || this.gaps?.any === true) this.rouse();
   }
 
   /** Gives it a snapshot to read first. */
   begin(snapshot: Snapshot): void {
     if (snapshot.size === 0) return;
     this.#snapshot = snapshot;
-    if (this.resting) this.log.activate(this);
+    this.rouse();
   }
 
   /**
@@ -118,7 +99,7 @@ export class Cursor {
     if (hand.held > 0 || this.#isBehindOthers) return undefined;
     if (this.resting) this.position = this.unreadFrom;
     const from = this.position;
-    const end = Math.min(log.next, from + limit);
+    const end = Math.min(this.end, from + limit);
     let progress: Progress = "done";
     try {
       while (progress === "done" && this.#isAt(log, end)) {
@@ -177,37 +158,24 @@ export class Cursor {
     this.position = base;
     if (this.resting) this.log.activate(this);
     if (merged.size <= this.log.limits.capacity) return;
-    const oldest = merged.oldest as number;
-    merged.clear();
-    this.#lose(oldest, base - 1, "overrun");
+    this.#loseMerged(merged, base, "overrun");
   }
 
   /** The log ends, with all that has not been taken from it; `log` takes its place. Without a reason there was nothing in it. */
   replaceLog(log: PartitionLog, reason: GapReason | null): void {
     const old = this.log;
-    const from = this.#merged?.oldest ?? this.unreadFrom;
-    this.#merged?.clear();
+    const { unreadFrom } = this;
     this.#snapshot = undefined;
-    if (reason !== null) this.#lose(from, old.next - 1, reason);
+    if (reason !== null && this.#merged?.oldest === undefined)
+      this.loseUnread(unreadFrom, old.next, reason);
+    else if (reason !== null) this.#loseMerged(this.#merged as CoalescedEvents, old.next, reason);
+    this.#merged?.clear();
     old.remove(this);
     this.log = log;
     this.position = 0;
+    this.gaps?.displace();
     log.add(this);
-    if (this.resting && this.#hasGaps) log.activate(this);
-  }
-
-  /** There were events that are in no log, before the next one. */
-  missed(reason: GapReason): void {
-    this.#lose(this.log.next, this.log.next - 1, reason);
-    if (this.resting && this.#hasGaps) this.log.activate(this);
-  }
-
-  /** Sequence of the next event in the log that may concern this reader. */
-  get unreadFrom(): number {
-    const { log, position } = this;
-    if (!this.resting) return position;
-    if (!log.dirty || (this.mask & log.batchTypes) === 0) return log.next;
-    return Math.max(position, log.batchStart);
+    if (this.gaps?.any === true) this.rouse();
   }
 
   /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
@@ -245,7 +213,7 @@ export class Cursor {
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
   hasHandled(sequence: number): boolean {
     if (this.#isBehindOthers) return false;
-    if (this.unreadFrom < sequence) return false;
+    if (this.unreadFrom < sequence || (this.gaps?.nextAt ?? Infinity) <= sequence) return false;
     return this.hand
       .all()
       .every(
@@ -271,21 +239,7 @@ export class Cursor {
 
   /** Whether something is to be given before the events of the log. */
   get #isBehindOthers(): boolean {
-    return this.#gaps !== undefined || this.#snapshot !== undefined || this.#hasMerged;
-  }
-
-  get #hasGaps(): boolean {
-    return this.#gaps !== undefined;
-  }
-
-  #addGaps(gaps: readonly GapEvent[]): void {
-    if (gaps.length > 0) this.#gaps = [...(this.#gaps ?? []), ...gaps];
-  }
-
-  #takeGap(): GapEvent | undefined {
-    const gap = this.#gaps?.shift();
-    if (this.#gaps?.length === 0) this.#gaps = undefined;
-    return gap;
+    return this.hasGap || this.#snapshot !== undefined || this.#hasMerged || this.isOvertaken;
   }
 
   /** Whether it reads that log still, and there is something to read before `end`. */
@@ -299,7 +253,7 @@ export class Cursor {
   }
 
   #take(): Message | undefined {
-    if (this.#hasGaps) return this.#takeGap();
+    if (this.hasGap) return this.gaps?.shift();
     const entry = this.#snapshot?.shift();
     if (entry !== undefined) return entry;
     this.#snapshot = undefined;
@@ -309,17 +263,17 @@ export class Cursor {
     }
     const log = this.log;
     // What coalesces reads on to the end of memory, where it was told of all that went.
-    if (this.#merged === undefined && this.position < log.first) {
+    if (this.#merged === undefined && (this.position < log.first || this.isOvertaken)) {
       const from = this.position;
       this.position = log.first;
-      this.#lose(from, log.first - 1, "overrun");
-      if (this.#hasGaps) return this.#takeGap();
+      this.loseUnread(from, log.first, "overrun");
+      if (this.hasGap) return this.gaps?.shift();
     }
     const before = this.position;
-    const found = log.read(before, log.next, this.mask, this.skipOrigin);
+    const found = log.read(before, this.end, this.mask, this.skipOrigin);
     this.position = log.readTo;
     if (this.position !== before) log.moved(before, this.position);
-    return found;
+    return found === undefined && this.hasGap ? this.gaps?.shift() : found;
   }
 
   #takeMerged(merged: CoalescedEvents): CacheEvent | undefined {
@@ -333,12 +287,15 @@ export class Cursor {
     return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
   }
 
-  #lose(from: number, to: number, reason: GapReason): void {
-    const { cache, name, partition, node, epoch } = this.log.source;
-    const gap: GapEvent = { type: "gap", cache, name, partition, from, to, reason, node, epoch };
-    this.dropped += to - from + 1;
-    this.gapCount++;
-    if (this.wantsGaps) this.#addGaps([gap]);
-    this.#onGap(gap, this);
+  /** What is merged is lost, and what was read to be merged with it. */
+  #loseMerged(merged: CoalescedEvents, end: number, reason: GapReason): void {
+    const lost = new Losses();
+    for (const event of merged.all()) {
+      const number = CacheEvent.numberOf(event);
+      lost.add(CacheEvent.homeOf(event), number, number);
+    }
+    const from = this.log.numbered ? this.unreadFrom : (merged.oldest as number);
+    merged.clear();
+    this.lose(this.log.losses(from, end, lost), reason);
   }
 }

@@ -39,7 +39,8 @@ export function openCursor(
     kept.reattach(reader, { mask, gaps, skipOrigin });
     return kept;
   }
-  const position = kept === undefined ? startingPoint(log, request.from) : log.next;
+  const { from } = request;
+  const position = kept === undefined ? startingPoint(log, from) : log.next;
   const cursor = new Cursor(log, position, {
     mask,
     group,
@@ -52,6 +53,9 @@ export function openCursor(
   if (group !== null) stream.groups.add(group, index, cursor);
   cursor.reader = reader;
   if (kept !== undefined) cursor.succeed(kept);
+  if (kept === undefined && from !== "latest")
+    for (const { at, gap } of log.toldFrom(position)) cursor.tell(gap, at);
+  if (log.numbered && typeof from === "number") cursor.tellOlder(from);
   log.add(cursor);
   cursor.remind();
   if (kept !== undefined) log.remove(kept);
@@ -71,7 +75,7 @@ function startingPoint(log: PartitionLog, from: "latest" | "earliest" | number):
   if (from === "latest") return log.next;
   log.trim();
   if (from === "earliest") return log.first;
-  if (from > log.next)
-    throw OptionError.invalid("from", `a sequence <= ${log.next} (the next event's)`, from);
-  return from;
+  if (from > log.written)
+    throw OptionError.invalid("from", `a sequence <= ${log.written} (the next event's)`, from);
+  return log.placeOf(from);
 }

@@ -1,15 +1,23 @@
 import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
-import type { EventType } from "../event/types.js";
+import type { EventType, GapEvent } from "../event/types.js";
 import type { Cursor } from "./cursor.js";
+import type { Place } from "./place.js";
 import { allTypes, bitOf } from "./event-mask.js";
-import { type Includes, Segment, segmentBits, segmentSize } from "./segment.js";
+import { type Loss, Losses } from "./losses.js";
+import { type Includes, type Row, Segment, segmentBits, segmentSize } from "./segment.js";
 
 /** So that an offset into a log is always a small integer. @internal */
 export const maxCapacity = 2 ** 30;
 
 /** Empty segments that a log keeps at the most. */
 const maxSpare = 1024;
+
+/** A gap in what came from another node, and the place in the log before which it belongs. */
+interface ToldGap {
+  readonly at: number;
+  readonly gap: GapEvent;
+}
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -39,14 +47,16 @@ export class PartitionLog {
   /** How many events there have been, by their type's bit. */
   readonly counts: number[] = new Array<number>(allTypes + 1).fill(0);
   readonly cursors = new Set<Cursor>();
+  /** Called when there is a first reader, and when there is none any more. */
+  onInterest: (() => void) | undefined;
   /** Whether several read, and so share the events that are made for them. */
   #shared = false;
   /** Behind what `read` gave last. */
   readTo = 0;
-  /** The cursors that have something to read. */
-  readonly #active = new Set<Cursor>();
+  /** The places behind which there is something to read. */
+  readonly #active = new Set<Place>();
   /** The others, by the types that they wait for. */
-  readonly #resting = new Map<number, Set<Cursor>>();
+  readonly #resting = new Map<number, Set<Place>>();
   /** Those that want the newest of each key of what is lost for them. */
   readonly #coalescing = new Set<Cursor>();
   readonly limits: LogLimits;
@@ -58,6 +68,11 @@ export class PartitionLog {
   /** Sequence of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
+  /** Whether events of several nodes come together here, so that their places are not their sequences. */
+  readonly numbered: boolean;
+  /** How many of this node's own events there have been, in a log that is numbered. */
+  #own = 0;
+  #told: ToldGap[] = [];
 
   constructor(
     source: EventSource,
@@ -65,12 +80,24 @@ export class PartitionLog {
     limits: LogLimits,
     includes: Includes,
     onDirty: () => void,
+    numbered = false,
   ) {
     this.source = source;
     this.index = index;
     this.limits = limits;
     this.#includes = includes;
     this.#onDirty = onDirty;
+    this.numbered = numbered;
+  }
+
+  /** Sequence of this node's next own event. */
+  get written(): number {
+    return this.numbered ? this.#own : this.next;
+  }
+
+  /** Whether anybody reads it. */
+  get wanted(): boolean {
+    return this.cursors.size > 0;
   }
 
   /**
@@ -79,6 +106,7 @@ export class PartitionLog {
    * @param subject the key, or a MultiTarget
    * @param at milliseconds since the source began
    * @param value what is stored now, where it is included; a map for a MultiTarget
+   * @param number its sequence at its source; default: it is this node's own next one
    */
   append(
     type: EventType,
@@ -87,11 +115,13 @@ export class PartitionLog {
     at: number,
     value?: unknown,
     previous?: unknown,
+    number?: number,
   ): void {
     let tail = this.#tail;
     if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
     const bit = bitOf(type);
     tail.append(bit, cause, subject, at, value, previous);
+    if (this.numbered) tail.number(number ?? this.#own++);
     const sequence = this.next++;
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
@@ -137,6 +167,47 @@ export class PartitionLog {
     return sequence;
   }
 
+  /** The parts of an event that is still in memory, of a log that is numbered. */
+  row(place: number): Row {
+    const offset = place - this.#base;
+    return (this.#segments[offset >>> segmentBits] as Segment).row(offset & (segmentSize - 1));
+  }
+
+  /** Tells all readers of events that did not come, behind those that did. */
+  tell(gap: GapEvent): void {
+    this.#told.push({ at: this.next, gap });
+    for (const cursor of this.cursors) cursor.tell(gap, this.next);
+  }
+
+  /** The gaps that are told from a place on. */
+  toldFrom(place: number): readonly ToldGap[] {
+    return this.#told.filter(({ at }) => at >= place);
+  }
+
+  /** The place of this node's own event with a sequence, or of the next one that is still here. */
+  placeOf(sequence: number): number {
+    if (!this.numbered) return sequence;
+    for (let place = this.first; place < this.next; place++) {
+      const { cause, number } = this.row(place);
+      if (cause.source === null && number >= sequence) return place;
+    }
+    return this.next;
+  }
+
+  /** What the events from one place to before another are at their sources; those that are no more in memory have to be in `gone`. */
+  losses(from: number, end: number, gone?: Losses): Loss[] {
+    if (!this.numbered) return [{ source: this.source, first: from, last: end - 1 }];
+    return this.collect(from, end, gone ?? new Losses()).all();
+  }
+
+  collect(from: number, end: number, into: Losses): Losses {
+    for (let place = Math.max(from, this.#base); place < end; place++) {
+      const { cause, number } = this.row(place);
+      into.add(cause.source ?? this.source, number, number);
+    }
+    return into;
+  }
+
   /** Whether an event is of this log's epoch. */
   owns(event: CacheEvent): boolean {
     return CacheEvent.sourceOf(event) === this.source;
@@ -161,7 +232,7 @@ export class PartitionLog {
   }
 
   /** Takes note that a cursor has something to read, and wakes its reader. */
-  activate(cursor: Cursor): void {
+  activate(cursor: Place): void {
     this.#resting.get(cursor.mask)?.delete(cursor);
     this.#active.add(cursor);
     cursor.resting = false;
@@ -169,7 +240,7 @@ export class PartitionLog {
   }
 
   /** Takes note that a cursor has read all there is for it. */
-  rest(cursor: Cursor): void {
+  rest(cursor: Place): void {
     this.#active.delete(cursor);
     cursor.resting = true;
     let cursors = this.#resting.get(cursor.mask);
@@ -179,17 +250,31 @@ export class PartitionLog {
 
   add(cursor: Cursor): void {
     this.cursors.add(cursor);
-    this.#shared = this.cursors.size > 1;
     if (cursor.coalesces) this.#coalescing.add(cursor);
     this.#file(cursor);
+    this.#readersChanged(this.cursors.size - 1);
   }
 
   remove(cursor: Cursor): void {
-    this.cursors.delete(cursor);
-    this.#shared = this.cursors.size > 1;
+    if (!this.cursors.delete(cursor)) return;
     this.#coalescing.delete(cursor);
-    this.#unfile(cursor);
+    this.detach(cursor);
+    this.#readersChanged(this.cursors.size + 1);
+  }
+
+  /** Keeps what is behind a place of somebody who takes rows, and is no reader. */
+  attach(place: Place): void {
+    this.#file(place);
+  }
+
+  detach(place: Place): void {
+    this.#unfile(place);
     this.trim();
+  }
+
+  #readersChanged(before: number): void {
+    this.#shared = this.cursors.size > 1;
+    if (before === 0 || this.cursors.size === 0) this.onInterest?.();
   }
 
   /** Gives a cursor another mask. */
@@ -213,13 +298,13 @@ export class PartitionLog {
     this.#free();
   }
 
-  #file(cursor: Cursor): void {
+  #file(cursor: Place): void {
     if (cursor.position < this.next) this.activate(cursor);
     else this.rest(cursor);
   }
 
   /** Resting cursors stand under their mask. */
-  #unfile(cursor: Cursor): void {
+  #unfile(cursor: Place): void {
     this.#active.delete(cursor);
     this.#resting.get(cursor.mask)?.delete(cursor);
   }
@@ -233,6 +318,8 @@ export class PartitionLog {
     if (whole <= 0) return;
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.absorb(base);
+    if (this.numbered) for (const cursor of this.cursors) cursor.overtaken(base);
+    if (this.#told.length > 0) this.#told = this.#told.filter(({ at }) => at >= base);
     this.#recycle(this.#segments.splice(0, whole));
     this.#base = base;
   }
@@ -249,7 +336,7 @@ export class PartitionLog {
 
   #grow(): Segment {
     this.trim();
-    this.#tail = this.#spare?.deref()?.pop() ?? new Segment(this.#includes);
+    this.#tail = this.#spare?.deref()?.pop() ?? new Segment(this.#includes, this.numbered);
     this.#segments.push(this.#tail);
     return this.#tail;
   }

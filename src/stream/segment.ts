@@ -1,5 +1,6 @@
 import type { Cause } from "../event/cause.js";
-import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
+import { CacheEvent, type EventSource, MultiTarget, NumberedEvent } from "../event/event.js";
+import type { EventType } from "../event/types.js";
 import { typeOfBit } from "./event-mask.js";
 
 /** Events in a segment: a power of 2. @internal */
@@ -11,6 +12,21 @@ export const segmentSize = 1 << segmentBits;
 export interface Includes {
   readonly value: boolean;
   readonly previous: boolean;
+}
+
+/** An event as its parts. @internal */
+export interface Row {
+  readonly type: EventType;
+  /** Milliseconds since its source began. */
+  readonly at: number;
+  readonly cause: Cause;
+  /** The key, or a MultiTarget. */
+  readonly subject: unknown;
+  /** Its sequence at its source. */
+  readonly number: number;
+  /** Where they are included; for a MultiTarget, maps. */
+  readonly value: unknown;
+  readonly previous: unknown;
 }
 
 /** Slots of an event: the bit of its type, its time, its cause, its key; then what is included of its values. */
@@ -27,10 +43,14 @@ export class Segment {
   readonly #includes: Includes;
   readonly #width: number;
   readonly #slots: unknown[];
+  /** Each event's sequence, where it is not its place. */
+  readonly #numbers: number[] | undefined;
   #made: (CacheEvent | undefined)[] | undefined;
 
-  constructor(includes: Includes) {
+  /** @param numbered whether an event's sequence is not its place: `number` is to be called for each that is appended */
+  constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
+    this.#numbers = numbered ? new Array<number>(segmentSize).fill(0) : undefined;
     this.#width = fixedSlots + (includes.value ? 1 : 0) + (includes.previous ? 1 : 0);
     this.#slots = new Array<unknown>(segmentSize * this.#width);
   }
@@ -56,6 +76,27 @@ export class Segment {
     slots[++slot] = subject;
     if (this.#includes.value) slots[++slot] = value;
     if (this.#includes.previous) slots[++slot] = previous;
+  }
+
+  /** Gives the event that was appended last its sequence. */
+  number(number: number): void {
+    (this.#numbers as number[])[this.length - 1] = number;
+  }
+
+  /** An event as its parts, of a segment that is numbered. */
+  row(offset: number): Row {
+    const slots = this.#slots;
+    const slot = offset * this.#width;
+    const { value, previous } = this.#includes;
+    return {
+      type: typeOfBit(slots[slot] as number),
+      at: slots[slot + 1] as number,
+      cause: slots[slot + 2] as Cause,
+      subject: slots[slot + 3],
+      number: (this.#numbers as number[])[offset] as number,
+      value: value ? slots[slot + fixedSlots] : undefined,
+      previous: previous ? slots[slot + fixedSlots + (value ? 1 : 0)] : undefined,
+    };
   }
 
   /** Whether an event is of one of the types, and not of an origin. */
@@ -86,14 +127,13 @@ export class Segment {
     const slot = offset * this.#width;
     const type = typeOfBit(slots[slot] as number);
     const subject = slots[slot + 3];
-    const event = new CacheEvent(
-      type,
-      slots[slot + 2] as Cause,
-      source,
-      subject,
-      sequence,
-      slots[slot + 1] as number,
-    );
+    const cause = slots[slot + 2] as Cause;
+    const at = slots[slot + 1] as number;
+    const number = this.#numbers?.[offset];
+    const event =
+      number === undefined
+        ? new CacheEvent(type, cause, source, subject, sequence, at)
+        : new NumberedEvent(type, cause, source, subject, sequence, at, number);
     if (this.#width > fixedSlots) this.#addValues(event, slot + fixedSlots, subject);
     return event;
   }

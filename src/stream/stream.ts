@@ -12,7 +12,6 @@ import type { GapEvent, GapReason } from "../event/types.js";
 import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
-import type { Cursor } from "./cursor.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
 import { Router, wallTimeOf } from "./router.js";
@@ -154,8 +153,8 @@ export class Stream {
   }
 
   /** Tells of events that a reader will not be given. */
-  readonly tellGap = (gap: GapEvent, cursor: Cursor): void => {
-    if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group: cursor.group });
+  readonly tellGap = (gap: GapEvent, { group }: { readonly group: string | null }): void => {
+    if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group });
   };
 
   get #lossReason(): GapReason {

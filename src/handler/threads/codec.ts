@@ -60,14 +60,15 @@ class Kinds {
     const last = this.all.length - 1;
     if (cause === this.#cause && this.all[last]?.type === type) return last;
     this.#cause = cause;
-    const { command, fill, invalidation, snapshot } = cause;
+    const { command, fill, invalidation, snapshot, source } = cause;
     const same = this.all.findIndex(
       (kind) =>
         kind.type === type &&
         kind.cause.command === command &&
         kind.cause.fill === fill &&
         kind.cause.invalidation === invalidation &&
-        kind.cause.snapshot === snapshot,
+        kind.cause.snapshot === snapshot &&
+        kind.cause.source === source,
     );
     if (same >= 0) {
       // Only the last one is found by its cause alone.

@@ -105,6 +105,7 @@ test("a marked deletion of the invalidator's kind, and the events of a snapshot,
     fill: false,
     invalidation: false,
     snapshot: false,
+    source: null,
   };
   const causes = [cause, { ...cause, invalidation: true }, { ...cause, snapshot: true }, cause];
   const events = causes.map((each, n) => new CacheEvent("deleted", each, source, "k", n, n));
