@@ -7,17 +7,20 @@ import {
   importersByPackage,
   layerFaults,
   missingFiles,
+  reachableFrom,
 } from "./helpers/architecture.js";
 import { parseModule, readModules } from "./helpers/modules.js";
 import { projectRoot } from "./helpers/run.js";
 
 interface Manifest {
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 }
 
 const modules = readModules(join(projectRoot, "src"));
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as Manifest;
-const dependencies = Object.keys(manifest.dependencies);
+const peers = Object.keys(manifest.peerDependencies);
+const dependencies = [...Object.keys(manifest.dependencies), ...peers];
 
 describe("the source files", () => {
   test("import only files that exist", () => {
@@ -40,6 +43,12 @@ describe("the source files", () => {
   test.each(dependencies)("import %s in exactly one file", (name) => {
     const importers = importersByPackage(modules)[name] ?? [];
     expect({ name, importers }).toEqual({ name, importers: [expect.any(String)] });
+  });
+
+  test.each(["index.ts", "actor.ts", "testing.ts"])("of %s load none of the peers", (entry) => {
+    const reached = reachableFrom(entry, modules);
+    const loaded = modules.filter(({ path }) => reached.has(path)).flatMap((m) => m.packages);
+    expect(loaded.filter((name) => peers.includes(name))).toEqual([]);
   });
 
   test("keep the habits: named exports, short files, no word of a machine or a host", () => {

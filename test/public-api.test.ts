@@ -1,6 +1,8 @@
 import { expect, test } from "@jest/globals";
 import * as main from "nebulex-streams";
 import * as actor from "nebulex-streams/actor";
+import * as nats from "nebulex-streams/nats";
+import * as redis from "nebulex-streams/redis";
 import * as testing from "nebulex-streams/testing";
 
 const actorNames = [
@@ -65,6 +67,8 @@ const testingNames = [
 test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
   { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
+  { entry: "nebulex-streams/nats", exports: nats, names: ["natsPubSub"] },
+  { entry: "nebulex-streams/redis", exports: redis, names: ["redisPubSub"] },
   { entry: "nebulex-streams/testing", exports: testing, names: testingNames },
 ])("$entry exports exactly the names of the list", ({ exports, names }) => {
   expect(Object.keys(exports).sort()).toEqual([...names].sort());

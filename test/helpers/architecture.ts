@@ -16,6 +16,8 @@ const layers: readonly string[] = [
   "invalidator",
   "testing",
   "actor.ts",
+  "redis.ts",
+  "nats.ts",
   "testing.ts",
   "index.ts",
 ];
@@ -78,6 +80,14 @@ export function findCycle(modules: readonly Module[]): string | undefined {
     if (cycle !== undefined) return cycle;
   }
   return undefined;
+}
+
+/** What a file imports, types included, and all that those import in turn; itself too. */
+export function reachableFrom(entry: string, modules: readonly Module[]): ReadonlySet<string> {
+  const files = new Map(modules.map((module) => [module.path, module.files]));
+  const reached = new Set([entry]);
+  for (const path of reached) for (const file of files.get(path) ?? []) reached.add(file);
+  return reached;
 }
 
 /** Which files import each third-party package. */

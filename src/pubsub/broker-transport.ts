@@ -1,0 +1,244 @@
+import type { Milliseconds } from "../options.js";
+import { type BrokerSession, type Dial, RefusedError, toError } from "./broker-session.js";
+import type { Transport, TransportEvents } from "./transport.js";
+
+/** @internal */
+export interface BrokerTransportOptions {
+  readonly ordered: boolean;
+  readonly dial: Dial;
+  /** How long an attempt to connect may take. */
+  readonly timeout: Milliseconds;
+  /** How long to wait after the nth attempt in a row (from 0) that failed. Default: see {@link backoff}. */
+  readonly delay?: (failures: number, error: Error) => Milliseconds;
+}
+
+interface Wanted {
+  /** Whoever waits for the subscription to stand. */
+  waiting: { resolve: () => void; reject: (error: Error) => void }[];
+  /** The session that it has been asked of. */
+  askedOf: BrokerSession | undefined;
+}
+
+/**
+ * A transport out of sessions: keeps one standing and everything subscribed on it.
+ *
+ * @internal
+ */
+export class BrokerTransport implements Transport {
+  readonly ordered: boolean;
+  readonly #options: BrokerTransportOptions;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #closing = new AbortController();
+  #events: TransportEvents | undefined;
+  /** Where all subscriptions stand; undefined while there is none. */
+  #session: BrokerSession | undefined;
+  #told: "connected" | "reconnecting" | undefined;
+  #maxPayload: number | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: BrokerTransportOptions) {
+    this.#options = options;
+    this.ordered = options.ordered;
+  }
+
+  get maxPayload(): number | undefined {
+    return this.#maxPayload;
+  }
+
+  async open(events: TransportEvents): Promise<void> {
+    this.#events = events;
+    if (this.#closing.signal.aborted) return;
+    const error = await this.#attempt();
+    if (error === undefined || this.#closing.signal.aborted) return;
+    if (error instanceof RefusedError) throw error;
+    this.#reconnect(error);
+  }
+
+  async subscribe(channel: string): Promise<void> {
+    if (this.#closing.signal.aborted) throw closedError();
+    const known = this.#wanted.get(channel);
+    if (known !== undefined && this.#session !== undefined && known.askedOf === this.#session) {
+      if (known.waiting.length === 0) return;
+    }
+    const wanted = known ?? { waiting: [], askedOf: undefined };
+    this.#wanted.set(channel, wanted);
+    const stands = new Promise<void>((resolve, reject) => wanted.waiting.push({ resolve, reject }));
+    const session = this.#session;
+    // A loss is the transport's affair, and a refusal has been told to those who wait.
+    if (session !== undefined) this.#ask(session, channel, wanted).catch(() => {});
+    await stands;
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    const wanted = this.#wanted.get(channel);
+    if (wanted === undefined) return;
+    this.#wanted.delete(channel);
+    for (const { resolve } of wanted.waiting.splice(0)) resolve();
+    // A session that has just been lost has no subscription any more.
+    await wanted.askedOf?.unsubscribe(channel).catch(() => {});
+  }
+
+  publish(channel: string, payload: Uint8Array): Promise<void> {
+    if (this.#session !== undefined) return this.#session.publish(channel, payload);
+    return Promise.reject(this.#closing.signal.aborted ? closedError() : new NoConnectionError());
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    this.#closing.abort(closedError());
+    for (const { waiting } of this.#wanted.values())
+      for (const { reject } of waiting.splice(0)) reject(closedError());
+    if (session === undefined) return;
+    // A broker that doesn't answer any more doesn't keep anybody from ending.
+    await within(this.#options.timeout, undefined, () => session.flush()).catch(() => {});
+    session.destroy(closedError());
+  }
+
+  /** One attempt to connect and to subscribe to everything; gives why it failed. */
+  async #attempt(): Promise<Error | undefined> {
+    let session: BrokerSession | undefined;
+    let broken: Error | undefined;
+    const lost = (error: Error): void => {
+      broken ??= error;
+      if (session !== undefined) this.#lost(session, error);
+    };
+    try {
+      await within(this.#options.timeout, this.#closing.signal, async (signal) => {
+        session = await this.#options.dial(lost, signal);
+        if (signal.aborted) session.destroy(toError(signal.reason));
+        else await this.#subscribeAll(session, signal);
+      });
+      if (broken !== undefined) throw broken;
+    } catch (error) {
+      session?.destroy(toError(error));
+      return toError(error);
+    }
+    this.#session = session;
+    this.#maxPayload = session?.maxPayload;
+    for (const { waiting } of this.#wanted.values())
+      for (const { resolve } of waiting.splice(0)) resolve();
+    this.#tell("connected");
+    return undefined;
+  }
+
+  /** Until nothing more has come meanwhile. */
+  async #subscribeAll(session: BrokerSession, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const missing = [...this.#wanted].filter(([, { askedOf }]) => askedOf !== session);
+      if (missing.length === 0) return;
+      await Promise.all(missing.map(([channel, wanted]) => this.#ask(session, channel, wanted)));
+      signal.throwIfAborted();
+    }
+  }
+
+  async #ask(session: BrokerSession, channel: string, wanted: Wanted): Promise<void> {
+    if (wanted.askedOf === session) return;
+    wanted.askedOf = session;
+    const onMessage = (payload: Uint8Array): void => {
+      if (!this.#closing.signal.aborted && this.#wanted.get(channel) === wanted)
+        this.#events?.message(channel, payload);
+    };
+    try {
+      await session.subscribe(channel, onMessage);
+    } catch (error) {
+      if (wanted.askedOf === session) wanted.askedOf = undefined;
+      const { waiting } = wanted;
+      // What has stood before is asked for again, until it stands.
+      if (!(error instanceof RefusedError) || waiting.length === 0) throw error;
+      if (this.#wanted.get(channel) === wanted) this.#wanted.delete(channel);
+      for (const { reject } of waiting.splice(0)) reject(error);
+      return;
+    }
+    if (this.#session === session) for (const { resolve } of wanted.waiting.splice(0)) resolve();
+  }
+
+  #lost(session: BrokerSession, error: Error): void {
+    session.destroy(error);
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    this.#reconnect(error);
+  }
+
+  #reconnect(error: Error): void {
+    void this.#keepTrying(error);
+  }
+
+  async #keepTrying(first: Error): Promise<void> {
+    const { signal } = this.#closing;
+    const delay = this.#options.delay ?? backoff;
+    let error: Error | undefined = first;
+    for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
+      this.#tell("reconnecting", error);
+      await pause(delay(failures, error), signal);
+      if (!signal.aborted) error = await this.#attempt();
+    }
+  }
+
+  #tell(status: "connected" | "reconnecting", error?: Error): void {
+    if (this.#told === status || this.#closing.signal.aborted) return;
+    this.#told = status;
+    this.#events?.status(status, error);
+  }
+}
+
+/** There is no connection at present. @internal */
+export class NoConnectionError extends Error {
+  constructor() {
+    super("there is no connection to the broker");
+    this.name = "NoConnectionError";
+  }
+}
+
+const closedError = (): Error => new Error("the connection to the broker is closed");
+
+/** 50 ms, doubled with each failure up to 2 s, of which a random half, so that nodes don't come back all at once. @internal */
+export function backoff(failures: number): Milliseconds {
+  const full = Math.min(50 * 2 ** Math.min(failures, 10), 2000);
+  return full / 2 + Math.random() * (full / 2);
+}
+
+/** Does something with a signal that aborts when it takes too long, or when `outer` does; rejects at that moment. */
+async function within<T>(
+  ms: Milliseconds,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const inner = new AbortController();
+  const stop = (): void => inner.abort(outer?.reason);
+  const timer = setTimeout(
+    () => inner.abort(new Error(`the broker has not answered within ${ms} ms`)),
+    ms,
+  );
+  outer?.addEventListener("abort", stop, { once: true });
+  if (outer?.aborted === true) stop();
+  const aborted = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(toError(inner.signal.reason));
+    if (inner.signal.aborted) fail();
+    else inner.signal.addEventListener("abort", fail, { once: true });
+  });
+  try {
+    return await Promise.race([work(inner.signal), aborted]);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", stop);
+  }
+}
+
+function pause(ms: Milliseconds, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+  });
+}

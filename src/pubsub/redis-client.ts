@@ -1,0 +1,128 @@
+import {
+  createClient,
+  createCluster,
+  type RedisClientOptions,
+  type RedisClusterOptions,
+} from "redis";
+import { RefusedError, toError } from "./broker-session.js";
+
+/**
+ * What node-redis' clients are made with: TLS, user and password or a credentials provider, name, RESP version and so on. `url` has an option of
+ * its own, and commands are never queued while there is no connection.
+ */
+export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue">;
+
+/** A node of a Redis Cluster to learn the others from. */
+export type RedisRootNode = RedisClusterOptions["rootNodes"][number];
+
+type Listener = (message: Buffer) => void;
+
+/** What is used of a client of node-redis, the same in its versions 5 and 6. @internal */
+export interface RedisConnection {
+  on(event: string, listener: (error: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  publish(channel: string, message: Buffer): Promise<unknown>;
+  subscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  unsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  ping(): Promise<unknown>;
+  destroy(): void;
+}
+
+interface Pinged {
+  ping(): Promise<unknown>;
+}
+
+/** The same of a cluster client. @internal */
+export interface RedisClusterConnection {
+  readonly masters: readonly {
+    readonly client?: Pinged | undefined;
+    readonly pubSub?: { readonly client: Pinged } | undefined;
+  }[];
+  on(event: string, listener: (error: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  sPublish(channel: string, message: Buffer): Promise<unknown>;
+  sSubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  sUnsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  destroy(): void;
+}
+
+/** A client of node-redis (`createClient`), or one of a cluster (`createCluster`); only copies of it are connected. */
+export interface RedisClientLike {
+  duplicate(overrides?: object): unknown;
+  readonly options?: object | undefined;
+}
+
+// Sessions are replaced, not mended; commands have no deadline of their own, and the timer of each would cost more than the command.
+const ours = { disableOfflineQueue: true, clientSideCache: undefined, emitInvalidate: false };
+
+/** @internal */
+export function newClient(url: string, options: RedisOptions): RedisConnection {
+  const { socket, commandOptions } = options;
+  return createClient({
+    ...options,
+    url,
+    disableOfflineQueue: true,
+    socket: { ...socket, reconnectStrategy: false },
+    commandOptions: { ...commandOptions, timeout: 0 },
+  } as RedisClientOptions) as unknown as RedisConnection;
+}
+
+/** @internal */
+export function copyOf(client: RedisClientLike): RedisConnection {
+  const { socket, commandOptions } = (client.options ?? {}) as RedisClientOptions;
+  return client.duplicate({
+    ...ours,
+    socket: { ...socket, reconnectStrategy: false },
+    commandOptions: { ...commandOptions, typeMapping: undefined, timeout: 0 },
+  }) as RedisConnection;
+}
+
+/** @internal */
+export function newCluster(
+  rootNodes: readonly RedisRootNode[],
+  options: RedisOptions,
+): RedisClusterConnection {
+  const { socket, commandOptions, RESP } = options;
+  return createCluster({
+    rootNodes: rootNodes.map((node) => ({ ...node })),
+    ...(RESP === undefined ? {} : { RESP }),
+    commandOptions: { ...commandOptions, timeout: 0 },
+    defaults: {
+      ...options,
+      disableOfflineQueue: true,
+      socket: { ...socket, reconnectStrategy: false },
+    },
+  } as RedisClusterOptions) as unknown as RedisClusterConnection;
+}
+
+/** @internal */
+export function copyOfCluster(client: RedisClientLike): RedisClusterConnection {
+  return client.duplicate() as RedisClusterConnection;
+}
+
+const refusal =
+  /^(?:WRONGPASS|NOAUTH|NOPERM|DENIED)\b|^ERR (?:AUTH|invalid password|Client sent AUTH|unknown command|This instance has cluster support disabled)/i;
+
+/** As {@link RefusedError} what the server won't say otherwise next time. @internal */
+export function asFailure(error: unknown): Error {
+  const failure = toError(error);
+  const refused = refusal.test(failure.message) || failure.name === "TypeError";
+  return refused ? new RefusedError(failure) : failure;
+}
+
+/** A view of the bytes, without a copy. @internal */
+export function bufferOf(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload)
+    ? payload
+    : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
+
+const replacement = "\uFFFD";
+// A surrogate without its other half, which UTF-8 can't carry.
+const lone = /\p{Surrogate}/u;
+
+/** The channel's name where it survives UTF-8, otherwise one that does and that no other channel has. @internal */
+export function wireName(channel: string): string {
+  if (!channel.startsWith(replacement) && !lone.test(channel)) return channel;
+  return replacement + Buffer.from(channel, "utf16le").toString("hex");
+}

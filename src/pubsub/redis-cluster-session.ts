@@ -1,0 +1,124 @@
+import type { Milliseconds } from "../options.js";
+import type { BrokerSession, Dial } from "./broker-session.js";
+import { asFailure, bufferOf, type RedisClusterConnection, wireName } from "./redis-client.js";
+import { destroyQuietly } from "./redis-session.js";
+import { Watchdog } from "./redis-watchdog.js";
+
+type Listener = (message: Buffer) => void;
+
+/** Dials a cluster client that `make` makes, for sharded pub/sub. @internal */
+export function redisClusterDial(make: () => RedisClusterConnection, timeout: Milliseconds): Dial {
+  return async (lost, signal) => {
+    let session: RedisClusterSession | undefined;
+    const stop = (): void => session?.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      session = new RedisClusterSession(make(), timeout, lost);
+      await session.connect();
+      return session;
+    } catch (error) {
+      const failure = session?.trouble ?? error;
+      session?.destroy();
+      throw asFailure(failure);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  };
+}
+
+const losses = ["error", "node-error", "sharded-channel-moved-error"] as const;
+
+/** One connection to each node of a cluster, and one more to those where it subscribes; when one is lost, so are the others. */
+class RedisClusterSession implements BrokerSession {
+  readonly #cluster: RedisClusterConnection;
+  readonly #lost: (error: Error) => void;
+  readonly #timeout: Milliseconds;
+  readonly #listeners = new Map<string, Listener>();
+  /** The last thing under way for each channel: a cluster client doesn't keep the order of what it is asked by itself. */
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  #watchdog: Watchdog | undefined;
+  #connected = false;
+  #ended = false;
+  /** What a node has said, of which the cluster client says only that no node could be reached. */
+  trouble: unknown;
+
+  constructor(
+    cluster: RedisClusterConnection,
+    timeout: Milliseconds,
+    lost: (error: Error) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#timeout = timeout;
+    this.#lost = lost;
+    for (const event of losses)
+      cluster.on(event, (error) => {
+        this.trouble ??= error;
+        // Until then it tries one node after the other.
+        if (this.#connected) this.#break(asFailure(error));
+      });
+  }
+
+  async connect(): Promise<void> {
+    await this.#cluster.connect();
+    await this.flush();
+    if (this.#ended) throw new Error("the connection was lost while it was made");
+    this.trouble = undefined;
+    this.#connected = true;
+    this.#watchdog = new Watchdog(
+      this.#timeout,
+      () => this.flush(),
+      () => this.#break(new Error(`a node has not answered for ${this.#timeout} ms`)),
+    );
+  }
+
+  subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void> {
+    const listener = (message: Buffer): void => onMessage(message);
+    this.#listeners.set(channel, listener);
+    return this.#next(channel, async () => {
+      try {
+        await this.#cluster.sSubscribe(wireName(channel), listener, true);
+      } catch (error) {
+        if (this.#listeners.get(channel) === listener) this.#listeners.delete(channel);
+        throw asFailure(error);
+      }
+    });
+  }
+
+  unsubscribe(channel: string): Promise<void> {
+    const listener = this.#listeners.get(channel);
+    if (listener === undefined) return Promise.resolve();
+    this.#listeners.delete(channel);
+    return this.#next(channel, () => this.#cluster.sUnsubscribe(wireName(channel), listener, true));
+  }
+
+  async publish(channel: string, payload: Uint8Array): Promise<void> {
+    await this.#cluster.sPublish(wireName(channel), bufferOf(payload));
+  }
+
+  async flush(): Promise<void> {
+    const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
+    await Promise.all(clients.map((client) => client?.ping()));
+  }
+
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#watchdog?.stop();
+    destroyQuietly(this.#cluster);
+  }
+
+  async #next(channel: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#underWay.get(channel);
+    const now = before === undefined ? work() : before.then(work, work);
+    this.#underWay.set(channel, now);
+    try {
+      await now;
+    } finally {
+      if (this.#underWay.get(channel) === now) this.#underWay.delete(channel);
+    }
+  }
+
+  #break(error: Error): void {
+    if (!this.#ended) this.#lost(error);
+  }
+}

@@ -1,0 +1,117 @@
+import type { Milliseconds } from "../options.js";
+import type { BrokerSession, Dial } from "./broker-session.js";
+import { asFailure, bufferOf, type RedisConnection, wireName } from "./redis-client.js";
+import { Watchdog } from "./redis-watchdog.js";
+
+type Listener = (message: Buffer) => void;
+
+/** Dials two clients that `make` makes: a client that subscribes can do nothing else. @internal */
+export function redisDial(make: () => RedisConnection, timeout: Milliseconds): Dial {
+  return async (lost, signal) => {
+    let session: RedisSession | undefined;
+    const stop = (): void => session?.destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      session = new RedisSession(make(), make(), timeout, lost);
+      await session.connect();
+      return session;
+    } catch (error) {
+      session?.destroy();
+      throw asFailure(error);
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+  };
+}
+
+/** A publishing and a subscribing client; when one is lost, so is the other. */
+class RedisSession implements BrokerSession {
+  readonly #publisher: RedisConnection;
+  readonly #subscriber: RedisConnection;
+  readonly #lost: (error: Error) => void;
+  readonly #timeout: Milliseconds;
+  readonly #listeners = new Map<string, Listener>();
+  #watchdogs: Watchdog[] = [];
+  #ended = false;
+
+  constructor(
+    publisher: RedisConnection,
+    subscriber: RedisConnection,
+    timeout: Milliseconds,
+    lost: (error: Error) => void,
+  ) {
+    this.#publisher = publisher;
+    this.#subscriber = subscriber;
+    this.#timeout = timeout;
+    this.#lost = lost;
+    for (const client of [publisher, subscriber])
+      client.on("error", (error) => this.#break(asFailure(error)));
+  }
+
+  async connect(): Promise<void> {
+    const clients = [this.#publisher, this.#subscriber];
+    await Promise.all(clients.map((client) => client.connect()));
+    // A server that wants a password lets clients of the older protocol in without one, and then refuses whatever they say.
+    await Promise.all(clients.map((client) => client.ping()));
+    if (this.#ended) throw new Error("the connection was lost while it was made");
+    this.#watchdogs = clients.map(
+      (client) =>
+        new Watchdog(
+          this.#timeout,
+          () => client.ping(),
+          () => this.#break(new Error(`the broker has not answered for ${this.#timeout} ms`)),
+        ),
+    );
+  }
+
+  async subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void> {
+    const watchdog = this.#watchdogs[1];
+    const listener = (message: Buffer): void => {
+      watchdog?.heard();
+      onMessage(message);
+    };
+    this.#listeners.set(channel, listener);
+    try {
+      await this.#subscriber.subscribe(wireName(channel), listener, true);
+    } catch (error) {
+      if (this.#listeners.get(channel) === listener) this.#listeners.delete(channel);
+      throw asFailure(error);
+    }
+  }
+
+  async unsubscribe(channel: string): Promise<void> {
+    const listener = this.#listeners.get(channel);
+    if (listener === undefined) return;
+    this.#listeners.delete(channel);
+    await this.#subscriber.unsubscribe(wireName(channel), listener, true);
+  }
+
+  async publish(channel: string, payload: Uint8Array): Promise<void> {
+    await this.#publisher.publish(wireName(channel), bufferOf(payload));
+    this.#watchdogs[0]?.heard();
+  }
+
+  async flush(): Promise<void> {
+    await this.#publisher.ping();
+  }
+
+  destroy(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const watchdog of this.#watchdogs) watchdog.stop();
+    for (const client of [this.#publisher, this.#subscriber]) destroyQuietly(client);
+  }
+
+  #break(error: Error): void {
+    if (!this.#ended) this.#lost(error);
+  }
+}
+
+/** One that has never been connected, or has given up, refuses to be destroyed in some versions. @internal */
+export function destroyQuietly(client: { destroy(): void }): void {
+  try {
+    client.destroy();
+  } catch {
+    // It holds nothing.
+  }
+}
