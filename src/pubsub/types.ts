@@ -76,6 +76,10 @@ export interface Bus {
   /** @throws (as a rejection) PubSubError */
   publish(channel: string, payload: Uint8Array): Promise<void>;
   onStatus(fn: (status: PubSubStatus) => void): () => void;
+  /** How many messages from outside were not taken. */
+  readonly rejected: number;
+  /** Counts a message from outside that is not taken, and tells of it on `nebulex.pubsub.message_rejected`. `size` in bytes. */
+  reject(channel: string, reason: string, size: number): void;
 }
 
 /** Where a PubSub made by `createPubSub` has its bus. @internal */

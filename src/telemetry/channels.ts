@@ -19,6 +19,8 @@ export const channels = {
   gaveUp: channel("nebulex.supervisor.gave_up"),
   callbackError: channel("nebulex.actor.callback_error"),
   listenerError: channel("nebulex.cache.listener_error"),
+  topicSubscriberError: channel("nebulex.pubsub.subscriber_error"),
+  messageRejected: channel("nebulex.pubsub.message_rejected"),
 } as const satisfies Record<string, Channel>;
 
 /**

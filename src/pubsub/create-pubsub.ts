@@ -1,0 +1,60 @@
+import { OptionError, PubSubError } from "../errors.js";
+import { NodePubSub } from "./node-pubsub.js";
+import { resolvePubSubOptions } from "./pubsub-options.js";
+import type { Transport } from "./transport.js";
+import type { PubSub, PubSubOptions } from "./types.js";
+
+/** Who a transport is made for. */
+export interface TransportContext {
+  readonly nodeName: string;
+  readonly namespace: string;
+}
+
+/** Makes a transport. It is called for each incarnation of the pubsub's actor, and opens nothing yet. */
+export type TransportFactory = (context: TransportContext) => Transport;
+
+/**
+ * Makes a {@link PubSub} over a transport: what an adapter for a broker ends with.
+ *
+ * Given a transport rather than a function that makes one, its actor can be started once only: a transport is opened once.
+ *
+ * @throws {@link OptionError}
+ */
+export function createPubSub(
+  transport: Transport | TransportFactory,
+  options: PubSubOptions = {},
+): PubSub {
+  const resolved = resolvePubSubOptions(options);
+  const { nodeName, namespace } = resolved;
+  const make =
+    typeof transport === "function"
+      ? (): Transport => transport({ nodeName, namespace })
+      : onlyOnce(checkTransport(transport), nodeName);
+  return new NodePubSub(resolved, make, false);
+}
+
+function onlyOnce(transport: Transport, nodeName: string): () => Transport {
+  let used = false;
+  return () => {
+    if (used)
+      throw new PubSubError(
+        "connect_failed",
+        nodeName,
+        "a transport is opened once: give createPubSub a function that makes one for each start",
+      );
+    used = true;
+    return transport;
+  };
+}
+
+const methods = ["open", "subscribe", "unsubscribe", "publish", "close"] as const;
+
+function checkTransport(transport: unknown): Transport {
+  const isTransport =
+    typeof transport === "object" &&
+    transport !== null &&
+    methods.every((name) => typeof Reflect.get(transport, name) === "function");
+  if (!isTransport)
+    throw OptionError.invalid("transport", "a transport, or a function that makes one", transport);
+  return transport as Transport;
+}

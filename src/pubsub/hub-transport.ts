@@ -1,0 +1,173 @@
+import type { Transport, TransportEvents } from "./transport.js";
+
+/** @internal */
+export interface Packet {
+  readonly channel: string;
+  readonly payload: Uint8Array;
+}
+
+/** What a transport needs of its hub. @internal */
+export interface Network {
+  /** Calls `mend` unless the node is cut off. */
+  join(transport: HubTransport): void;
+  leave(transport: HubTransport): void;
+  route(from: HubTransport, packet: Packet): void;
+}
+
+/** What is done in its turn, or refused when the connection is cut first. */
+interface Step {
+  run(): void;
+  refuse(error: Error): void;
+}
+
+/** One node's connection to a hub. @internal */
+export class HubTransport implements Transport {
+  readonly ordered = true;
+  readonly nodeName: string;
+  readonly #network: Network;
+  readonly #wanted = new Set<string>();
+  /** What the hub knows of `#wanted`. */
+  #subscribed = new Set<string>();
+  #events: TransportEvents | undefined;
+  #up = false;
+  #frozen = false;
+  #outgoing: Step[] = [];
+  #incoming: Packet[] = [];
+  #turn: Promise<void> | undefined;
+  /** Subscriptions that wait for a connection. */
+  #waiting = new Set<{ channel: string; resolve: () => void; reject: (error: Error) => void }>();
+
+  constructor(network: Network, nodeName: string) {
+    this.#network = network;
+    this.nodeName = nodeName;
+  }
+
+  async open(events: TransportEvents): Promise<void> {
+    await Promise.resolve();
+    this.#events = events;
+    this.#network.join(this);
+    if (!this.#up) events.status("reconnecting");
+  }
+
+  subscribe(channel: string): Promise<void> {
+    this.#wanted.add(channel);
+    return new Promise((resolve, reject) => this.#askFor({ channel, resolve, reject }));
+  }
+
+  #askFor(request: { channel: string; resolve: () => void; reject: (error: Error) => void }): void {
+    if (!this.#up) {
+      this.#waiting.add(request);
+      return;
+    }
+    this.#enqueue({
+      run: () => {
+        if (this.#wanted.has(request.channel)) this.#subscribed.add(request.channel);
+        request.resolve();
+      },
+      refuse: () => void this.#waiting.add(request),
+    });
+  }
+
+  unsubscribe(channel: string): Promise<void> {
+    this.#wanted.delete(channel);
+    this.#subscribed.delete(channel);
+    for (const request of this.#waiting) {
+      if (request.channel !== channel) continue;
+      this.#waiting.delete(request);
+      request.resolve();
+    }
+    return Promise.resolve();
+  }
+
+  publish(channel: string, payload: Uint8Array): Promise<void> {
+    if (!this.#up) return Promise.reject(new Error("no connection to the hub"));
+    return new Promise((resolve, reject) => {
+      this.#enqueue({
+        run: () => {
+          this.#network.route(this, { channel, payload });
+          resolve();
+        },
+        refuse: reject,
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    this.#network.leave(this);
+    this.#events = undefined;
+    this.#drop();
+    for (const { reject } of this.#waiting) reject(new Error("closed"));
+    this.#waiting.clear();
+  }
+
+  listensTo(channel: string): boolean {
+    return this.#subscribed.has(channel);
+  }
+
+  arrive(packet: Packet): void {
+    this.#incoming.push(packet);
+    this.#wake();
+  }
+
+  cut(): void {
+    if (!this.#up) return;
+    this.#drop();
+    this.#events?.status("reconnecting", new Error("cut off from the hub"));
+  }
+
+  mend(): void {
+    if (this.#up || this.#events === undefined) return;
+    this.#up = true;
+    this.#subscribed = new Set(this.#wanted);
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const { resolve } of waiting) resolve();
+    this.#events.status("connected");
+  }
+
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.#wake();
+  }
+
+  #drop(): void {
+    this.#up = false;
+    this.#subscribed.clear();
+    this.#incoming = [];
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const step of outgoing) step.refuse(new Error("the connection to the hub is cut"));
+  }
+
+  #enqueue(step: Step): void {
+    this.#outgoing.push(step);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#frozen || (this.#outgoing.length === 0 && this.#incoming.length === 0)) return;
+    this.#turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#turn = undefined;
+        this.#move();
+        resolve();
+      });
+    });
+  }
+
+  #move(): void {
+    if (this.#frozen) return;
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const step of outgoing) step.run();
+    const incoming = this.#incoming;
+    this.#incoming = [];
+    for (const { channel, payload } of incoming)
+      if (this.listensTo(channel)) this.#events?.message(channel, payload);
+  }
+}

@@ -1,0 +1,120 @@
+import { OptionError } from "../errors.js";
+import { callable, plainName } from "../options.js";
+import type { Transport } from "./transport.js";
+import { HubTransport, type Network, type Packet } from "./hub-transport.js";
+
+/** A message on its way from one node of a hub to another. */
+export interface HubMessage {
+  /** The sender's node name. */
+  readonly from: string;
+  /** The receiver's. */
+  readonly to: string;
+  readonly channel: string;
+  readonly payload: Uint8Array;
+}
+
+/** What becomes of a message: it arrives, it is lost, or others arrive in its place. */
+export type HubVerdict = "deliver" | "drop" | Uint8Array | readonly Uint8Array[];
+
+/**
+ * A broker in the process, for the nodes of a test, or of a program that runs several systems: each `localPubSub` that is given the
+ * same hub is a node. It carries real bytes, asynchronously and in order. Its methods are the network's faults; node names need not
+ * be connected, nor known, when a fault begins.
+ */
+export interface Hub {
+  /** Cuts a node off: its status is `reconnecting`, what it publishes is refused, and what is sent meanwhile never reaches it. */
+  disconnect(nodeName: string): void;
+  /** Ends `disconnect`: the node's subscriptions stand again, then its status is `connected`. */
+  connect(nodeName: string): void;
+  /** Freezes a node's connection, as a broker that hangs does: nothing moves, what it publishes waits, what is sent to it is held. */
+  pause(nodeName: string): void;
+  /** Ends `pause`: what was held goes on, in order. */
+  resume(nodeName: string): void;
+  /** Has `fn` decide over each message to each other node, in the order of the calls to `intercept`; returns a function that ends that. */
+  intercept(fn: (message: HubMessage) => HubVerdict): () => void;
+}
+
+/** Makes a hub. */
+export function createHub(): Hub {
+  return new LocalHub();
+}
+
+/** @internal */
+export class LocalHub implements Hub, Network {
+  readonly #transports = new Set<HubTransport>();
+  readonly #cut = new Set<string>();
+  readonly #paused = new Set<string>();
+  readonly #interceptors = new Set<{ readonly decide: (message: HubMessage) => HubVerdict }>();
+
+  /** @throws OptionError */
+  static check(hub: unknown): LocalHub {
+    if (hub instanceof LocalHub) return hub;
+    throw OptionError.invalid("hub", "a hub, as createHub makes it", hub);
+  }
+
+  disconnect(nodeName: string): void {
+    this.#cut.add(plainName("nodeName", nodeName));
+    for (const transport of this.#of(nodeName)) transport.cut();
+  }
+
+  connect(nodeName: string): void {
+    this.#cut.delete(plainName("nodeName", nodeName));
+    for (const transport of this.#of(nodeName)) transport.mend();
+  }
+
+  pause(nodeName: string): void {
+    this.#paused.add(plainName("nodeName", nodeName));
+    for (const transport of this.#of(nodeName)) transport.freeze();
+  }
+
+  resume(nodeName: string): void {
+    this.#paused.delete(plainName("nodeName", nodeName));
+    for (const transport of this.#of(nodeName)) transport.thaw();
+  }
+
+  intercept(fn: (message: HubMessage) => HubVerdict): () => void {
+    const interceptor = { decide: callable("fn", fn) };
+    this.#interceptors.add(interceptor);
+    return () => void this.#interceptors.delete(interceptor);
+  }
+
+  transport(nodeName: string): Transport {
+    return new HubTransport(this, nodeName);
+  }
+
+  join(transport: HubTransport): void {
+    this.#transports.add(transport);
+    if (this.#paused.has(transport.nodeName)) transport.freeze();
+    if (!this.#cut.has(transport.nodeName)) transport.mend();
+  }
+
+  leave(transport: HubTransport): void {
+    this.#transports.delete(transport);
+  }
+
+  route(from: HubTransport, { channel, payload }: Packet): void {
+    for (const to of this.#transports) {
+      if (!to.listensTo(channel)) continue;
+      const payloads =
+        to === from ? [payload] : this.#decide(from.nodeName, to.nodeName, channel, payload);
+      for (const bytes of payloads) to.arrive({ channel, payload: bytes.slice() });
+    }
+  }
+
+  #decide(from: string, to: string, channel: string, payload: Uint8Array): readonly Uint8Array[] {
+    let payloads: readonly Uint8Array[] = [payload];
+    for (const { decide } of this.#interceptors) {
+      payloads = payloads.flatMap((bytes) => {
+        const verdict = decide({ from, to, channel, payload: bytes });
+        if (verdict === "deliver") return [bytes];
+        if (verdict === "drop") return [];
+        return verdict instanceof Uint8Array ? [verdict] : [...verdict];
+      });
+    }
+    return payloads;
+  }
+
+  #of(nodeName: string): HubTransport[] {
+    return [...this.#transports].filter((transport) => transport.nodeName === nodeName);
+  }
+}

@@ -1,0 +1,286 @@
+import type { ActorContext } from "../actor/context.js";
+import { ActorRef } from "../actor/ref.js";
+import { type PubSubFailure, PubSubError, SupervisorError, show } from "../errors.js";
+import type { TimerHandle } from "../clock.js";
+import { callable, plainName } from "../options.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import { actor } from "../supervisor/specs.js";
+import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { Connection } from "./connection.js";
+import { type BusPort, NodeBus } from "./node-bus.js";
+import { codecOf, RejectedMessageError } from "./frame.js";
+import { checkTopic, type ResolvedPubSubOptions } from "./pubsub-options.js";
+import { decodeTopicMessage, encodeTopicMessage } from "./topic-message.js";
+import { checkSubscriber, Topics } from "./topics.js";
+import type { PubSubStatus, Transport } from "./transport.js";
+import {
+  type Bus,
+  busOf,
+  type Listening,
+  type PubSubWithBus,
+  type TopicSubscriber,
+} from "./types.js";
+import { WireChannels } from "./wire-channels.js";
+
+/**
+ * A node's pubsub over any transport: topics, their local subscribers, and the connection of whatever incarnation of its actor lives.
+ *
+ * @internal
+ */
+export class NodePubSub implements PubSubWithBus {
+  readonly nodeName: string;
+  readonly [busOf]: Bus;
+  readonly #options: ResolvedPubSubOptions;
+  readonly #makeTransport: () => Transport;
+  /** No other node can ever hear it: nothing is encoded or sent. */
+  readonly #alone: boolean;
+  readonly #wire: WireChannels;
+  readonly #topics: Topics;
+  readonly #listenings = new Map<string, Listening>();
+  readonly #watchers = new Set<(status: PubSubStatus) => void>();
+  #holder: ActorRef | undefined;
+  #connection: Connection | undefined;
+  #status: PubSubStatus = "closed";
+
+  constructor(options: ResolvedPubSubOptions, makeTransport: () => Transport, alone: boolean) {
+    this.nodeName = options.nodeName;
+    this.#options = options;
+    this.#makeTransport = makeTransport;
+    this.#alone = alone;
+    this.#wire = new WireChannels(options.nodeName);
+    this.#topics = new Topics(options.nodeName, {
+      begun: (topic) => this.#listenings.set(topic, this.#listenToTopic(topic)),
+      ended: (topic) => {
+        this.#listenings.get(topic)?.close();
+        this.#listenings.delete(topic);
+      },
+    });
+    this.#wire.listen(this.#nodeChannel(this.nodeName), (payload) =>
+      this.#receive(this.#nodeChannel(this.nodeName), payload, undefined),
+    );
+    this[busOf] = new NodeBus(options, this.#wire, this.#busPort());
+  }
+
+  get status(): PubSubStatus {
+    return this.#status;
+  }
+
+  childSpec(): ChildSpec {
+    return actor<Connection>({
+      id: `pubsub:${this.nodeName}`,
+      init: (ctx) => this.#start(ctx),
+      receive: () => {},
+      terminate: (_reason, connection) => connection.close(),
+    });
+  }
+
+  subscribe(topic: string, subscriber: TopicSubscriber): void {
+    this.#topics.subscribe(checkTopic(topic), subscriber);
+  }
+
+  unsubscribe(topic: string, subscriber: TopicSubscriber): void {
+    this.#topics.unsubscribe(checkTopic(topic), subscriber);
+  }
+
+  async broadcast(topic: string, message: unknown): Promise<void> {
+    this.#topics.serve(checkTopic(topic), message);
+    await this.#send(this.#topicChannel(topic), topic, message);
+  }
+
+  async broadcastFrom(from: TopicSubscriber, topic: string, message: unknown): Promise<void> {
+    checkSubscriber("from", from);
+    this.#topics.serve(checkTopic(topic), message, from);
+    await this.#send(this.#topicChannel(topic), topic, message);
+  }
+
+  localBroadcast(topic: string, message: unknown): void {
+    this.#topics.serve(checkTopic(topic), message);
+  }
+
+  async directBroadcast(nodeName: string, topic: string, message: unknown): Promise<void> {
+    plainName("nodeName", nodeName);
+    checkTopic(topic);
+    if (nodeName === this.nodeName) this.#topics.serve(topic, message);
+    else await this.#send(this.#nodeChannel(nodeName), topic, message);
+  }
+
+  onStatus(fn: (status: PubSubStatus) => void): () => void {
+    const watcher = (status: PubSubStatus): void => callable("fn", fn)(status);
+    callable("fn", fn);
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  async #start(ctx: ActorContext): Promise<Connection> {
+    if (this.#holder?.alive === true) {
+      throw new SupervisorError("already_started", `pubsub already started: ${this.nodeName}`, {
+        ref: this.#holder,
+      });
+    }
+    this.#holder = ctx.self as ActorRef;
+    const connection = new Connection(this.#open(), this.nodeName, this.#wire, () => {
+      if (this.#connection === connection) this.#tellStatus(connection.status);
+    });
+    this.#connection = connection;
+    this.#tellStatus(connection.status);
+    ActorRef.targetOf(ctx.self).onDeath(() => void connection.close());
+    await this.#opened(connection, ctx);
+    return connection;
+  }
+
+  /** Settles when the connection has been tried. A broker that says nothing at all doesn't hold up the start for ever. */
+  async #opened(connection: Connection, ctx: ActorContext): Promise<void> {
+    const { clock } = ctx.system;
+    const opening = connection.open();
+    let timer: TimerHandle;
+    const patience = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(() => {
+        opening.catch((error: unknown) => ctx.stop(error));
+        resolve();
+      }, this.#options.heartbeat);
+    });
+    try {
+      await Promise.race([opening, patience]);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  #open(): Transport {
+    try {
+      return this.#makeTransport();
+    } catch (cause) {
+      throw this.#error("connect_failed", `could not be started: ${show(cause)}`, cause);
+    }
+  }
+
+  #tellStatus(status: PubSubStatus): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    for (const watcher of this.#watchers) {
+      try {
+        watcher(status);
+      } catch (error) {
+        reportCallbackError(
+          channels.topicSubscriberError,
+          `a watcher of the status of pubsub ${this.nodeName} failed`,
+          error,
+          { pubsub: this.nodeName, topic: null },
+        );
+      }
+    }
+  }
+
+  async #send(channel: string, topic: string, message: unknown): Promise<void> {
+    if (this.#alone) {
+      this.#connected();
+      return;
+    }
+    let payload: Uint8Array;
+    try {
+      const { namespace } = this.#options;
+      payload = encodeTopicMessage(codecOf(this.#options.codec), {
+        namespace,
+        topic,
+        from: this.nodeName,
+        message,
+      });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw this.#error("not_encodable", `can't send on topic ${show(topic)}: ${why}`, cause);
+    }
+    await this.#publish(channel, payload);
+  }
+
+  async #publish(channel: string, payload: Uint8Array): Promise<void> {
+    const max = this.#maxMessageSize;
+    if (payload.length > max)
+      throw this.#error("too_large", `has a message of ${payload.length} bytes, more than ${max}`);
+    const connection = this.#connected();
+    if (this.#alone) return;
+    try {
+      await connection.transport.publish(channel, payload);
+    } catch (cause) {
+      const reason = connection.status === "connected" ? "publish_failed" : "not_connected";
+      throw this.#error(
+        reason,
+        reason === "publish_failed"
+          ? `could not publish: ${show(cause)}`
+          : "has lost its connection",
+        cause,
+      );
+    }
+  }
+
+  #connected(): Connection {
+    const connection = this.#connection;
+    if (connection?.status === "connected") return connection;
+    throw this.#status === "closed"
+      ? this.#error("closed", "is not started, or stopped")
+      : this.#error("not_connected", "has no connection");
+  }
+
+  /** @param topic what the channel is for; undefined: any */
+  #receive(channel: string, payload: Uint8Array, topic: string | undefined): void {
+    try {
+      const message = decodeTopicMessage(payload, this.#options.maxMessageSize);
+      if (
+        message.namespace !== this.#options.namespace ||
+        (topic ?? message.topic) !== message.topic
+      )
+        throw new RejectedMessageError("malformed", "a message of another channel");
+      if (message.from !== this.nodeName) this.#topics.serve(message.topic, message.message);
+    } catch (error) {
+      if (!(error instanceof RejectedMessageError)) throw error;
+      this[busOf].reject(channel, error.reason, payload.length);
+    }
+  }
+
+  #listenToTopic(topic: string): Listening {
+    const channel = this.#topicChannel(topic);
+    return this.#wire.listen(channel, (payload) => this.#receive(channel, payload, topic));
+  }
+
+  get #maxMessageSize(): number {
+    return Math.min(
+      this.#options.maxMessageSize,
+      this.#connection?.transport.maxPayload ?? Infinity,
+    );
+  }
+
+  #topicChannel(topic: string): string {
+    return `${this.#options.namespace}:topic:${topic}`;
+  }
+
+  #nodeChannel(nodeName: string): string {
+    return `${this.#options.namespace}:node:${nodeName}`;
+  }
+
+  #busPort(): BusPort {
+    const status = (): PubSubStatus => this.#status;
+    const ordered = (): boolean => this.#connection?.transport.ordered ?? false;
+    const maxMessageSize = (): number => this.#maxMessageSize;
+    return {
+      get status() {
+        return status();
+      },
+      get ordered() {
+        return ordered();
+      },
+      get maxMessageSize() {
+        return maxMessageSize();
+      },
+      publish: (channel, payload) => this.#publish(channel, payload),
+      onStatus: (fn) => this.onStatus(fn),
+    };
+  }
+
+  #error(reason: PubSubFailure, what: string, cause?: unknown): PubSubError {
+    return new PubSubError(
+      reason,
+      this.nodeName,
+      `pubsub ${this.nodeName} ${what}`,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}
