@@ -30,7 +30,10 @@ export interface Hub {
   pause(nodeName: string): void;
   /** Ends `pause`: what was held goes on, in order. */
   resume(nodeName: string): void;
-  /** Has `fn` decide over each message to each other node, in the order of the calls to `intercept`; returns a function that ends that. */
+  /**
+   * Has `fn` decide over each message to each other node that listens; where several do, one after the other, each over what the one
+   * before has left. When it throws, the publish is refused. Returns a function that ends it.
+   */
   intercept(fn: (message: HubMessage) => HubVerdict): () => void;
 }
 
@@ -108,7 +111,9 @@ export class LocalHub implements Hub, Network {
         const verdict = decide({ from, to, channel, payload: bytes });
         if (verdict === "deliver") return [bytes];
         if (verdict === "drop") return [];
-        return verdict instanceof Uint8Array ? [verdict] : [...verdict];
+        if (verdict instanceof Uint8Array) return [verdict];
+        if (Array.isArray(verdict)) return verdict as readonly Uint8Array[];
+        throw OptionError.invalid("verdict", '"deliver", "drop", a Uint8Array or several', verdict);
       });
     }
     return payloads;

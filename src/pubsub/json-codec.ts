@@ -19,7 +19,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const forms: Forms = {
   undefined: () => ({ $undefined: true }),
   number: (value) => ({ $number: value === 0 ? "-0" : String(value) }),
-  bigint: (value) => ({ $bigint: String(value) }),
+  bigint: (value) => ({ $bigint: textOfBigint(value) }),
   // JSON.stringify escapes half a pair, and JSON.parse brings it back.
   text: (value) => value,
   date: (value) => {
@@ -35,6 +35,22 @@ const forms: Forms = {
   set: (items) => ({ $set: items }),
   object: (value) => (formIn(value) === undefined ? value : { $object: value }),
 };
+
+/** Digits beyond which a bigint goes out in hexadecimal: reading decimal ones takes more than linear time. */
+const decimalDigits = 1000;
+
+function textOfBigint(value: bigint): string {
+  const hex = (value < 0n ? -value : value).toString(16);
+  return hex.length <= decimalDigits / 2 ? String(value) : `${value < 0n ? "-" : ""}0x${hex}`;
+}
+
+function reviveBigint(content: unknown): bigint {
+  const [, sign, digits] =
+    typeof content === "string" ? (/^(-?)(\d+|0x[\da-f]+)$/.exec(content) ?? []) : [];
+  if (digits === undefined || (digits.length > decimalDigits && !digits.startsWith("0x")))
+    throw malformed("$bigint");
+  return sign === "-" ? -BigInt(digits) : BigInt(digits);
+}
 
 /** The name of the one field that makes an object a form. */
 function formIn(object: object): string | undefined {
@@ -72,8 +88,7 @@ function reviveForm(form: string, content: unknown, depth: number): unknown {
     case "$number":
       return reviveNumber(content);
     case "$bigint":
-      if (typeof content !== "string" || !/^-?\d+$/.test(content)) throw malformed(form);
-      return BigInt(content);
+      return reviveBigint(content);
     case "$date":
       if (content !== null && typeof content !== "number") throw malformed(form);
       return new Date(content ?? Number.NaN);

@@ -105,8 +105,9 @@ export class NodePubSub implements PubSubWithBus {
   }
 
   onStatus(fn: (status: PubSubStatus) => void): () => void {
-    const watcher = (status: PubSubStatus): void => callable("fn", fn)(status);
     callable("fn", fn);
+    // The same function given twice is called twice.
+    const watcher = (status: PubSubStatus): void => fn(status);
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
@@ -201,14 +202,10 @@ export class NodePubSub implements PubSubWithBus {
     try {
       await connection.transport.publish(channel, payload);
     } catch (cause) {
-      const reason = connection.status === "connected" ? "publish_failed" : "not_connected";
-      throw this.#error(
-        reason,
-        reason === "publish_failed"
-          ? `could not publish: ${show(cause)}`
-          : "has lost its connection",
-        cause,
-      );
+      if (connection.status === "connected")
+        throw this.#error("publish_failed", `could not publish: ${show(cause)}`, cause);
+      const reason = connection.status === "closed" ? "closed" : "not_connected";
+      throw this.#error(reason, "has lost its connection", cause);
     }
   }
 
