@@ -24,6 +24,21 @@ export interface StreamInfo {
   readonly registered: boolean;
   /** Where the named groups stand now, one entry for each partition of each group. */
   groups(): GroupInfo[];
+  /** The other nodes that this one has heard of, over its pubsub. */
+  nodes(): NodeInfo[];
+}
+
+/** Another node with a stream of the same cache instance. */
+export interface NodeInfo {
+  readonly node: string;
+  /** The life of its stream that its sequences belong to. */
+  readonly epoch: string;
+  /** Whether nothing has come from it for longer than a heartbeat. */
+  readonly silent: boolean;
+  /** Milliseconds since something came. */
+  readonly heard: number;
+  /** Events that it had not sent yet when it said so last. */
+  readonly waiting: number;
 }
 
 /** Where a group stands in one partition. */
@@ -69,7 +84,7 @@ function describe(stream: Stream): StreamInfo {
   return {
     cache,
     name,
-    pubsub: null,
+    pubsub: stream.pubsub,
     partitions,
     hash,
     broadcastFun,
@@ -77,7 +92,22 @@ function describe(stream: Stream): StreamInfo {
     epoch,
     registered,
     groups: () => groupsOf(stream),
+    nodes: () => nodesOf(stream),
   };
+}
+
+function nodesOf({ link, system }: Stream): NodeInfo[] {
+  const now = system.clock.now();
+  return Array.from(
+    link?.origins.all() ?? [],
+    ({ node, epoch, silent, lastHeard, waiting }): NodeInfo => ({
+      node,
+      epoch,
+      silent,
+      heard: now - lastHeard,
+      waiting,
+    }),
+  );
 }
 
 function groupsOf(stream: Stream): GroupInfo[] {

@@ -27,6 +27,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #unrouted: EventSource;
   readonly #wallTime: () => number;
   readonly #startedAt: number;
+  readonly #pubsub: string | null;
   #at = 0;
   /** Whether a hash is asked where a key belongs, and not for an event: that is neither counted nor told. */
   #asking = false;
@@ -41,6 +42,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     this.#unrouted = { ...source, partition: null };
     this.#startedAt = source.startedAt;
     this.#wallTime = wallTimeOf(clock);
+    this.#pubsub = options.pubsub?.nodeName ?? null;
   }
 
   entry(
@@ -211,7 +213,8 @@ export class Router implements ChangeTap<unknown, unknown> {
     const { name, partition } = log.source;
     const event = log.at(log.next - 1);
     const topic = topicOf(name, partition, event.type);
-    channels.broadcast.publish({ status: "ok", reason: null, pubsub: null, topic, event });
+    const pubsub = this.#pubsub;
+    channels.broadcast.publish({ status: "ok", reason: null, pubsub, topic, event });
   }
 
   #fail(event: CacheEvent, error: unknown): void {
@@ -221,7 +224,7 @@ export class Router implements ChangeTap<unknown, unknown> {
       channels.broadcast.publish({
         status: "error",
         reason: error,
-        pubsub: null,
+        pubsub: this.#pubsub,
         topic: null,
         event,
       });

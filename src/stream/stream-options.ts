@@ -9,6 +9,7 @@ import {
   positiveMilliseconds,
   subsetOf,
 } from "../options.js";
+import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { isCache } from "../cache/cache-handle.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
@@ -23,6 +24,8 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
   cache: Cache<K, V> | AsyncCache<K, V>;
   /** The instance's name. Default: that of `cache`. */
   name?: string;
+  /** What carries the events to the other nodes, and theirs to this one. Default: none, events stay in the process. */
+  pubsub?: PubSub;
   /** Whether an actor that subscribed gets the events whose origin it is: `"broadcast"` (default) or not: `"broadcast_from"`. */
   broadcastFun?: "broadcast" | "broadcast_from";
   /** Milliseconds between the first failed registration with the cache and the second. Default 1000; it doubles with each. */
@@ -43,6 +46,8 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
 
 /** The options with their defaults. */
 export interface ResolvedStreamOptions {
+  /** Null: none. */
+  readonly pubsub: PubSub | null;
   readonly broadcastFun: "broadcast" | "broadcast_from";
   readonly backoffInitial: Milliseconds;
   readonly backoffMax: Milliseconds;
@@ -63,6 +68,7 @@ const defaults = {
 const known = [
   "cache",
   "name",
+  "pubsub",
   "broadcastFun",
   "backoffInitial",
   "backoffMax",
@@ -95,6 +101,7 @@ export function resolveStreamOptions(options: StreamServerOptions): ResolvedStre
   }
   const capacity = integer("capacity", options.capacity ?? defaults.capacity, 1, maxCapacity);
   return Object.freeze({
+    pubsub: options.pubsub === undefined ? null : checkPubSub(options.pubsub),
     broadcastFun: oneOf("broadcastFun", options.broadcastFun ?? defaults.broadcastFun, [
       "broadcast",
       "broadcast_from",
@@ -110,6 +117,20 @@ export function resolveStreamOptions(options: StreamServerOptions): ResolvedStre
     capacity,
     retain: integer("retain", options.retain ?? Math.min(defaults.retain, capacity), 0, capacity),
   });
+}
+
+/** What streams use of their pubsub; null: there is none. @internal */
+export function busIn({ pubsub }: ResolvedStreamOptions): Bus | null {
+  return pubsub === null ? null : (pubsub as PubSubWithBus)[busOf];
+}
+
+function checkPubSub(pubsub: PubSub): PubSub {
+  if (typeof pubsub === "object" && pubsub !== null && busOf in pubsub) return pubsub;
+  throw OptionError.invalid(
+    "pubsub",
+    "a pubsub, as localPubSub, redisPubSub, natsPubSub or createPubSub make it",
+    pubsub,
+  );
 }
 
 /** @internal */

@@ -32,7 +32,8 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
   const cache = options.name === undefined ? options.cache : options.cache.instance(options.name);
   return actor<StreamServer>({
     id: `${slot.name}:stream`,
-    init: (ctx): StreamServer => new StreamServer(streamOf(slot), cache, resolved, ctx),
+    init: (ctx): Promise<StreamServer> | StreamServer =>
+      new StreamServer(streamOf(slot), cache, resolved, ctx).started(),
     receive: (server) => server,
     terminate: (reason, server) => server.terminate(reason),
   });
@@ -62,11 +63,28 @@ class StreamServer {
       this.#retries?.abort();
       stream.serverLost(ctx.self);
     });
+    stream.onFailure = (error) => ctx.stop(error);
     this.#register();
   }
 
-  terminate(reason: unknown): void {
-    if (isCleanExit(reason)) this.#stream.close();
+  /** Settles when the other nodes are known to have the same shape. */
+  started(): Promise<StreamServer> | StreamServer {
+    const { link } = this.#stream;
+    if (link === undefined) return this;
+    return link.shakeHands().then(
+      () => this,
+      (error: unknown) => {
+        this.#stream.close();
+        throw error;
+      },
+    );
+  }
+
+  terminate(reason: unknown): Promise<void> | void {
+    if (!isCleanExit(reason)) return;
+    const stream = this.#stream;
+    if (stream.link === undefined) stream.close();
+    else return stream.link.drain().then(() => stream.close());
   }
 
   #register(): void {

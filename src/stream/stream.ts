@@ -9,14 +9,16 @@ import type { StreamPort } from "../cache/stream-port.js";
 import type { AnyCache, EventListener } from "../cache/types.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
+import { wireVersion } from "../pubsub/frame.js";
 import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
+import { Link } from "./remote/link.js";
 import { Router, wallTimeOf } from "./router.js";
 import { RunQueue } from "./run-queue.js";
-import type { ResolvedStreamOptions } from "./stream-options.js";
+import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
 import { Unheard } from "./unheard.js";
 import { StreamTally } from "./tally.js";
 
@@ -43,6 +45,8 @@ export class Stream {
   system!: ActorSystem;
   /** The stream server that runs it, or that ran it last. */
   server: ActorRef | undefined;
+  /** Called when the stream can't go on. */
+  onFailure: ((error: Error) => void) | undefined;
   /** Whether there is a stream to read: from the start of a stream server to its orderly stop. */
   open = false;
   /** The run of the cache that feeds it. */
@@ -53,6 +57,8 @@ export class Stream {
   #epochOver = false;
   /** Whether nothing has been, or could be, written in this epoch. */
   #untouched = true;
+  /** What connects it with other nodes' streams; undefined: events stay in the process. */
+  link: Link | undefined;
   /** Why there was a new epoch. */
   #beganFor: GapReason | null = null;
   readonly #unheard = new Unheard();
@@ -79,6 +85,11 @@ export class Stream {
     return this.options.partitions;
   }
 
+  /** The node name of its pubsub; null: none. */
+  get pubsub(): string | null {
+    return this.options.pubsub?.nodeName ?? null;
+  }
+
   /** A stream server starts. It takes over what the last one left behind, if that was not stopped in order and had the same options. */
   start(server: ActorRef, system: ActorSystem, options: ResolvedStreamOptions): void {
     if (this.server?.alive === true) {
@@ -93,10 +104,13 @@ export class Stream {
     this.server = server;
     this.system = system;
     this.options = options;
+    if (!same) this.#unlink();
+    this.#connect();
     if (!same || !(this.open || this.#untouched)) {
       this.#unregister();
       this.#beginEpoch(this.#untouched ? null : this.#lossReason);
     }
+    if (this.link?.begun === false) this.link.begin(this.logs);
     if (this.slot.running !== undefined) this.#unheard.countsFrom(this.slot.running);
     this.open = true;
     this.slot.stream = this.#port;
@@ -132,6 +146,7 @@ export class Stream {
     this.open = false;
     this.slot.stream = undefined;
     removeSource(this.tally);
+    this.#unlink();
     this.#unregister();
     this.#beginEpoch(this.#untouched ? null : this.#lossReason);
   }
@@ -173,6 +188,26 @@ export class Stream {
       for (const cursor of cursors) cursor.missed(this.#beganFor ?? "stream_restarted");
   }
 
+  #connect(): void {
+    const { options, slot, system } = this;
+    const { partitions, hash } = options;
+    const bus = busIn(options);
+    if (bus === null || this.link !== undefined) return;
+    this.link = new Link({
+      bus,
+      cache: slot.cacheName,
+      name: slot.name,
+      shape: { partitions, hash: hash.name === "" ? "anonymous" : hash.name, version: wireVersion },
+      clock: system.clock,
+      fail: (error) => this.onFailure?.(error),
+    });
+  }
+
+  #unlink(): void {
+    this.link?.end();
+    this.link = undefined;
+  }
+
   #unregister(): void {
     const instance = this.registeredWith;
     if (instance === undefined) return;
@@ -191,7 +226,7 @@ export class Stream {
       cache: slot.cacheName,
       name: slot.name,
       partitions: options.partitions,
-      node: system.nodeName,
+      node: this.pubsub ?? system.nodeName,
       epoch: randomBytes(8).toString("hex"),
       startedAt: Math.round(wallTimeOf(system.clock)()),
     };
@@ -206,6 +241,7 @@ export class Stream {
         options,
         includes,
         this.#onDirty,
+        options.pubsub !== null,
       );
     const old = this.logs;
     this.logs = Array.from({ length: options.partitions ?? 1 }, (_, index) => makeLog(index));
@@ -222,6 +258,7 @@ export class Stream {
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
       for (const reader of this.readers) reader.reshape();
+    this.link?.begin(this.logs);
     // Who waits for something to be handled need not wait for what is gone.
     this.progressed();
   }
@@ -243,7 +280,7 @@ export class Stream {
     return {
       cache: this.slot.cacheName,
       name: this.slot.name,
-      pubsub: null,
+      pubsub: this.pubsub,
       partitions: this.options.partitions,
     };
   }
@@ -255,6 +292,7 @@ function sameOptions(a: ResolvedStreamOptions, b: ResolvedStreamOptions): boolea
     a.hash === b.hash &&
     a.capacity === b.capacity &&
     a.retain === b.retain &&
+    a.pubsub === b.pubsub &&
     a.include.join() === b.include.join()
   );
 }

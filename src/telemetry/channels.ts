@@ -14,6 +14,8 @@ export const channels = {
   handlerError: channel("nebulex.streams.handler_error"),
   deadLetter: channel("nebulex.streams.dead_letter"),
   undelivered: channel("nebulex.streams.undelivered"),
+  node: channel("nebulex.streams.node"),
+  shapeMismatch: channel("nebulex.streams.shape_mismatch"),
   childTerminated: channel("nebulex.supervisor.child_terminated"),
   restart: channel("nebulex.supervisor.restart"),
   gaveUp: channel("nebulex.supervisor.gave_up"),

@@ -1,0 +1,74 @@
+import type { Cause } from "../../event/cause.js";
+import type { EventType } from "../../event/types.js";
+import type { Listening } from "../../pubsub/types.js";
+import type { PartitionLog } from "../partition-log.js";
+import type { ReadBatch } from "./batch.js";
+import type { Origin } from "./origin.js";
+
+/** Puts what other nodes send into the logs, of the partitions that somebody reads. @internal */
+export class Inbox {
+  readonly #logOf: (partition: number) => PartitionLog | undefined;
+  readonly #listening = new Map<number, Listening>();
+
+  constructor(logOf: (partition: number) => PartitionLog | undefined) {
+    this.#logOf = logOf;
+  }
+
+  /** Undefined: it is listened to already. */
+  listen(partition: number, begin: () => Listening): Listening | undefined {
+    if (this.#listening.has(partition)) return undefined;
+    const listening = begin();
+    this.#listening.set(partition, listening);
+    return listening;
+  }
+
+  ignore(partition: number): boolean {
+    this.#listening.get(partition)?.close();
+    return this.#listening.delete(partition);
+  }
+
+  async ready(): Promise<void> {
+    await Promise.all(Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {})));
+  }
+
+  close(): void {
+    for (const listening of this.#listening.values()) listening.close();
+    this.#listening.clear();
+  }
+
+  events(partition: number, origin: Origin, batch: ReadBatch, from: number): void {
+    const log = this.#logOf(partition);
+    if (log === undefined) return;
+    const { types, at, numbers, subjects, values, previous } = batch;
+    const known = origin.causesOf(partition);
+    const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
+    for (let index = from; index < types.length; index++) {
+      log.append(
+        types[index] as EventType,
+        causes[batch.cause?.[index] ?? 0] as Cause,
+        subjects[index],
+        at[index] as number,
+        values?.[index],
+        previous?.[index],
+        numbers[index],
+      );
+    }
+  }
+
+  gap(partition: number, { node, epoch }: Origin, from: number, to: number): void {
+    const log = this.#logOf(partition);
+    if (log === undefined) return;
+    const { cache, name, partition: shown } = log.source;
+    log.tell({
+      type: "gap",
+      cache,
+      name,
+      partition: shown,
+      from,
+      to,
+      reason: "transport",
+      node,
+      epoch,
+    });
+  }
+}

@@ -1,0 +1,319 @@
+import type { Clock, TimerHandle } from "../../clock.js";
+import type { NebulexError, StreamShape } from "../../errors.js";
+import { frame, RejectedMessageError, unframe } from "../../pubsub/frame.js";
+import type { Bus, Listening } from "../../pubsub/types.js";
+import { channels, warnOfError } from "../../telemetry/channels.js";
+import type { PartitionLog } from "../partition-log.js";
+import { wallTimeOf } from "../router.js";
+import type { Row } from "../segment.js";
+import { BatchWriter } from "./batch.js";
+import { type ChannelNames, channelNames } from "./channel-names.js";
+import { Handshake } from "./handshake.js";
+import { Inbox } from "./inbox.js";
+import {
+  isOwn,
+  packData,
+  packState,
+  readMessage,
+  type StateMessage,
+  type StreamAddress,
+} from "./messages.js";
+import type { Origin } from "./origin.js";
+import { Origins } from "./origins.js";
+import { Outbox, type OutboxPost, unsendable } from "./outbox.js";
+import { clashWith } from "./peer-check.js";
+
+/** Milliseconds between two attempts to send what the broker did not take. */
+const retryDelay = 200;
+
+/** What a link connects. @internal */
+export interface LinkOptions {
+  readonly bus: Bus;
+  readonly cache: string;
+  readonly name: string;
+  readonly shape: StreamShape;
+  readonly clock: Clock;
+  /** The stream can't go on: another node has another shape, or this node's name. */
+  readonly fail: (error: NebulexError) => void;
+}
+
+/**
+ * What makes the streams of one cache instance on several nodes one stream: it sends what is written here, puts what comes from others into the
+ * logs here, and tells of what did not come. It outlives the stream server's crash, as the logs do.
+ *
+ * @internal
+ */
+export class Link {
+  readonly origins: Origins;
+  readonly #options: LinkOptions;
+  readonly #address: StreamAddress;
+  readonly #names: ChannelNames;
+  readonly #wallTime: () => number;
+  readonly #inbox: Inbox;
+  readonly #handshake: Handshake;
+  readonly #ends: (() => void)[] = [];
+  readonly #control: readonly Listening[];
+  readonly #ownEpochs = new Set<string>();
+  readonly #clashing = new Set<string>();
+  #logs: readonly PartitionLog[] = [];
+  #outboxes: Outbox[] = [];
+  #beat: TimerHandle;
+  #asking = false;
+  #ended = false;
+
+  constructor(options: LinkOptions) {
+    const { bus, cache, name, shape, clock } = options;
+    this.#options = options;
+    this.#address = { namespace: bus.namespace, cache, name };
+    this.#names = channelNames(cache, name, shape);
+    this.#wallTime = wallTimeOf(clock);
+    this.#inbox = new Inbox((partition) => this.#logs[partition]);
+    this.origins = new Origins({
+      ordered: bus.ordered,
+      heartbeat: bus.heartbeat,
+      now: () => clock.now(),
+      wallTime: this.#wallTime,
+      describe: (partition) => (this.#logs[partition] as PartitionLog).source,
+      listener: {
+        events: (...batch) => this.#inbox.events(...batch),
+        gap: (...gap) => this.#inbox.gap(...gap),
+        node: (origin, status) => this.#tellOf(origin, status),
+      },
+    });
+    this.#handshake = new Handshake(clock, Math.min(bus.heartbeat, 250));
+    this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
+      bus.listen(channel, (payload) => this.#receive(channel, payload)),
+    );
+    this.#ends.push(bus.onStatus((status) => status === "connected" && this.#connected()));
+    this.#scheduleBeat();
+  }
+
+  /** Whether there are logs that it serves. */
+  get begun(): boolean {
+    return this.#logs.length > 0;
+  }
+
+  /** The pubsub's node name. */
+  get nodeName(): string {
+    return this.#options.bus.nodeName;
+  }
+
+  /** An epoch begins, with new logs. */
+  begin(logs: readonly PartitionLog[]): void {
+    if (this.begun) this.#endEpoch();
+    this.#logs = logs;
+    this.#ownEpochs.add(this.#epoch);
+    this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
+    for (const log of logs) {
+      log.onInterest = () => this.#listen(log);
+      this.#listen(log);
+    }
+    this.#ask();
+  }
+
+  /**
+   * Settles when another node has said that it has the same shape, or none has answered.
+   *
+   * @throws (as a rejection) ShapeMismatchError, PubSubError (`node_name_taken`)
+   */
+  async shakeHands(): Promise<void> {
+    const { bus } = this.#options;
+    // Without a broker it is left for when there is one.
+    if (bus.status !== "connected") return;
+    await Promise.all(this.#control.map(({ ready }) => ready.catch(() => {})));
+    this.#ask();
+    await this.#handshake.outcome();
+  }
+
+  /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none. */
+  async listening(): Promise<void> {
+    if (this.#options.bus.status !== "connected") return;
+    await this.#inbox.ready();
+  }
+
+  /** Settles when the broker has all that was written before, or can't be reached. */
+  async drain(): Promise<void> {
+    const { bus, clock } = this.#options;
+    for (const outbox of this.#outboxes) outbox.flush();
+    while (!this.#ended && bus.status === "connected" && this.waiting > 0)
+      await new Promise<void>((resolve) => void clock.setTimeout(resolve, 1));
+  }
+
+  /** How many events are not sent. */
+  get waiting(): number {
+    return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** The stream ends, in order. */
+  end(): void {
+    if (this.#ended) return;
+    if (this.begun) this.#endEpoch();
+    this.#ended = true;
+    this.#options.clock.clearTimeout(this.#beat);
+    for (const end of this.#ends) end();
+    for (const listening of this.#control) listening.close();
+    this.#inbox.close();
+  }
+
+  get #epoch(): string {
+    return this.#logs[0]?.source.epoch ?? "";
+  }
+
+  #endEpoch(): void {
+    for (const outbox of this.#outboxes) outbox.flush();
+    this.#publish(
+      this.#names.nodes,
+      this.#state("bye", (outbox) => outbox.last),
+    );
+    for (const outbox of this.#outboxes) outbox.stop();
+    for (const log of this.#logs) log.onInterest = undefined;
+  }
+
+  #listen(log: PartitionLog): void {
+    const { index } = log;
+    const channel = this.#names.data(index);
+    if (!log.wanted) {
+      if (this.#inbox.ignore(index)) this.origins.unwant(index);
+      return;
+    }
+    const added = this.#inbox.listen(index, () =>
+      this.#options.bus.listen(channel, (payload) => this.#receive(channel, payload)),
+    );
+    if (added === undefined) return;
+    this.origins.want(index);
+    added.ready.then(
+      () => {
+        this.origins.want(index);
+        this.#ask();
+      },
+      () => {},
+    );
+  }
+
+  /** Asks everybody how far they are; several reasons in one turn are one question. */
+  #ask(): void {
+    if (this.#asking || this.#ended) return;
+    this.#asking = true;
+    queueMicrotask(() => {
+      this.#asking = false;
+      if (!this.#ended && this.begun)
+        this.#publish(
+          this.#names.nodes,
+          this.#state("hello", (outbox) => outbox.arrived),
+        );
+    });
+  }
+
+  #connected(): void {
+    this.#ask();
+    for (const outbox of this.#outboxes) outbox.retry();
+    if (this.#handshake.pending) this.#handshake.outcome().catch(this.#options.fail);
+  }
+
+  #scheduleBeat(): void {
+    const { clock, bus } = this.#options;
+    this.#beat = clock.setTimeout(() => {
+      if (this.begun)
+        this.#publish(
+          this.#names.nodes,
+          this.#state("beat", (outbox) => outbox.arrived),
+        );
+      this.origins.tick();
+      this.#scheduleBeat();
+    }, bus.heartbeat / 3);
+  }
+
+  #state(kind: StateMessage["kind"], coverageOf: (outbox: Outbox) => number): StateMessage {
+    const coverage = this.#outboxes.map(coverageOf);
+    return { kind, ...this.#self(), shape: this.#options.shape, coverage, waiting: this.waiting };
+  }
+
+  #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {
+    const { node, epoch, startedAt } = (this.#logs[0] as PartitionLog).source;
+    return { node, epoch, startedAt, sentAt: Math.round(this.#wallTime()) };
+  }
+
+  /** Says something that is said again, or asked for, when it does not arrive. */
+  #publish(channel: string, state: StateMessage): void {
+    const { bus } = this.#options;
+    if (bus.status !== "connected") return;
+    bus.publish(channel, frame(bus.codec, packState(this.#address, state))).catch(() => {});
+  }
+
+  readonly #post: OutboxPost = {
+    maxSize: () => this.#options.bus.maxMessageSize,
+    encode: (partition, rows: readonly Row[], after, to) => {
+      const head = { ...this.#self(), partition, after, to };
+      const columns = BatchWriter.columns(rows, to);
+      return frame(this.#options.bus.codec, packData(this.#address, head, columns));
+    },
+    publish: (partition, payload) =>
+      this.#options.bus.publish(this.#names.data(partition), payload),
+    refused: (partition, place, failure) => this.#tellUnsendable(partition, place, failure),
+    failed: (retry) => {
+      // Without a connection it is tried again with the next one.
+      this.#options.clock.setTimeout(() => {
+        if (this.#options.bus.status === "connected") retry();
+      }, retryDelay);
+    },
+  };
+
+  #receive(channel: string, payload: Uint8Array): void {
+    const { bus } = this.#options;
+    if (this.#ended) return;
+    try {
+      const value = unframe(payload, bus.maxMessageSize);
+      if (isOwn(value, bus.nodeName, this.#ownEpochs)) return;
+      const message = readMessage(value, this.#address);
+      if (message.kind !== "data") this.#hear(message);
+      else if (message.node !== bus.nodeName && message.partition < this.#logs.length)
+        this.origins.data(message);
+    } catch (error) {
+      if (error instanceof RejectedMessageError) bus.reject(channel, error.reason, payload.length);
+      else warnOfError(`stream ${this.#options.name}: what came on ${channel}`, error);
+    }
+  }
+
+  #hear(message: StateMessage): void {
+    const { bus, name, shape } = this.#options;
+    if (message.kind === "hello")
+      this.#publish(
+        this.#names.node(message.node),
+        this.#state("reply", (outbox) => outbox.sent),
+      );
+    const clash = clashWith(message, { node: bus.nodeName, name, shape });
+    if (clash === undefined) {
+      this.origins.state(message);
+      if (message.kind === "reply") this.#handshake.agreed();
+    } else if (message.kind !== "bye") this.#clash(message, clash);
+  }
+
+  /** Whoever is about to start fails; whoever has been there says what it sees. */
+  #clash({ node, epoch, shape: other }: StateMessage, error: NebulexError): void {
+    if (this.#handshake.refused(error)) return;
+    const { cache, name, shape: own } = this.#options;
+    const id = `${node}:${epoch}`;
+    if (this.#clashing.has(id)) return;
+    this.#clashing.add(id);
+    if (channels.shapeMismatch.hasSubscribers)
+      channels.shapeMismatch.publish({ cache, name, node, own, other, error });
+    else warnOfError(`stream ${name} on node ${this.nodeName}`, error);
+  }
+
+  #tellOf({ node, epoch }: Origin, status: string): void {
+    const { cache, name } = this.#options;
+    if (channels.node.hasSubscribers)
+      channels.node.publish({ cache, name, pubsub: this.nodeName, node, epoch, status });
+  }
+
+  #tellUnsendable(partition: number, place: number, failure: unknown): void {
+    const event = (this.#logs[partition] as PartitionLog).at(place);
+    const reason = unsendable(this.nodeName, failure);
+    if (!channels.broadcast.hasSubscribers) {
+      warnOfError(`stream ${this.#options.name}`, reason);
+      return;
+    }
+    const { topic } = event.metadata;
+    channels.broadcast.publish({ status: "error", reason, pubsub: this.nodeName, topic, event });
+  }
+}

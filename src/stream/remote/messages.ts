@@ -1,0 +1,121 @@
+import type { StreamShape } from "../../errors.js";
+import { readBatch, type ReadBatch } from "./batch.js";
+import { malformed, read } from "./check.js";
+
+/** More partitions than a stream can have. */
+const maxPartitions = 65_536;
+
+/** The stream that a message is about. @internal */
+export interface StreamAddress {
+  readonly namespace: string;
+  readonly cache: string;
+  readonly name: string;
+}
+
+/** One life of a stream on one node. @internal */
+export interface OriginId {
+  readonly node: string;
+  readonly epoch: string;
+  /** Wall clock of that node, when the epoch began; times of events count from it. */
+  readonly startedAt: number;
+  /** Wall clock of that node, when the message was made. */
+  readonly sentAt: number;
+}
+
+/** Events of one partition: all there are behind `after` up to `to`, but for those that concern nobody else. @internal */
+export interface DataMessage extends OriginId {
+  readonly kind: "data";
+  readonly partition: number;
+  readonly after: number;
+  readonly to: number;
+  readonly batch: ReadBatch;
+}
+
+/** What a node says of itself. @internal */
+export interface StateMessage extends OriginId {
+  /**
+   * `hello`: a stream begins, or has lost touch, and wants to hear from everybody; `reply`: the answer; `beat`: a sign of life; `bye`: it ends in
+   * order.
+   */
+  readonly kind: "hello" | "reply" | "beat" | "bye";
+  readonly shape: StreamShape;
+  /** For each partition, the last sequence that has been sent; -1: none. */
+  readonly coverage: readonly number[];
+  /** Of events that wait to be sent. */
+  readonly waiting: number;
+}
+
+/** @internal */
+export type RemoteMessage = DataMessage | StateMessage;
+
+const kinds = ["data", "hello", "reply", "beat", "bye"] as const;
+
+/** A message as what is encoded. `batch` as BatchWriter's columns. @internal */
+export function packData(
+  address: StreamAddress,
+  { node, epoch, startedAt, sentAt, partition, after, to }: Omit<DataMessage, "kind" | "batch">,
+  columns: unknown,
+): unknown {
+  const { namespace, cache, name } = address;
+  return [0, namespace, cache, name, node, epoch, startedAt, sentAt, partition, after, to, columns];
+}
+
+/** @internal */
+export function packState(address: StreamAddress, state: StateMessage): unknown {
+  const { namespace, cache, name } = address;
+  const { kind, node, epoch, startedAt, sentAt, shape, coverage, waiting } = state;
+  const place = kinds.indexOf(kind);
+  const { partitions, hash, version } = shape;
+  const shown = [partitions, hash, version];
+  return [place, namespace, cache, name, node, epoch, startedAt, sentAt, shown, coverage, waiting];
+}
+
+/** Whether what was decoded is a message of this stream that this node itself has sent, in which case nothing else of it matters. @internal */
+export function isOwn(value: unknown, node: string, epochs: ReadonlySet<string>): boolean {
+  return Array.isArray(value) && value[4] === node && epochs.has(value[5] as string);
+}
+
+/**
+ * What was decoded, as a message.
+ *
+ * @throws RejectedMessageError for anything else, and for one about another stream or of another namespace
+ * @internal
+ */
+export function readMessage(value: unknown, address: StreamAddress): RemoteMessage {
+  const fields = read.list(value, "message", 12);
+  const kind = kinds[read.integer(fields[0], "kind", 0, kinds.length - 1)] as RemoteMessage["kind"];
+  if (fields[1] !== address.namespace) throw malformed("another namespace");
+  if (fields[2] !== address.cache || fields[3] !== address.name) throw malformed("another stream");
+  const origin = {
+    node: read.name(fields[4], "node"),
+    epoch: read.name(fields[5], "epoch"),
+    startedAt: read.integer(fields[6], "startedAt", 0),
+    sentAt: read.integer(fields[7], "sentAt", 0),
+  };
+  if (kind !== "data") return { kind, ...origin, ...readState(fields) };
+  if (fields.length !== 12) throw malformed("length");
+  const partition = read.integer(fields[8], "partition", 0, maxPartitions - 1);
+  const after = read.integer(fields[9], "after", -1);
+  const to = read.integer(fields[10], "to", after + 1);
+  return { kind, ...origin, partition, after, to, batch: readBatch(fields[11], after, to) };
+}
+
+function readState(
+  fields: readonly unknown[],
+): Pick<StateMessage, "shape" | "coverage" | "waiting"> {
+  if (fields.length !== 11) throw malformed("length");
+  const [partitions, hash, version] = read.list(fields[8], "shape", 3);
+  const shape = {
+    partitions:
+      partitions === null ? null : read.integer(partitions, "partitions", 1, maxPartitions),
+    hash: read.name(hash, "hash"),
+    version: read.integer(version, "version", 0),
+  };
+  const coverage = read.list(fields[9], "coverage", maxPartitions);
+  if (coverage.length !== (shape.partitions ?? 1)) throw malformed("coverage");
+  return {
+    shape,
+    coverage: coverage.map((last) => read.integer(last, "coverage", -1)),
+    waiting: read.integer(fields[10], "waiting", 0),
+  };
+}

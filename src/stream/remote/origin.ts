@@ -1,0 +1,81 @@
+import type { EventSource } from "../../event/event.js";
+import { Causes } from "./batch.js";
+import type { OriginId } from "./messages.js";
+
+/** What has been heard from an origin about one partition. */
+export interface Heard {
+  /** All up to this sequence has come, was announced as lost, or is not owed. Undefined: nothing has been heard yet. */
+  covered: number | undefined;
+  /** What it says that it has sent, where what it sends later may come earlier. */
+  claimed: number | undefined;
+}
+
+/** One life of a stream on another node, as it is heard of here. @internal */
+export class Origin {
+  readonly node: string;
+  readonly epoch: string;
+  readonly startedAt: number;
+  /** When something came last, by this node's clock. */
+  lastHeard: number;
+  /** Nothing has come for longer than a heartbeat. */
+  silent = false;
+  /** It has ended in order, and what it sent last may still be on its way. */
+  leaving = false;
+  /** How many of its events wait to be sent, as it said last. */
+  waiting = 0;
+  readonly heard = new Map<number, Heard>();
+  /** The least differences seen between the time of sending, there, and of arrival, here: of late, and before that. */
+  #delay = Infinity;
+  #delayBefore = Infinity;
+  readonly #causes = new Map<number, Causes>();
+  readonly #describe: (partition: number) => Omit<EventSource, "node" | "epoch" | "startedAt">;
+
+  constructor(
+    { node, epoch, startedAt }: OriginId,
+    now: number,
+    describe: (partition: number) => Omit<EventSource, "node" | "epoch" | "startedAt">,
+  ) {
+    this.node = node;
+    this.epoch = epoch;
+    this.startedAt = startedAt;
+    this.lastHeard = now;
+    this.#describe = describe;
+  }
+
+  /**
+   * An upper bound of how far this node's wall clock is ahead of the other's, in milliseconds: what takes no time at all to come would show
+   * just that, and nothing comes faster.
+   */
+  get skew(): number {
+    return Math.min(this.#delay, this.#delayBefore);
+  }
+
+  /** Something took that long to come, by the two nodes' clocks. */
+  delayed(milliseconds: number): void {
+    if (milliseconds < this.#delay) this.#delay = milliseconds;
+  }
+
+  /** Forgets what was seen long ago, since clocks drift and are set. */
+  age(): void {
+    this.#delayBefore = this.#delay;
+    this.#delay = Infinity;
+  }
+
+  /** The causes of its events in a partition. */
+  causesOf(partition: number): Causes {
+    let causes = this.#causes.get(partition);
+    if (causes === undefined) {
+      const { node, epoch, startedAt } = this;
+      const source = Object.freeze({ ...this.#describe(partition), node, epoch, startedAt });
+      this.#causes.set(partition, (causes = new Causes(source)));
+    }
+    return causes;
+  }
+
+  heardOf(partition: number): Heard {
+    let heard = this.heard.get(partition);
+    if (heard === undefined)
+      this.heard.set(partition, (heard = { covered: undefined, claimed: undefined }));
+    return heard;
+  }
+}

@@ -1,0 +1,208 @@
+import type { EventSource } from "../../event/event.js";
+import type { ReadBatch } from "./batch.js";
+import type { DataMessage, OriginId, StateMessage } from "./messages.js";
+import { type Heard, Origin } from "./origin.js";
+
+/** Origins that are kept at the most: who makes nodes up does not use up the memory. */
+const maxOrigins = 4096;
+/** Heartbeats after which what was seen of another node's clock is old. */
+const agesAfter = 20;
+
+/** What becomes of another node. */
+export type NodeStatus = "up" | "silent" | "restarted" | "down";
+
+/** Who is told of what other nodes send. @internal */
+export interface OriginListener {
+  /** The events of a batch from its place `from` on are new. */
+  events(partition: number, origin: Origin, batch: ReadBatch, from: number): void;
+  /** Events `from`..`to` of an origin did not come; `to = from - 1`: none is known of, but there may be some. */
+  gap(partition: number, origin: Origin, from: number, to: number): void;
+  /** It has been heard of for the first time, is silent, is heard again, has begun anew, or has ended. */
+  node(origin: Origin, status: NodeStatus): void;
+}
+
+/** @internal */
+export interface OriginsOptions {
+  /** See Transport. */
+  readonly ordered: boolean;
+  /** Milliseconds after which an origin is silent. */
+  readonly heartbeat: number;
+  /** Milliseconds, never going back. */
+  readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallTime: () => number;
+  /** What the sources of all events have in common. */
+  readonly describe: (partition: number) => Omit<EventSource, "node" | "epoch" | "startedAt">;
+  readonly listener: OriginListener;
+}
+
+/**
+ * Keeps the books on what other nodes have sent: each message says behind which sequence its events come, so that a hole is noticed when
+ * the next one comes, and each sign of life says up to which sequence there is anything, so that it is noticed when none does.
+ *
+ * @internal
+ */
+export class Origins {
+  readonly #options: OriginsOptions;
+  /** By node; a node has one life at a time. */
+  readonly #origins = new Map<string, Origin>();
+  /** The partitions that are listened to, and since when everybody has been asked about them. */
+  readonly #wanted = new Map<number, number>();
+
+  #agedAt: number;
+
+  constructor(options: OriginsOptions) {
+    this.#options = options;
+    this.#agedAt = options.now();
+  }
+
+  all(): Iterable<Origin> {
+    return this.#origins.values();
+  }
+
+  find(node: string): Origin | undefined {
+    return this.#origins.get(node);
+  }
+
+  /** What comes in a partition from now on is owed. */
+  want(partition: number): void {
+    this.#wanted.set(partition, this.#options.now());
+  }
+
+  /** Nobody reads it any more. */
+  unwant(partition: number): void {
+    this.#wanted.delete(partition);
+    for (const { heard } of this.#origins.values()) heard.delete(partition);
+  }
+
+  data(message: DataMessage): void {
+    const { partition, after, to, batch } = message;
+    if (!this.#wanted.has(partition)) return;
+    const origin = this.#hear(message);
+    const heard = origin.heardOf(partition);
+    heard.covered ??= this.#baseOf(heard, after);
+    if (after > heard.covered) this.#lost(partition, origin, heard, after);
+    const { covered } = heard;
+    const first = batch.numbers.findIndex((number) => number > covered);
+    heard.covered = Math.max(covered, to);
+    if (first !== -1) this.#options.listener.events(partition, origin, batch, first);
+  }
+
+  state(message: StateMessage): void {
+    const { kind, coverage, waiting } = message;
+    const known = this.#origins.get(message.node)?.epoch === message.epoch;
+    if (kind === "bye" && !known) return;
+    const origin = this.#hear(message);
+    origin.waiting = waiting;
+    for (const partition of this.#wanted.keys()) {
+      const claim = coverage[partition];
+      if (claim !== undefined) this.#claims(partition, origin, claim);
+    }
+    if (kind !== "bye") return;
+    // Where it may overtake what was sent before it, that is waited for.
+    if (this.#options.ordered) this.#end(origin);
+    else origin.leaving = true;
+  }
+
+  /** To be called a few times a heartbeat. */
+  tick(): void {
+    const { now, heartbeat, listener } = this.#options;
+    const time = now();
+    const ages = time - this.#agedAt > agesAfter * heartbeat;
+    if (ages) this.#agedAt = time;
+    for (const origin of this.#origins.values()) {
+      if (ages && !origin.silent) origin.age();
+      if (origin.silent || time - origin.lastHeard <= heartbeat) continue;
+      if (origin.leaving) {
+        for (const [partition, { claimed = -1 }] of origin.heard)
+          this.#claims(partition, origin, claimed);
+        this.#end(origin);
+        continue;
+      }
+      origin.silent = true;
+      listener.node(origin, "silent");
+      this.#mayMiss(origin);
+    }
+  }
+
+  #hear(id: OriginId): Origin {
+    const { now, wallTime, describe, listener } = this.#options;
+    let origin = this.#origins.get(id.node);
+    const before = origin;
+    if (origin?.epoch !== id.epoch) {
+      origin = new Origin(id, now(), describe);
+      this.#replace(before, origin);
+    }
+    origin.lastHeard = now();
+    origin.delayed(wallTime() - id.sentAt);
+    if (origin.silent) {
+      origin.silent = false;
+      listener.node(origin, "up");
+    }
+    return origin;
+  }
+
+  #replace(before: Origin | undefined, origin: Origin): void {
+    const { listener, now, heartbeat } = this.#options;
+    if (before !== undefined) {
+      if (!before.silent && !before.leaving) this.#mayMiss(before);
+      // It began under our eyes: all of it is owed.
+      for (const partition of before.heard.keys()) origin.heardOf(partition).covered = -1;
+    }
+    for (const [partition, since] of this.#wanted) {
+      // Who was there before has said so within a heartbeat; who has not began later.
+      if (now() - since > heartbeat) origin.heardOf(partition).covered = -1;
+    }
+    if (before === undefined && this.#origins.size >= maxOrigins) this.#forgetOne();
+    this.#origins.set(origin.node, origin);
+    listener.node(origin, before === undefined ? "up" : "restarted");
+  }
+
+  #end(origin: Origin): void {
+    this.#origins.delete(origin.node);
+    this.#options.listener.node(origin, "down");
+  }
+
+  #forgetOne(): void {
+    let oldest: Origin | undefined;
+    for (const origin of this.#origins.values())
+      if (oldest === undefined || origin.lastHeard < oldest.lastHeard) oldest = origin;
+    if (oldest === undefined) return;
+    this.#mayMiss(oldest);
+    this.#end(oldest);
+  }
+
+  /** Where to begin with what is heard of for the first time. */
+  #baseOf({ claimed }: Heard, after: number): number {
+    if (claimed === undefined) return after;
+    return this.#options.ordered ? claimed : Math.min(claimed, after);
+  }
+
+  #claims(partition: number, origin: Origin, claim: number): void {
+    const heard = origin.heardOf(partition);
+    const { claimed } = heard;
+    heard.claimed = claim;
+    if (this.#options.ordered) {
+      // All that was sent before has come before.
+      heard.covered ??= claim;
+      if (claim > heard.covered) this.#lost(partition, origin, heard, claim);
+    } else if (claimed !== undefined) {
+      // What the last sign of life told of should have come by this one.
+      heard.covered ??= claimed;
+      if (claimed > heard.covered) this.#lost(partition, origin, heard, claimed);
+    }
+  }
+
+  #lost(partition: number, origin: Origin, heard: Heard, to: number): void {
+    const from = (heard.covered as number) + 1;
+    heard.covered = to;
+    this.#options.listener.gap(partition, origin, from, to);
+  }
+
+  /** Something may have been sent that never comes. */
+  #mayMiss(origin: Origin): void {
+    for (const [partition, { covered }] of origin.heard)
+      if (covered !== undefined)
+        this.#options.listener.gap(partition, origin, covered + 1, covered);
+  }
+}
