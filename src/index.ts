@@ -36,6 +36,17 @@ export type {
 } from "./event/types.js";
 export type { Cause } from "./event/cause.js";
 
+// PubSub
+export { localPubSub, type LocalPubSubOptions } from "./pubsub/local.js";
+export { createHub, type Hub, type HubMessage, type HubVerdict } from "./pubsub/hub.js";
+export {
+  createPubSub,
+  type TransportContext,
+  type TransportFactory,
+} from "./pubsub/create-pubsub.js";
+export type { PubSubStatus, Transport, TransportEvents } from "./pubsub/transport.js";
+export type { PubSub, PubSubOptions, TopicSubscriber } from "./pubsub/types.js";
+
 // Streams
 export { streamServer } from "./stream/stream-server.js";
 export type {
@@ -44,7 +55,7 @@ export type {
   StreamServerOptions,
 } from "./stream/stream-options.js";
 export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
-export { getStream, lookupStream, type GroupInfo, type StreamInfo } from "./stream/lookup.js";
+export { getStream, lookupStream, type GroupInfo, type NodeInfo, type StreamInfo } from "./stream/lookup.js";
 export { whenIdle } from "./stream/when-idle.js";
 export type {
   DrainOptions,
@@ -118,9 +129,13 @@ export {
   ListenerExistsError,
   NebulexError,
   OptionError,
+  PubSubError,
+  type PubSubFailure,
   QueryTimeoutError,
   RegistryError,
+  ShapeMismatchError,
   StreamNotFoundError,
+  type StreamShape,
   SupervisorError,
   type SupervisorErrorReason,
   WorkerThreadError,

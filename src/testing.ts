@@ -50,5 +50,12 @@ export {
 } from "./testing/recorder.js";
 export { waitFor, type WaitForOptions } from "./testing/wait-for.js";
 
+// Conformance
+export {
+  type ConformanceCase,
+  pubSubConformance,
+  type PubSubConformanceOptions,
+} from "./testing/pubsub-conformance.js";
+
 // Errors
 export { InjectedFaultError, WaitTimeoutError } from "./errors.js";
