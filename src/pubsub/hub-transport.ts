@@ -84,8 +84,13 @@ export class HubTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.#enqueue({
         run: () => {
-          this.#network.route(this, { channel, payload });
-          resolve();
+          try {
+            this.#network.route(this, { channel, payload });
+            resolve();
+          } catch (error) {
+            // An interceptor has thrown.
+            reject(error as Error);
+          }
         },
         refuse: reject,
       });

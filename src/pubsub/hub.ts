@@ -105,7 +105,9 @@ export class LocalHub implements Hub, Network {
   }
 
   #decide(from: string, to: string, channel: string, payload: Uint8Array): readonly Uint8Array[] {
-    let payloads: readonly Uint8Array[] = [payload];
+    if (this.#interceptors.size === 0) return [payload];
+    // What an interceptor is given may be written to.
+    let payloads: readonly Uint8Array[] = [payload.slice()];
     for (const { decide } of this.#interceptors) {
       payloads = payloads.flatMap((bytes) => {
         const verdict = decide({ from, to, channel, payload: bytes });

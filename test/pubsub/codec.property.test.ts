@@ -5,6 +5,7 @@ import { binaryCodec } from "../../src/pubsub/binary-codec.js";
 import { frame, RejectedMessageError, unframe } from "../../src/pubsub/frame.js";
 import { jsonCodec } from "../../src/pubsub/json-codec.js";
 import { maxDepth } from "../../src/pubsub/encodable.js";
+import { ofVersion, sealed } from "./sealed.js";
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.string({ minLength: 60 }));
 const fieldName = fc
@@ -114,11 +115,10 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
         if (!(error instanceof RejectedMessageError)) throw error;
       }
     };
-    const headed = (bytes: Uint8Array): Uint8Array => Uint8Array.of(1, codec.id, ...bytes);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         take(bytes);
-        take(headed(bytes));
+        take(sealed(codec.id, bytes));
       }),
       { numRuns: 3000 },
     );
@@ -128,10 +128,13 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
     });
     fc.assert(
       fc.property(value, mutations, fc.nat(), (given, changes, cut) => {
-        const bytes = frame(codec, given);
-        take(bytes.subarray(0, cut % bytes.length));
-        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
-        take(bytes);
+        const content = codec.encode(given);
+        take(sealed(codec.id, content.subarray(0, cut % content.length)));
+        for (const [at, byte] of changes) content[at % content.length] = byte;
+        take(sealed(codec.id, content));
+        const whole = frame(codec, given);
+        for (const [at, byte] of changes) whole[at % whole.length] = byte;
+        take(whole);
       }),
       { numRuns: 3000 },
     );
@@ -140,8 +143,8 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
   });
 
   test("takes no message with anything left over", () => {
-    const bytes = frame(codec, { a: 1 });
-    expect(() => unframe(Uint8Array.of(...bytes, 0xc0), 1000)).toThrow(RejectedMessageError);
+    const bytes = Uint8Array.of(...codec.encode({ a: 1 }), 0xc0);
+    expect(() => unframe(sealed(codec.id, bytes), 1000)).toThrow(RejectedMessageError);
   });
 });
 
@@ -154,15 +157,14 @@ describe("hostile messages", () => {
       return (error as RejectedMessageError).reason;
     }
   };
-  const binary = (...bytes: number[]): Uint8Array => Uint8Array.of(1, 1, ...bytes);
-  const json = (content: string): Uint8Array =>
-    Buffer.concat([Uint8Array.of(1, 2), Buffer.from(content)]);
+  const binary = (...bytes: number[]): Uint8Array => sealed(1, Uint8Array.from(bytes));
+  const json = (content: string): Uint8Array => sealed(2, Buffer.from(content));
 
   test.each([
     ["nothing", Uint8Array.of(), "truncated"],
     ["a head alone", binary(), "truncated"],
-    ["another version", Uint8Array.of(2, 1, 0), "version"],
-    ["another codec", Uint8Array.of(1, 9, 0), "codec"],
+    ["another version", ofVersion(2), "version"],
+    ["another codec", sealed(9, Uint8Array.of(0)), "codec"],
     ["an array of 4 billion", binary(0xdd, 0xff, 0xff, 0xff, 0xff), "malformed"],
     ["a map of 4 billion", binary(0xdf, 0xff, 0xff, 0xff, 0xff), "malformed"],
     ["a string of 4 billion", binary(0xdb, 0xff, 0xff, 0xff, 0xff), "malformed"],
@@ -183,15 +185,14 @@ describe("hostile messages", () => {
     ["a JSON bigint of octal", json('{"$bigint":"0o17"}'), "malformed"],
     ["a JSON bigint of too many digits", json(`{"$bigint":"${"9".repeat(1001)}"}`), "malformed"],
     ["a JSON Map of half entries", json('{"$map":[[1]]}'), "malformed"],
-    ["broken UTF-8", Uint8Array.of(1, 2, 0x22, 0xff, 0x22), "malformed"],
+    ["broken UTF-8", sealed(2, Uint8Array.of(0x22, 0xff, 0x22)), "malformed"],
   ])("%s is rejected", (_what, bytes, reason) => {
     expect(reasonOf(bytes)).toBe(reason);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
   test("nesting bombs are rejected", () => {
-    const bomb = (byte: number): Uint8Array =>
-      Buffer.concat([binary(), Buffer.alloc(100_000, byte)]);
+    const bomb = (byte: number): Uint8Array => sealed(1, Buffer.alloc(100_000, byte));
     expect(reasonOf(bomb(0x91))).toBe("malformed");
     expect(reasonOf(json("[".repeat(100_000) + "]".repeat(100_000)))).toBe("malformed");
     expect(reasonOf(json('{"$set":['.repeat(50_000) + "]}".repeat(50_000)))).toBe("malformed");

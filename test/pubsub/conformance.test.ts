@@ -24,7 +24,9 @@ describe("localPubSub", () => {
     },
   });
 
-  test.each(cases)("$name", ({ run }) => run());
+  test.each(cases)("$name", async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
 });
 
 test("the cases of outages need both hooks", () => {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { spawn } from "../../actor/spawn.js";
 import { type ActorSystem, createSystem } from "../../actor/system.js";
 import type { ActorRef } from "../../actor/ref.js";
-import type { PubSubFailure } from "../../errors.js";
+import { type PubSubFailure, show } from "../../errors.js";
 import type { PubSub, PubSubOptions } from "../../pubsub/types.js";
 import type { Supervisor } from "../../supervisor/handle.js";
 import { startSupervisor } from "../../supervisor/start-supervisor.js";
@@ -167,7 +167,7 @@ export async function rejectsWith(call: Promise<void>, ...reasons: PubSubFailure
   const { code, reason } = (error ?? {}) as { code?: unknown; reason?: PubSubFailure };
   assert.ok(
     code === "E_PUBSUB" && reason !== undefined && reasons.includes(reason),
-    `expected a PubSubError ${reasons.join(" or ")}, got: ${String(error ?? "no rejection")}`,
+    `expected a PubSubError ${reasons.join(" or ")}, got: ${error === undefined ? "no rejection" : show(error)}`,
   );
 }
 

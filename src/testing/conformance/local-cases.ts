@@ -45,7 +45,7 @@ export const localCases: readonly Case[] = [
       const calls = [
         () => pubsub.broadcast("topic", message),
         () => pubsub.broadcastFrom(() => {}, "topic", message),
-        () => pubsub.localBroadcast("topic", message),
+        async () => pubsub.localBroadcast("topic", message),
         () => pubsub.directBroadcast(pubsub.nodeName, "topic", message),
       ];
       for (const [index, call] of calls.entries()) {

@@ -1,0 +1,434 @@
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { createSystem, startSupervisor, type Supervisor } from "nebulex-streams/actor";
+import { SimulatedClock, waitFor } from "nebulex-streams/testing";
+import { createPubSub } from "../../src/pubsub/create-pubsub.js";
+import { binaryCodec } from "../../src/pubsub/binary-codec.js";
+import { frame } from "../../src/pubsub/frame.js";
+import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../../src/pubsub/types.js";
+import { channels } from "../../src/telemetry/channels.js";
+import { ofVersion, sealed } from "./sealed.js";
+import { deferred, FakeTransport } from "./fake-transport.js";
+
+const supervisors: Supervisor[] = [];
+afterEach(async () => {
+  for (const supervisor of supervisors.splice(0)) await supervisor.stop();
+});
+
+async function start(pubsub: PubSub, clock?: SimulatedClock): Promise<Supervisor> {
+  const supervisor = await startSupervisor({
+    children: [pubsub],
+    strategy: "one_for_one",
+    ...(clock === undefined ? {} : { clock }),
+  });
+  supervisors.push(supervisor);
+  return supervisor;
+}
+
+const busIn = (pubsub: PubSub): Bus => (pubsub as PubSubWithBus)[busOf];
+
+async function holder(supervisor: Supervisor) {
+  const [child] = await supervisor.whichChildren();
+  if (typeof child?.ref !== "object") throw new Error("no actor");
+  return child.ref;
+}
+
+describe("the options", () => {
+  const transport = new FakeTransport();
+
+  test.each([
+    [{ nodeName: "a:b" }, "nodeName"],
+    [{ nodeName: "" }, "nodeName"],
+    [{ namespace: "a:b" }, "namespace"],
+    [{ codec: "xml" }, "codec"],
+    [{ maxMessageSize: 10 }, "maxMessageSize"],
+    [{ heartbeat: 0 }, "heartbeat"],
+    [{ unheard: 1 }, "unheard"],
+  ])("%j is refused by the factory", (options, option) => {
+    expect(() => createPubSub(transport, options as object)).toThrow(
+      expect.objectContaining({ code: "E_OPTION", option }),
+    );
+  });
+
+  test("what is no transport is refused by the factory", () => {
+    expect(() => createPubSub({ open() {} } as never)).toThrow('option "transport"');
+  });
+
+  test("a node name is made up where none is given, and goes to the transport", async () => {
+    const make = jest.fn((_context: object) => new FakeTransport());
+    const [a, b] = [createPubSub(make), createPubSub(make)];
+    expect(a.nodeName).toMatch(/^node-[\da-f]{12}$/);
+    expect(a.nodeName).not.toBe(b.nodeName);
+    expect(make).not.toHaveBeenCalled();
+    await start(a);
+    expect(make).toHaveBeenCalledWith({ nodeName: a.nodeName, namespace: "nebulex" });
+  });
+
+  test("topics and subscribers are checked at the call", async () => {
+    const pubsub = createPubSub(transport);
+    expect(() => pubsub.subscribe("", () => {})).toThrow('option "topic"');
+    expect(() => pubsub.subscribe("t", {} as never)).toThrow('option "subscriber"');
+    expect(() => pubsub.unsubscribe("t", 1 as never)).toThrow('option "subscriber"');
+    expect(() => pubsub.onStatus(1 as never)).toThrow('option "fn"');
+    await expect(pubsub.broadcast(1 as never, 1)).rejects.toThrow('option "topic"');
+    await expect(pubsub.broadcastFrom("me" as never, "t", 1)).rejects.toThrow('option "from"');
+    await expect(pubsub.directBroadcast("a:b", "t", 1)).rejects.toThrow('option "nodeName"');
+  });
+});
+
+describe("the start", () => {
+  test("fails when the transport can't ever connect, and closes it", async () => {
+    const transport = new FakeTransport();
+    transport.opening = () => Promise.reject(new Error("wrong password"));
+    const pubsub = createPubSub(() => transport, { nodeName: "start-fails" });
+    await expect(start(pubsub)).rejects.toMatchObject({
+      reason: "failed_to_start_child",
+      cause: {
+        code: "E_PUBSUB",
+        reason: "connect_failed",
+        node: "start-fails",
+        cause: { message: "wrong password" },
+      },
+    });
+    expect(transport.calls).toEqual(["open", "close"]);
+    expect(pubsub.status).toBe("closed");
+  });
+
+  test("fails when the factory throws", async () => {
+    const pubsub = createPubSub(() => {
+      throw new Error("no such broker");
+    });
+    await expect(start(pubsub)).rejects.toMatchObject({
+      cause: { reason: "connect_failed", cause: { message: "no such broker" } },
+    });
+  });
+
+  test("does not wait for a broker that can't be reached", async () => {
+    const transport = new FakeTransport();
+    const pending = deferred();
+    transport.opening = () => transport.events.status("reconnecting");
+    transport.subscribing = () => pending.promise;
+    const pubsub = createPubSub(transport);
+    await start(pubsub);
+    expect(pubsub.status).toBe("reconnecting");
+    await expect(pubsub.broadcast("t", 1)).rejects.toMatchObject({ reason: "not_connected" });
+    expect(transport.published).toEqual([]);
+    pending.resolve();
+    transport.events.status("connected");
+    await waitFor(() => pubsub.status === "connected");
+  });
+
+  test("waits a heartbeat for a broker that says nothing; a refusal that comes later is a crash", async () => {
+    const clock = new SimulatedClock();
+    const transport = new FakeTransport();
+    const pending = deferred();
+    transport.opening = () => pending.promise;
+    const second = new FakeTransport();
+    const transports = [transport, second];
+    const pubsub = createPubSub(() => transports.shift() as FakeTransport, { heartbeat: 500 });
+    const starting = start(pubsub, clock);
+    await waitFor(() => transport.calls.length > 0);
+    await clock.advance(499);
+    expect(pubsub.status).toBe("reconnecting");
+    await clock.advance(1);
+    await starting;
+    expect(pubsub.status).toBe("reconnecting");
+    pending.reject(new Error("refused after all"));
+    await waitFor(() => second.calls.includes("open"));
+    expect(transport.calls).toEqual(["open", "close"]);
+    await waitFor(() => pubsub.status === "connected");
+  });
+
+  test("is connected only when what was subscribed to stands with the broker", async () => {
+    const transport = new FakeTransport();
+    const pending = deferred();
+    transport.subscribing = (channel) =>
+      channel.endsWith(":topic:early") ? pending.promise : undefined;
+    const pubsub = createPubSub(transport, { nodeName: "n" });
+    pubsub.subscribe("early", () => {});
+    const starting = start(pubsub);
+    await waitFor(() => transport.calls.length === 3);
+    expect(transport.calls).toEqual([
+      "open",
+      "subscribe nebulex:node:n",
+      "subscribe nebulex:topic:early",
+    ]);
+    expect(pubsub.status).toBe("reconnecting");
+    pending.resolve();
+    await starting;
+    expect(pubsub.status).toBe("connected");
+  });
+
+  test("a start that is given up closes the transport", async () => {
+    const transport = new FakeTransport();
+    transport.opening = () => new Promise(() => {});
+    const abort = new AbortController();
+    const starting = startSupervisor({
+      children: [createPubSub(transport)],
+      strategy: "one_for_one",
+      signal: abort.signal,
+    });
+    await waitFor(() => transport.calls.length > 0);
+    abort.abort(new Error("given up"));
+    await expect(starting).rejects.toThrow("given up");
+    expect(transport.calls).toEqual(["open", "close"]);
+  });
+
+  test("a transport that is no factory's can be opened once only", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport);
+    const supervisor = await start(pubsub);
+    await supervisor.stop();
+    await expect(start(pubsub)).rejects.toMatchObject({ cause: { reason: "connect_failed" } });
+    expect(transport.calls.filter((call) => call === "open")).toHaveLength(1);
+  });
+});
+
+describe("the end of an incarnation", () => {
+  test("closes its transport, and nothing more comes through that", async () => {
+    const transports: FakeTransport[] = [];
+    const pubsub = createPubSub(
+      () => {
+        transports.push(new FakeTransport());
+        return transports.at(-1) as FakeTransport;
+      },
+      { nodeName: "n" },
+    );
+    const heard: unknown[] = [];
+    pubsub.subscribe("t", (message) => heard.push(message));
+    const supervisor = await start(pubsub);
+    const [first] = transports as [FakeTransport];
+    await (await holder(supervisor)).kill();
+    expect(first.calls.at(-1)).toBe("close");
+    await waitFor(() => pubsub.status === "connected");
+    expect(transports).toHaveLength(2);
+    expect(transports[1]?.calls).toEqual(first.calls.slice(0, -1));
+    const payload = frame(binaryCodec, ["nebulex", "t", "other", "hello"]);
+    first.events.message("nebulex:topic:t", payload);
+    first.events.status("reconnecting");
+    expect([heard, pubsub.status]).toEqual([[], "connected"]);
+    transports[1]?.events.message("nebulex:topic:t", payload);
+    expect(heard).toEqual(["hello"]);
+  });
+});
+
+describe("what a broker does", () => {
+  test("the broker has a subscription only while there is a local subscriber", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport);
+    await start(pubsub);
+    transport.calls.length = 0;
+    const [one, other] = [() => {}, () => {}];
+    pubsub.subscribe("t", one);
+    pubsub.subscribe("t", other);
+    pubsub.unsubscribe("t", one);
+    expect(transport.calls).toEqual(["subscribe nebulex:topic:t"]);
+    pubsub.unsubscribe("t", other);
+    expect(transport.calls).toEqual(["subscribe nebulex:topic:t", "unsubscribe nebulex:topic:t"]);
+  });
+
+  test("a refused publish is the call's rejection", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n" });
+    await start(pubsub);
+    transport.publishing = () => Promise.reject(new Error("not allowed"));
+    await expect(pubsub.broadcast("t", 1)).rejects.toMatchObject({
+      reason: "publish_failed",
+      node: "n",
+      cause: { message: "not allowed" },
+    });
+    transport.publishing = () => {
+      transport.events.status("reconnecting");
+      throw new Error("gone");
+    };
+    await expect(pubsub.broadcast("t", 1)).rejects.toMatchObject({ reason: "not_connected" });
+  });
+
+  test("the broker's own limit of a message's size counts if it is less", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { maxMessageSize: 5000 });
+    await start(pubsub);
+    expect(busIn(pubsub).maxMessageSize).toBe(5000);
+    await pubsub.broadcast("t", "x".repeat(4000));
+    transport.maxPayload = 2000;
+    expect(busIn(pubsub).maxMessageSize).toBe(2000);
+    await expect(pubsub.broadcast("t", "x".repeat(4000))).rejects.toMatchObject({
+      reason: "too_large",
+    });
+    expect(transport.published).toHaveLength(1);
+  });
+
+  test("a refused subscription is reported, and tried again with the next connection", async () => {
+    const warn = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "refused" });
+    await start(pubsub);
+    transport.subscribing = () => Promise.reject(new Error("no permission"));
+    const { ready } = busIn(pubsub).listen("c", () => {});
+    await waitFor(() => warn.mock.calls.length > 0);
+    expect(warn).toHaveBeenCalledWith(
+      expect.stringContaining("no permission"),
+      expect.objectContaining({
+        detail: "pubsub refused: the broker refused the subscription to nebulex:bus:c",
+      }),
+    );
+    transport.subscribing = () => {};
+    transport.events.status("reconnecting");
+    transport.events.status("connected");
+    await ready;
+    expect(transport.calls.filter((call) => call === "subscribe nebulex:bus:c")).toHaveLength(2);
+  });
+});
+
+describe("messages from outside", () => {
+  const good = ["nebulex", "t", "other", "message"];
+  const spoilt: [string, Uint8Array, string, string][] = [
+    ["no bytes", Uint8Array.of(), "nebulex:topic:t", "truncated"],
+    ["garbage", sealed(1, Uint8Array.of(0xc1)), "nebulex:topic:t", "malformed"],
+    ["another version", ofVersion(9), "nebulex:topic:t", "version"],
+    ["too few parts", frame(binaryCodec, good.slice(1)), "nebulex:topic:t", "malformed"],
+    ["no list", frame(binaryCodec, "good"), "nebulex:topic:t", "malformed"],
+    [
+      "a topic that is none",
+      frame(binaryCodec, ["nebulex", 1, "o", 1]),
+      "nebulex:topic:t",
+      "malformed",
+    ],
+    ["no sender", frame(binaryCodec, ["nebulex", "t", "", 1]), "nebulex:topic:t", "malformed"],
+    ["another topic", frame(binaryCodec, ["nebulex", "u", "o", 1]), "nebulex:topic:t", "malformed"],
+    [
+      "another namespace",
+      frame(binaryCodec, ["other", "t", "o", 1]),
+      "nebulex:topic:t",
+      "malformed",
+    ],
+    [
+      "the node's channel",
+      frame(binaryCodec, ["other", "t", "o", 1]),
+      "nebulex:node:n",
+      "malformed",
+    ],
+    ["too many bytes", new Uint8Array(2000), "nebulex:topic:t", "oversized"],
+  ];
+
+  test.each(spoilt)("%s: counted, told and harmless", async (_what, payload, channel, reason) => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n", maxMessageSize: 1024 });
+    const heard: unknown[] = [];
+    pubsub.subscribe("t", (message) => heard.push(message));
+    await start(pubsub);
+    const told: unknown[] = [];
+    const listener = (message: unknown): void => void told.push(message);
+    channels.messageRejected.subscribe(listener);
+    transport.events.message(channel, payload);
+    channels.messageRejected.unsubscribe(listener);
+    expect(told).toEqual([{ pubsub: "n", channel, reason, size: payload.length }]);
+    expect(busIn(pubsub).rejected).toBe(1);
+    transport.events.message("nebulex:topic:t", frame(binaryCodec, good));
+    expect(heard).toEqual(["message"]);
+  });
+
+  test("a node's own are dropped, and those on channels of nobody", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n" });
+    const heard: unknown[] = [];
+    pubsub.subscribe("t", (message) => heard.push(message));
+    await start(pubsub);
+    await pubsub.broadcast("t", 1);
+    for (const [channel, payload] of transport.published)
+      transport.events.message(channel, payload);
+    transport.events.message("nebulex:topic:u", Uint8Array.of(1));
+    expect(heard).toEqual([1]);
+    expect(busIn(pubsub).rejected).toBe(0);
+  });
+});
+
+describe("the bus", () => {
+  test("has channels of its own, with any number of listeners", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n", maxMessageSize: 1024 });
+    await start(pubsub);
+    const bus = busIn(pubsub);
+    expect(bus).toMatchObject({ nodeName: "n", namespace: "nebulex", heartbeat: 3000 });
+    expect([bus.ordered, bus.status, bus.codec.name]).toEqual([false, "connected", "binary"]);
+    const heard: string[] = [];
+    pubsub.subscribe("c", () => heard.push("topic"));
+    const one = bus.listen("c", ([byte]) => heard.push(`one ${byte}`));
+    const two = bus.listen("c", ([byte]) => heard.push(`two ${byte}`));
+    await one.ready;
+    await two.ready;
+    transport.events.message("nebulex:bus:c", Uint8Array.of(7));
+    one.close();
+    one.close();
+    transport.events.message("nebulex:bus:c", Uint8Array.of(8));
+    transport.events.message("nebulex:bus:c", new Uint8Array(1025));
+    expect(heard).toEqual(["one 7", "two 7", "two 8"]);
+    expect(bus.rejected).toBe(1);
+    expect(transport.calls).not.toContain("unsubscribe nebulex:bus:c");
+    two.close();
+    expect(transport.calls.at(-1)).toBe("unsubscribe nebulex:bus:c");
+    await bus.publish("c", Uint8Array.of(9));
+    expect(transport.published).toEqual([["nebulex:bus:c", Uint8Array.of(9)]]);
+    await expect(bus.publish("c", new Uint8Array(1025))).rejects.toMatchObject({
+      reason: "too_large",
+    });
+  });
+
+  test("what is listened to is ready when the broker says so, before or after the start", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport);
+    const bus = busIn(pubsub);
+    const pending = deferred();
+    transport.subscribing = (channel) => (channel.endsWith("late") ? pending.promise : undefined);
+    const early = bus.listen("early", () => {});
+    await start(pubsub);
+    await early.ready;
+    let ready = false;
+    const late = bus.listen("late", () => {});
+    const done = late.ready.then(() => (ready = true));
+    await bus.listen("early", () => {}).ready;
+    expect(ready).toBe(false);
+    pending.resolve();
+    await done;
+  });
+
+  test("what is not ready when the pubsub ends is refused", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport);
+    const supervisor = await start(pubsub);
+    transport.subscribing = () => new Promise(() => {});
+    const { ready } = busIn(pubsub).listen("c", () => {});
+    await supervisor.stop();
+    await expect(ready).rejects.toMatchObject({ code: "E_PUBSUB", reason: "closed" });
+    await expect(busIn(pubsub).publish("c", Uint8Array.of(1))).rejects.toMatchObject({
+      reason: "closed",
+    });
+  });
+
+  test("a watcher of the status that throws keeps nobody else from it", async () => {
+    const reports: unknown[] = [];
+    const report = (message: unknown): void => void reports.push(message);
+    const pubsub = createPubSub(new FakeTransport(), { nodeName: "watched" });
+    const seen: string[] = [];
+    channels.topicSubscriberError.subscribe(report);
+    pubsub.onStatus(() => {
+      throw new Error("a watcher's");
+    });
+    busIn(pubsub).onStatus((status) => seen.push(status));
+    const supervisor = await start(pubsub);
+    await supervisor.stop();
+    channels.topicSubscriberError.unsubscribe(report);
+    expect(seen).toEqual(["reconnecting", "connected", "closed"]);
+    expect(reports).toHaveLength(3);
+  });
+});
+
+test("two systems can't run one pubsub at a time", async () => {
+  const pubsub = createPubSub(() => new FakeTransport(), { nodeName: "twice" });
+  await start(pubsub);
+  await using system = createSystem();
+  const second = startSupervisor({ children: [pubsub], strategy: "one_for_one", system });
+  await expect(second).rejects.toMatchObject({
+    cause: { reason: "already_started", message: "pubsub already started: twice" },
+  });
+  expect(pubsub.status).toBe("connected");
+});

@@ -1,0 +1,15 @@
+import type { Codec } from "../../src/pubsub/codec.js";
+import { frame } from "../../src/pubsub/frame.js";
+
+/** A message whose frame is right, whatever its content. */
+export function sealed(id: number, content: Uint8Array): Uint8Array {
+  const codec: Codec = { id, name: "binary", encode: () => content, decode: () => undefined };
+  return frame(codec, undefined);
+}
+
+/** A message of another version of the format. */
+export function ofVersion(version: number): Uint8Array {
+  const bytes = sealed(1, Uint8Array.of(0));
+  bytes[0] = version;
+  return bytes;
+}
