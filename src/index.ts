@@ -55,7 +55,13 @@ export type {
   StreamServerOptions,
 } from "./stream/stream-options.js";
 export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
-export { getStream, lookupStream, type GroupInfo, type NodeInfo, type StreamInfo } from "./stream/lookup.js";
+export {
+  getStream,
+  lookupStream,
+  type GroupInfo,
+  type NodeInfo,
+  type StreamInfo,
+} from "./stream/lookup.js";
 export { whenIdle } from "./stream/when-idle.js";
 export type {
   DrainOptions,
