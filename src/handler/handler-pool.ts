@@ -67,7 +67,10 @@ export function poolSpec(
           given.partitions,
         );
       }
-      return await specOf(stream).start(parent);
+      const pool = await specOf(stream).start(parent);
+      // From here on it is given what other nodes write.
+      await stream.link?.listening();
+      return pool;
     },
   };
 }

@@ -55,7 +55,18 @@ export class Inbox {
     }
   }
 
-  gap(partition: number, { node, epoch }: Origin, from: number, to: number): void {
+  /** There may have been events that were not listened to. */
+  missed(partition: number): void {
+    const log = this.#logOf(partition);
+    if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
+  }
+
+  gap(
+    partition: number,
+    { node, epoch }: Pick<Origin, "node" | "epoch">,
+    from: number,
+    to: number,
+  ): void {
     const log = this.#logOf(partition);
     if (log === undefined) return;
     const { cache, name, partition: shown } = log.source;

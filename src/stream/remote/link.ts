@@ -125,10 +125,16 @@ export class Link {
     await this.#handshake.outcome();
   }
 
-  /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none. */
+  /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none, and after a heartbeat at the latest. */
   async listening(): Promise<void> {
-    if (this.#options.bus.status !== "connected") return;
-    await this.#inbox.ready();
+    const { bus, clock } = this.#options;
+    if (bus.status !== "connected") return;
+    let timer: TimerHandle;
+    const patience = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, bus.heartbeat);
+    });
+    await Promise.race([this.#inbox.ready(), patience]);
+    clock.clearTimeout(timer);
   }
 
   /** Settles when the broker has all that was written before, or can't be reached. */
@@ -171,19 +177,23 @@ export class Link {
 
   #listen(log: PartitionLog): void {
     const { index } = log;
+    const { bus } = this.#options;
     const channel = this.#names.data(index);
     if (!log.wanted) {
       if (this.#inbox.ignore(index)) this.origins.unwant(index);
       return;
     }
     const added = this.#inbox.listen(index, () =>
-      this.#options.bus.listen(channel, (payload) => this.#receive(channel, payload)),
+      bus.listen(channel, (payload) => this.#receive(channel, payload)),
     );
     if (added === undefined) return;
+    const wasAway = bus.status !== "connected";
     this.origins.want(index);
     added.ready.then(
       () => {
         this.origins.want(index);
+        // Nobody knows yet who has written what meanwhile.
+        if (wasAway) this.#inbox.missed(index);
         this.#ask();
       },
       () => {},
