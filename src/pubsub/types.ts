@@ -5,12 +5,12 @@ import type { Codec } from "./codec.js";
 import type { PubSubStatus } from "./transport.js";
 
 /** Who gets a topic's messages: an actor as its messages, a function as its argument. */
-export type TopicSubscriber = ActorRef | ((message: unknown) => void);
+export type TopicSubscriber = ActorRef | ((message: unknown) => void | Promise<void>);
 
 /**
  * Messages by topic, to every subscriber of exactly that topic on every node. Local subscribers are served before a call returns, whatever
  * becomes of the broker; the others at most once, in order by sender. Whoever subscribes twice is served twice; an actor's death unsubscribes
- * it. A function that throws is reported and served again.
+ * it. A function that throws, or whose promise rejects, is reported and served again; promises are not waited for.
  */
 export interface PubSub {
   /** This node's name, the same as in the metadata of the events of the streams that run over it. */

@@ -191,6 +191,18 @@ describe("hostile messages", () => {
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
+  test("nesting is followed to the same depth as when encoding", () => {
+    const nested = (depth: number): Uint8Array[] => [
+      binary(...Array<number>(depth).fill(0x91), 0xc0),
+      json("[".repeat(depth) + "1" + "]".repeat(depth)),
+      json('{"$set":['.repeat(depth) + "1" + "]}".repeat(depth)),
+    ];
+    expect(nested(maxDepth).map((bytes) => reasonOf(bytes))).toEqual(["taken", "taken", "taken"]);
+    expect(nested(maxDepth + 2).map((bytes) => reasonOf(bytes))).toEqual(
+      Array<string>(3).fill("malformed"),
+    );
+  });
+
   test("nesting bombs are rejected", () => {
     const bomb = (byte: number): Uint8Array => sealed(1, Buffer.alloc(100_000, byte));
     expect(reasonOf(bomb(0x91))).toBe("malformed");

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
-import { createSystem, startSupervisor, type Supervisor } from "nebulex-streams/actor";
+import { createSystem, spawn, startSupervisor, type Supervisor } from "nebulex-streams/actor";
 import { SimulatedClock, waitFor } from "nebulex-streams/testing";
 import { createPubSub } from "../../src/pubsub/create-pubsub.js";
 import { binaryCodec } from "../../src/pubsub/binary-codec.js";
@@ -208,6 +208,68 @@ describe("the end of an incarnation", () => {
     expect([heard, pubsub.status]).toEqual([[], "connected"]);
     transports[1]?.events.message("nebulex:topic:t", payload);
     expect(heard).toEqual(["hello"]);
+  });
+
+  test("is told nothing more by what its broker still answers", async () => {
+    const pending = deferred();
+    const [first, second] = [new FakeTransport(), new FakeTransport()];
+    first.subscribing = () => pending.promise;
+    first.opening = () => first.events.status("reconnecting");
+    const transports = [first, second];
+    const pubsub = createPubSub(() => transports.shift() as FakeTransport);
+    const supervisor = await start(pubsub);
+    await (await holder(supervisor)).kill();
+    await waitFor(() => pubsub.status === "connected");
+    pending.resolve();
+    await pending.promise;
+    await busIn(pubsub).listen("c", () => {}).ready;
+    expect(pubsub.status).toBe("connected");
+  });
+});
+
+describe("the subscribers", () => {
+  test("one that another has unsubscribed in the middle of a broadcast is not served", () => {
+    const pubsub = createPubSub(new FakeTransport());
+    const heard: unknown[] = [];
+    const late = (): void => void heard.push("late");
+    const last = (): void => void heard.push("last");
+    pubsub.subscribe("t", () => {
+      pubsub.unsubscribe("t", late);
+      pubsub.subscribe("t", () => heard.push("new"));
+    });
+    pubsub.subscribe("t", late);
+    pubsub.subscribe("t", last);
+    pubsub.localBroadcast("t", 1);
+    expect(heard).toEqual(["last"]);
+  });
+
+  test("the death of the last one ends the broker's subscription", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport);
+    const { system } = await start(pubsub);
+    const ref = await spawn(system, { receive: () => {} });
+    pubsub.subscribe("t", ref);
+    pubsub.subscribe("t", ref);
+    await ref.kill();
+    expect(transport.calls.slice(-2)).toEqual([
+      "subscribe nebulex:topic:t",
+      "unsubscribe nebulex:topic:t",
+    ]);
+    pubsub.subscribe("t", ref);
+    expect(transport.calls.at(-1)).toBe("unsubscribe nebulex:topic:t");
+  });
+
+  test("one whose promise rejects is reported like one that throws", async () => {
+    const reports: unknown[] = [];
+    const report = (message: unknown): void => void reports.push(message);
+    const pubsub = createPubSub(new FakeTransport(), { nodeName: "rejecting" });
+    const error = new Error("a subscriber's");
+    pubsub.subscribe("t", () => Promise.reject(error));
+    channels.topicSubscriberError.subscribe(report);
+    pubsub.localBroadcast("t", 1);
+    await waitFor(() => reports.length > 0);
+    channels.topicSubscriberError.unsubscribe(report);
+    expect(reports).toEqual([expect.objectContaining({ pubsub: "rejecting", topic: "t", error })]);
   });
 });
 

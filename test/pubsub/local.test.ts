@@ -134,6 +134,19 @@ describe("a hub", () => {
     ]);
   });
 
+  test("takes what was published before the end, even a sudden one", async () => {
+    const { hub, b, heard } = await pair();
+    const c = localPubSub({ nodeName: "c", hub });
+    const supervisor = await startSupervisor({ children: [c], strategy: "one_for_one" });
+    supervisors.push(supervisor);
+    const [child] = await supervisor.whichChildren();
+    const publishing = c.broadcast("t", "last words");
+    if (typeof child?.ref === "object") void child.ref.kill();
+    await publishing;
+    await waitFor(() => heard.length > 0);
+    expect([heard, b.status]).toEqual([["last words"], "connected"]);
+  });
+
   test("has messages dropped, changed and doubled on their way", async () => {
     const { hub, a, b, heard } = await pair();
     const bus = (b as PubSubWithBus)[busOf];
