@@ -275,7 +275,8 @@ export class Link {
       const value = unframe(payload, bus.maxMessageSize);
       if (isOwn(value, bus.nodeName, this.#ownEpochs)) return;
       const message = readMessage(value, this.#address);
-      if (message.kind !== "data") this.#hear(message);
+      if (message.kind === "ask") this.#answer(message.answerTo);
+      else if (message.kind !== "data") this.#hear(message);
       else if (message.node !== bus.nodeName && message.partition < this.#logs.length)
         this.origins.data(message);
     } catch (error) {
@@ -286,16 +287,20 @@ export class Link {
 
   #hear(message: StateMessage): void {
     const { bus, name, shape } = this.#options;
-    if (message.kind === "hello")
-      this.#publish(
-        this.#names.node(message.node),
-        this.#state("reply", (outbox) => outbox.sent),
-      );
+    if (message.kind === "hello") this.#answer(message.node);
     const clash = clashWith(message, { node: bus.nodeName, name, shape });
     if (clash === undefined) {
       this.origins.state(message);
       if (message.kind === "reply") this.#handshake.agreed();
     } else if (message.kind !== "bye") this.#clash(message, clash);
+  }
+
+  #answer(node: string): void {
+    if (!this.begun) return;
+    this.#publish(
+      this.#names.node(node),
+      this.#state("reply", (outbox) => outbox.sent),
+    );
   }
 
   /** Whoever is about to start fails; whoever has been there says what it sees. */

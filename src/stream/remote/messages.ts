@@ -45,10 +45,17 @@ export interface StateMessage extends OriginId {
   readonly waiting: number;
 }
 
-/** @internal */
-export type RemoteMessage = DataMessage | StateMessage;
+/** Somebody who is no node of the stream asks all nodes how far they are. @internal */
+export interface AskMessage {
+  readonly kind: "ask";
+  /** Where it is answered: the name of the node whose channel that is. */
+  readonly answerTo: string;
+}
 
-const kinds = ["data", "hello", "reply", "beat", "bye"] as const;
+/** @internal */
+export type RemoteMessage = DataMessage | StateMessage | AskMessage;
+
+const kinds = ["data", "hello", "reply", "beat", "bye", "ask"] as const;
 
 /** A message as what is encoded. `batch` as BatchWriter's columns. @internal */
 export function packData(
@@ -70,6 +77,11 @@ export function packState(address: StreamAddress, state: StateMessage): unknown 
   return [place, namespace, cache, name, node, epoch, startedAt, sentAt, shown, coverage, waiting];
 }
 
+/** @internal */
+export function packAsk({ namespace, cache, name }: StreamAddress, answerTo: string): unknown {
+  return [kinds.indexOf("ask"), namespace, cache, name, answerTo];
+}
+
 /** Whether what was decoded is a message of this stream that this node itself has sent, in which case nothing else of it matters. @internal */
 export function isOwn(value: unknown, node: string, epochs: ReadonlySet<string>): boolean {
   return Array.isArray(value) && value[4] === node && epochs.has(value[5] as string);
@@ -86,6 +98,10 @@ export function readMessage(value: unknown, address: StreamAddress): RemoteMessa
   const kind = kinds[read.integer(fields[0], "kind", 0, kinds.length - 1)] as RemoteMessage["kind"];
   if (fields[1] !== address.namespace) throw malformed("another namespace");
   if (fields[2] !== address.cache || fields[3] !== address.name) throw malformed("another stream");
+  if (kind === "ask") {
+    if (fields.length !== 5) throw malformed("length");
+    return { kind, answerTo: read.name(fields[4], "answerTo") };
+  }
   const origin = {
     node: read.name(fields[4], "node"),
     epoch: read.name(fields[5], "epoch"),
