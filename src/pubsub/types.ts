@@ -5,7 +5,7 @@ import type { Codec } from "./codec.js";
 import type { PubSubStatus } from "./transport.js";
 
 /** Who gets a topic's messages: an actor as its messages, a function as its argument. */
-export type TopicSubscriber = ActorRef | ((message: unknown) => void | Promise<void>);
+export type TopicSubscriber = ActorRef | ((message: unknown) => unknown);
 
 /**
  * Messages by topic, to every subscriber of exactly that topic on every node. Local subscribers are served before a call returns, whatever
