@@ -140,10 +140,12 @@ export class NodePubSub implements PubSubWithBus {
         resolve();
       }, this.#options.heartbeat);
     });
+    const forget = ActorRef.targetOf(ctx.self).onDeath(() => clock.clearTimeout(timer));
     try {
       await Promise.race([opening, patience]);
     } finally {
       clock.clearTimeout(timer);
+      forget();
     }
   }
 
