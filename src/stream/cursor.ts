@@ -3,7 +3,7 @@ import { CacheEvent } from "../event/event.js";
 import type { GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
 import type { CursorOptions } from "./cursor-options.js";
-import { Hand } from "./hand.js";
+import { elsewhere, Hand, nowhere } from "./hand.js";
 import type { CursorReader, Message, Progress, Visitor } from "./message.js";
 import { Losses } from "./losses.js";
 import { Gaps } from "./gaps.js";
@@ -101,22 +101,22 @@ export class Cursor extends Place {
     const from = this.position;
     const end = Math.min(this.end, from + limit);
     let progress: Progress = "done";
+    let event: CacheEvent | undefined;
     try {
       while (progress === "done" && this.#isAt(log, end)) {
-        const event = log.read(this.position, end, this.mask, this.skipOrigin);
+        event = log.read(this.position, end, this.mask, this.skipOrigin);
         this.position = log.readTo;
         if (event === undefined) break;
         // While it is being handled it counts as unread, whatever is asked meanwhile.
-        hand.visited = event;
+        hand.visitedAt = log.readTo - 1;
         progress = "pending";
         progress = visitor.visit(event);
         if (progress !== "pending") this.handled++;
       }
     } finally {
-      const { visited } = hand;
-      hand.visited = undefined;
+      hand.visitedAt = nowhere;
       // What a throw breaks off stays in hand, too: for the group's next reader.
-      if (progress === "pending") hand.give(visited as CacheEvent);
+      if (progress === "pending") hand.give(event as CacheEvent);
       if (this.log === log) log.moved(from, this.position);
     }
     return progress === "pending" ? (hand.newest as CacheEvent) : undefined;
@@ -170,6 +170,7 @@ export class Cursor extends Place {
       this.loseUnread(unreadFrom, old.next, reason);
     else if (reason !== null) this.#loseMerged(this.#merged as CoalescedEvents, old.next, reason);
     this.#merged?.clear();
+    if (this.hand.visitedAt !== nowhere) this.hand.visitedAt = elsewhere;
     old.remove(this);
     this.log = log;
     this.position = 0;
@@ -192,7 +193,9 @@ export class Cursor extends Place {
   /** How many events for this reader are not handled. Looks at each; `lag` does not, and counts those of other types too. */
   countUnhandled(): number {
     const { log, mask, skipOrigin } = this;
-    const waiting = this.hand.all().filter(({ type }) => type !== "gap").length;
+    const waiting =
+      this.hand.all().filter(({ type }) => type !== "gap").length +
+      (this.hand.visitedAt === nowhere ? 0 : 1);
     const from = this.unreadFrom;
     // Of what it was overtaken by, nobody knows any more what it was.
     const overrun = this.#merged === undefined ? Math.max(0, log.first - from) : 0;
@@ -207,13 +210,16 @@ export class Cursor extends Place {
     // What is in hand need not be in order: of merged events the newest sequence counts.
     for (const message of this.hand.all())
       if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.sequenceOf(message));
-    return first;
+    const { visitedAt } = this.hand;
+    return visitedAt < 0 ? first : Math.min(first, visitedAt);
   }
 
   /** Whether all events before `sequence` of this log have been handled, and every gap. */
   hasHandled(sequence: number): boolean {
     if (this.#isBehindOthers) return false;
     if (this.unreadFrom < sequence || (this.gaps?.nextAt ?? Infinity) <= sequence) return false;
+    const { visitedAt } = this.hand;
+    if (visitedAt !== nowhere && visitedAt < sequence) return false;
     return this.hand
       .all()
       .every(

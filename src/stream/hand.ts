@@ -1,5 +1,9 @@
-import type { CacheEvent } from "../event/event.js";
 import type { Message } from "./message.js";
+
+/** Where no event is. @internal */
+export const nowhere = -1;
+/** Where an event is whose log is gone. @internal */
+export const elsewhere = -2;
 
 /**
  * What a cursor has given and is not known to be handled. It outlives the reader: the next one is given it again.
@@ -7,15 +11,18 @@ import type { Message } from "./message.js";
  * @internal
  */
 export class Hand {
-  /** What is being handled at this moment, and done with when that returns. */
-  visited: CacheEvent | undefined;
+  /**
+   * Place of the event that is being handled at this moment, and done with when that returns. A place and not the event: a pointer to something
+   * young costs the garbage collector a note for each event.
+   */
+  visitedAt: number = nowhere;
   #messages: Message[] | undefined;
   /** How many of them this reader has been given. */
   #given = 0;
   #failures: Map<Message, number> | undefined;
 
   get size(): number {
-    return this.held + (this.visited === undefined ? 0 : 1);
+    return this.held + (this.visitedAt === nowhere ? 0 : 1);
   }
 
   /** How many stay in hand when what is visited is done. */
@@ -70,10 +77,8 @@ export class Hand {
     return failures;
   }
 
-  /** All of them. */
-  all(): Message[] {
-    const messages = [...(this.#messages ?? [])];
-    if (this.visited !== undefined) messages.push(this.visited);
-    return messages;
+  /** All of them but what is visited. */
+  all(): readonly Message[] {
+    return this.#messages ?? [];
   }
 }
