@@ -4,13 +4,17 @@ import {
   type RedisClientOptions,
   type RedisClusterOptions,
 } from "redis";
+import type { Milliseconds } from "../options.js";
 import { RefusedError, toError } from "./broker-session.js";
 
 /**
  * What node-redis' clients are made with: TLS, user and password or a credentials provider, name, RESP version and so on. `url` has an option of
  * its own, and commands are never queued while there is no connection.
  */
-export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue">;
+export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue" | "RESP"> & {
+  /** The protocol's version. Default: node-redis' own. */
+  RESP?: 2 | 3;
+};
 
 /** A node of a Redis Cluster to learn the others from. */
 export type RedisRootNode = RedisClusterOptions["rootNodes"][number];
@@ -81,23 +85,37 @@ export function copyOf(client: RedisClientLike): RedisConnection {
 export function newCluster(
   rootNodes: readonly RedisRootNode[],
   options: RedisOptions,
+  timeout: Milliseconds,
 ): RedisClusterConnection {
-  const { socket, commandOptions, RESP } = options;
+  const { commandOptions, RESP } = options;
   return createCluster({
     rootNodes: rootNodes.map((node) => ({ ...node })),
     ...(RESP === undefined ? {} : { RESP }),
     commandOptions: { ...commandOptions, timeout: 0 },
-    defaults: {
-      ...options,
-      disableOfflineQueue: true,
-      socket: { ...socket, reconnectStrategy: false },
-    },
+    defaults: ofNodes(options, timeout),
   } as RedisClusterOptions) as unknown as RedisClusterConnection;
 }
 
 /** @internal */
-export function copyOfCluster(client: RedisClientLike): RedisClusterConnection {
-  return client.duplicate() as RedisClusterConnection;
+export function copyOfCluster(
+  client: RedisClientLike,
+  timeout: Milliseconds,
+): RedisClusterConnection {
+  const given = Reflect.get(client, "_options") as RedisClusterOptions | undefined;
+  const defaults = (given?.defaults ?? {}) as RedisOptions;
+  // Where the options can't be seen they stay as they are, which is right but for the time limit.
+  const overrides = given === undefined ? {} : { defaults: ofNodes(defaults, timeout) };
+  return client.duplicate(overrides) as RedisClusterConnection;
+}
+
+/** A node that is asked for the others has no other limit than its socket's; all other sockets are kept busy by pings. */
+function ofNodes(options: RedisOptions, timeout: Milliseconds): RedisClientOptions {
+  const { socket } = options;
+  return {
+    ...options,
+    disableOfflineQueue: true,
+    socket: { socketTimeout: Math.ceil(timeout), ...socket, reconnectStrategy: false },
+  } as RedisClientOptions;
 }
 
 const refusal =

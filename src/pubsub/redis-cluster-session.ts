@@ -36,7 +36,10 @@ class RedisClusterSession implements BrokerSession {
   readonly #listeners = new Map<string, Listener>();
   /** The last thing under way for each channel: a cluster client doesn't keep the order of what it is asked by itself. */
   readonly #underWay = new Map<string, Promise<unknown>>();
+  /** They don't leave in the order in which they were asked for, so no ping could tell that they have. */
+  readonly #publishing = new Set<Promise<unknown>>();
   #watchdog: Watchdog | undefined;
+  #connecting: Promise<unknown> | undefined;
   #connected = false;
   #ended = false;
   /** What a node has said, of which the cluster client says only that no node could be reached. */
@@ -59,14 +62,15 @@ class RedisClusterSession implements BrokerSession {
   }
 
   async connect(): Promise<void> {
-    await this.#cluster.connect();
-    await this.flush();
+    this.#connecting = this.#cluster.connect();
+    await this.#connecting;
+    await this.#ping();
     if (this.#ended) throw new Error("the connection was lost while it was made");
     this.trouble = undefined;
     this.#connected = true;
     this.#watchdog = new Watchdog(
       this.#timeout,
-      () => this.flush(),
+      () => this.#ping(),
       () => this.#break(new Error(`a node has not answered for ${this.#timeout} ms`)),
     );
   }
@@ -92,19 +96,27 @@ class RedisClusterSession implements BrokerSession {
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<void> {
-    await this.#cluster.sPublish(wireName(channel), bufferOf(payload));
+    const published = this.#cluster.sPublish(wireName(channel), bufferOf(payload));
+    this.#publishing.add(published);
+    try {
+      await published;
+    } finally {
+      this.#publishing.delete(published);
+    }
   }
 
   async flush(): Promise<void> {
-    const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
-    await Promise.all(clients.map((client) => client?.ping()));
+    await Promise.allSettled(this.#publishing);
   }
 
   destroy(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#watchdog?.stop();
-    destroyQuietly(this.#cluster);
+    // What it is connecting to just now would stay; its nodes have a time limit each.
+    const end = (): void => destroyQuietly(this.#cluster);
+    if (this.#connected || this.#connecting === undefined) end();
+    else this.#connecting.then(end, end);
   }
 
   async #next(channel: string, work: () => Promise<void>): Promise<void> {
@@ -116,6 +128,12 @@ class RedisClusterSession implements BrokerSession {
     } finally {
       if (this.#underWay.get(channel) === now) this.#underWay.delete(channel);
     }
+  }
+
+  async #ping(): Promise<void> {
+    const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
+    const connected = clients.filter((client) => client !== undefined);
+    await Promise.all(connected.map((client) => client.ping()));
   }
 
   #break(error: Error): void {

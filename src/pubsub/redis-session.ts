@@ -31,6 +31,8 @@ class RedisSession implements BrokerSession {
   readonly #lost: (error: Error) => void;
   readonly #timeout: Milliseconds;
   readonly #listeners = new Map<string, Listener>();
+  /** Those that have a socket. */
+  readonly #dialled = new Set<RedisConnection>();
   #watchdogs: Watchdog[] = [];
   #ended = false;
 
@@ -44,8 +46,13 @@ class RedisSession implements BrokerSession {
     this.#subscriber = subscriber;
     this.#timeout = timeout;
     this.#lost = lost;
-    for (const client of [publisher, subscriber])
+    for (const client of [publisher, subscriber]) {
       client.on("error", (error) => this.#break(asFailure(error)));
+      client.on("connect", () => {
+        this.#dialled.add(client);
+        if (this.#ended) destroyQuietly(client);
+      });
+    }
   }
 
   async connect(): Promise<void> {
@@ -99,7 +106,8 @@ class RedisSession implements BrokerSession {
     if (this.#ended) return;
     this.#ended = true;
     for (const watchdog of this.#watchdogs) watchdog.stop();
-    for (const client of [this.#publisher, this.#subscriber]) destroyQuietly(client);
+    // One that is destroyed without a socket would still connect; the others follow as soon as they have one.
+    for (const client of this.#dialled) destroyQuietly(client);
   }
 
   #break(error: Error): void {

@@ -77,18 +77,18 @@ function shardedDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {
     const client = checkClient(options);
     if (!("masters" in client))
       throw OptionError.invalid("client", "a client of a cluster (createCluster)", client);
-    return redisClusterDial(() => copyOfCluster(client), timeout);
+    return redisClusterDial(() => copyOfCluster(client, timeout), timeout);
   }
   const clientOptions = checkOptions(options.options);
   if (options.rootNodes !== undefined) {
     const { rootNodes } = options;
     if (!Array.isArray(rootNodes) || rootNodes.length === 0)
       throw OptionError.invalid("rootNodes", "a non-empty array of nodes", rootNodes);
-    return redisClusterDial(() => newCluster(rootNodes, clientOptions), timeout);
+    return redisClusterDial(() => newCluster(rootNodes, clientOptions, timeout), timeout);
   }
   const url = checkUrl(options.url);
   return redisClusterDial(
-    () => newCluster([{ url }], { ...inUrl(url), ...clientOptions }),
+    () => newCluster([{ url }], { ...inUrl(url), ...clientOptions }, timeout),
     timeout,
   );
 }

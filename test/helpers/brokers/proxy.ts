@@ -1,0 +1,90 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** Stands between clients and a server, and can come to harm. To be disposed. */
+export class Proxy implements AsyncDisposable {
+  readonly host = "127.0.0.1";
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #port = 0;
+  #stalled = false;
+
+  private constructor(target: { readonly host: string; readonly port: number }) {
+    this.#target = target;
+  }
+
+  static async start(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    await proxy.restore();
+    return proxy;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** How many clients are connected. */
+  get connections(): number {
+    return this.#sockets.size / 2;
+  }
+
+  /** Ends all connections; new ones are taken. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  /** Ends all connections, and refuses new ones. */
+  async refuse(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    const closed = new Promise<void>((resolve) => {
+      if (server === undefined) resolve();
+      else server.close(() => resolve());
+    });
+    this.cut();
+    await closed;
+  }
+
+  /** Lets nothing through any more, either way, also of new connections: as when a cable is cut. */
+  stall(): void {
+    this.#stalled = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Takes connections, on the same port, and lets everything through. */
+  async restore(): Promise<void> {
+    this.#stalled = false;
+    for (const socket of this.#sockets) socket.resume();
+    if (this.#server !== undefined) return;
+    const server = createServer((client) => this.#forward(client));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen(this.#port, this.host, resolve);
+    });
+    const address = server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.refuse();
+  }
+
+  #forward(client: Socket): void {
+    const server = connect(this.#target.port, this.#target.host);
+    this.#join(client, server);
+    this.#join(server, client);
+  }
+
+  #join(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.setNoDelay(true);
+    from.on("data", (data) => void to.write(data));
+    from.on("error", () => {});
+    from.on("end", () => void to.end());
+    from.on("close", () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+    if (this.#stalled) from.pause();
+  }
+}

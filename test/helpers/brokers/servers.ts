@@ -1,0 +1,85 @@
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe } from "@jest/globals";
+import { type BrokerName, findBinary, instruction } from "./binaries.mjs";
+import { Broker, freePort } from "./broker.js";
+
+export interface RedisServerOptions {
+  password?: string;
+  /** A Redis Cluster of this one node, which has all slots. */
+  cluster?: boolean;
+}
+
+/** Starts a redis-server of its own. */
+export async function startRedis(options: RedisServerOptions = {}): Promise<Broker> {
+  const { password, cluster = false } = options;
+  const busPort = cluster ? await freePort() : 0;
+  const broker = await Broker.start({
+    binary: "redis-server",
+    args: (port, folder) => [
+      ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
+      ...["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"],
+      ...(password === undefined ? [] : ["--requirepass", password]),
+      ...(cluster
+        ? [
+            ...["--cluster-enabled", "yes", "--cluster-port", String(busPort)],
+            ...["--cluster-announce-ip", "127.0.0.1"],
+          ]
+        : []),
+    ],
+    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/ },
+  });
+  if (cluster) await giveSlots(broker, password);
+  return broker;
+}
+
+export interface NatsServerOptions {
+  /** Further words of the command line. */
+  args?: readonly string[];
+  /** The text of a configuration file. */
+  config?: string;
+}
+
+/** Starts a nats-server of its own. */
+export function startNats({ args = [], config = "" }: NatsServerOptions = {}): Promise<Broker> {
+  return Broker.start({
+    binary: "nats-server",
+    args: (port, folder) => {
+      const file = join(folder, "nats.conf");
+      writeFileSync(file, config);
+      return ["-c", file, "-a", "127.0.0.1", "-p", String(port), ...args];
+    },
+    greeting: { say: "", hear: /^INFO / },
+  });
+}
+
+/** Sends commands to a redis-server, one after the other, and gives the answers as they come. */
+export function tellRedis(broker: Broker, ...commands: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = "";
+    const socket = connect(broker.port, broker.host, () =>
+      socket.write([...commands, "QUIT", ""].join("\r\n")),
+    );
+    socket.setEncoding("latin1").on("data", (chunk: string) => (answer += chunk));
+    socket.on("error", reject).on("close", () => resolve(answer));
+  });
+}
+
+async function giveSlots(broker: Broker, password?: string): Promise<void> {
+  const auth = password === undefined ? [] : [`AUTH ${password}`];
+  await tellRedis(broker, ...auth, "CLUSTER ADDSLOTSRANGE 0 16383");
+  const state = (): Promise<string> => tellRedis(broker, ...auth, "CLUSTER INFO");
+  while (!(await state()).includes("cluster_state:ok")) await sleep(20);
+}
+
+/**
+ * `describe` for tests that start this server. Where it is missing and can't be installed they fail with what to install; only without CI are
+ * they left out instead, and that is said.
+ */
+export function describeWith(binary: BrokerName): typeof describe | typeof describe.skip {
+  if (findBinary(binary) !== undefined || process.env["CI"] === "true") return describe;
+  process.stderr.write(`tests left out: ${instruction([binary])}\n`);
+  return describe.skip;
+}
