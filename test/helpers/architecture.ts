@@ -20,6 +20,8 @@ const layers: readonly string[] = [
   "nats.ts",
   "testing.ts",
   "index.ts",
+  "cli",
+  "cli.ts",
 ];
 
 const maxLines = 350;
