@@ -31,10 +31,18 @@ export function brokerSuite({ start, settings }: Engine): void {
   afterAll(() => broker.stop());
 
   test("carries any bytes on channels of any name, to those who subscribe to just that", async () => {
+    const long = "long".repeat(2000);
     const names = [
-      ...["plain", "a:b/c", "a.b", "a..b", ".a", "a.", "*", ">", "a.*", "$SYS.x", "with space"],
-      ...["tab\tand\r\nlines", "é", "\u{1F600}", "\uD800", "\uDC00", "\uFFFD", "=0020", "{a}b"],
-      ...["long".repeat(2000), `${"long".repeat(2000)}er`, "\u0000"],
+      ..."plain a:b/c a.b a..b .a a. * > a.* $SYS.x é =0020 {a}b".split(" "),
+      "with space",
+      "tab\tand\r\nlines",
+      "\u{1F600}",
+      "\uD800",
+      "\uDC00",
+      "\uFFFD",
+      "\u0000",
+      long,
+      `${long}er`,
     ];
     await using a = await Tapped.connected(settings(broker));
     await using b = await Tapped.connected(settings(broker), ...names);
@@ -159,6 +167,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     await Promise.all([a.until("reconnecting"), b.until("reconnecting")]);
     clearInterval(timer);
     await Promise.all(pending);
+    expect(pending.length).toBeGreaterThan(0);
     broker.thaw();
     await Promise.all([a.until("connected"), b.until("connected")]);
     await a.publish("c", "back");
@@ -175,6 +184,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     await lost;
     await proxy.restore();
     await b.until("connected");
+    expect(b.heard.filter((line) => line === "c=never")).toEqual([]);
   });
 
   test("opens where nobody listens yet, and connects once somebody does", async () => {

@@ -117,6 +117,7 @@ describeWith("nats-server")("a NATS with limits", () => {
     await a.losing(() => broker.kill());
     await broker.restart();
     await a.until("connected");
+    expect(a.statuses).toEqual(["connected", "reconnecting", "connected"]);
   });
 });
 

@@ -42,6 +42,7 @@ describeWith("redis-server")("a transport over Redis by its older protocol", () 
     await a.until("connected");
     await a.publish("c", "x");
     await a.hears("c=x");
+    expect(a.heard).toEqual(["c=x"]);
   });
 });
 
@@ -105,6 +106,7 @@ describeWith("redis-server")("a Redis that wants a password", () => {
     await using b = await Tapped.connected(resolveRedis({ url: urlOf(broker), options }));
     await b.publish("c", "1");
     await a.hears("c=1");
+    expect(a.heard).toEqual(["c=1"]);
   });
 
   test("that is changed later is tried again, until it fits", async () => {

@@ -19,21 +19,24 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Brok
   const broker = await Broker.start({
     binary: "redis-server",
     args: (port, folder) => [
-      ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
-      ...["--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning"],
+      ...words(`--port ${port} --bind 127.0.0.1 --daemonize no --loglevel warning`),
+      "--dir",
+      folder,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
       ...(password === undefined ? [] : ["--requirepass", password]),
-      ...(cluster
-        ? [
-            ...["--cluster-enabled", "yes", "--cluster-port", String(busPort)],
-            ...["--cluster-announce-ip", "127.0.0.1"],
-          ]
-        : []),
+      ...(cluster ? words(`--cluster-enabled yes --cluster-port ${busPort}`) : []),
+      ...(cluster ? words("--cluster-announce-ip 127.0.0.1") : []),
     ],
     greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/ },
   });
   if (cluster) await giveSlots(broker, password);
   return broker;
 }
+
+const words = (text: string): string[] => text.split(" ");
 
 export interface NatsServerOptions {
   /** Further words of the command line. */
