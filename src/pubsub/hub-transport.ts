@@ -8,6 +8,8 @@ export interface Packet {
 
 /** What a transport needs of its hub. @internal */
 export interface Network {
+  /** How many are connected, or will be when they are not cut off any more. */
+  readonly size: number;
   /** Calls `mend` unless the node is cut off. */
   join(transport: HubTransport): void;
   leave(transport: HubTransport): void;
@@ -40,6 +42,10 @@ export class HubTransport implements Transport {
   constructor(network: Network, nodeName: string) {
     this.#network = network;
     this.nodeName = nodeName;
+  }
+
+  get alone(): boolean {
+    return this.#network.size === 1;
   }
 
   async open(events: TransportEvents): Promise<void> {

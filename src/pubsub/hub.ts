@@ -81,6 +81,10 @@ export class LocalHub implements Hub, Network {
     return () => void this.#interceptors.delete(interceptor);
   }
 
+  get size(): number {
+    return this.#transports.size;
+  }
+
   transport(nodeName: string): Transport {
     return new HubTransport(this, nodeName);
   }

@@ -11,6 +11,8 @@ import type { WireChannels } from "./wire-channels.js";
 export interface BusPort {
   readonly status: PubSubStatus;
   readonly ordered: boolean;
+  readonly solitary: boolean;
+  readonly alone: boolean;
   readonly maxMessageSize: number;
   publish(channel: string, payload: Uint8Array): Promise<void>;
   onStatus(fn: (status: PubSubStatus) => void): () => void;
@@ -39,6 +41,14 @@ export class NodeBus implements Bus {
 
   get ordered(): boolean {
     return this.#port.ordered;
+  }
+
+  get solitary(): boolean {
+    return this.#port.solitary;
+  }
+
+  get alone(): boolean {
+    return this.#port.alone;
   }
 
   get status(): PubSubStatus {

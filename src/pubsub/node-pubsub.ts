@@ -258,8 +258,13 @@ export class NodePubSub implements PubSubWithBus {
   #busPort(): BusPort {
     const status = (): PubSubStatus => this.#status;
     const ordered = (): boolean => this.#connection?.transport.ordered ?? false;
+    const alone = (): boolean => this.#alone || this.#connection?.transport.alone === true;
     const maxMessageSize = (): number => this.#maxMessageSize;
     return {
+      solitary: this.#alone,
+      get alone() {
+        return alone();
+      },
       get status() {
         return status();
       },

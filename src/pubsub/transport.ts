@@ -28,6 +28,8 @@ export interface Transport {
    * is told one heartbeat later.
    */
   readonly ordered: boolean;
+  /** Whether it is certain that no other node is connected now, so that a stream that begins need not wait for an answer. Default false. */
+  readonly alone?: boolean | undefined;
   /** The largest payload that the broker takes, in bytes, if it has such a limit; looked at again after each `connected`. */
   readonly maxPayload?: number | undefined;
   /**

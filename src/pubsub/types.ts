@@ -68,6 +68,10 @@ export interface Bus {
   readonly heartbeat: Milliseconds;
   readonly codec: Codec;
   readonly ordered: boolean;
+  /** Whether no other node can ever hear this one. */
+  readonly solitary: boolean;
+  /** Whether no other node is connected now, as far as is certain. */
+  readonly alone: boolean;
   readonly status: PubSubStatus;
   /** In bytes: the option, or the broker's own limit if that is less. */
   readonly maxMessageSize: number;

@@ -200,9 +200,12 @@ export class Router implements ChangeTap<unknown, unknown> {
     if (this.#includesPrevious && event.type !== "inserted") event.previous = previous;
   }
 
-  /** Time since the epoch began, in whole milliseconds; looked up once a batch and every few events, since looking costs. */
+  /**
+   * Time since the epoch began, in whole milliseconds; looked up once a batch and every few events, since looking costs. Other nodes compare
+   * it with the times of their own writes: for them it must not be older than the event.
+   */
   #time(log: PartitionLog): number {
-    if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty) {
+    if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty || this.#pubsub !== null) {
       this.#at = this.now();
     }
     return this.#at;

@@ -192,7 +192,7 @@ export class Stream {
     const { options, slot, system } = this;
     const { partitions, hash } = options;
     const bus = busIn(options);
-    if (bus === null || this.link !== undefined) return;
+    if (bus === null || bus.solitary || this.link !== undefined) return;
     this.link = new Link({
       bus,
       cache: slot.cacheName,
@@ -241,7 +241,7 @@ export class Stream {
         options,
         includes,
         this.#onDirty,
-        options.pubsub !== null,
+        busIn(options)?.solitary === false,
       );
     const old = this.logs;
     this.logs = Array.from({ length: options.partitions ?? 1 }, (_, index) => makeLog(index));

@@ -69,7 +69,10 @@ export class Link {
     this.#wallTime = wallTimeOf(clock);
     this.#inbox = new Inbox((partition) => this.#logs[partition]);
     this.origins = new Origins({
-      ordered: bus.ordered,
+      // It is known when the pubsub has been started.
+      get ordered() {
+        return bus.ordered;
+      },
       heartbeat: bus.heartbeat,
       now: () => clock.now(),
       wallTime: this.#wallTime,
@@ -120,6 +123,10 @@ export class Link {
     const { bus } = this.#options;
     // Without a broker it is left for when there is one.
     if (bus.status !== "connected") return;
+    if (bus.alone) {
+      this.#handshake.pending = false;
+      return;
+    }
     await Promise.all(this.#control.map(({ ready }) => ready.catch(() => {})));
     this.#ask();
     await this.#handshake.outcome();
