@@ -84,6 +84,10 @@ export {
 export { batchHandler, type BatchHandlerOptions } from "./handler/batch-handler.js";
 export type { EventHandler, HandlerContext, HandlerFunction } from "./handler/event-handler.js";
 
+// Invalidator
+export { invalidator, type InvalidatorOptions } from "./invalidator/invalidator.js";
+export type { EventScope } from "./invalidator/invalidation.js";
+
 // Actors, registries, supervisors
 export {
   actor,

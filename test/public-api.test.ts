@@ -40,6 +40,7 @@ const mainNames = [
   "defineCache",
   "getStream",
   "handlerPool",
+  "invalidator",
   "localAdapter",
   "localPubSub",
   "lookupStream",

@@ -18,14 +18,23 @@ export class Instance<K = unknown, V = unknown> {
   readonly system: ActorSystem;
   readonly emitter: Emitter<K, V>;
   readonly store: Store<K, V>;
+  /** Whether the store is elsewhere: its commands answer with promises, and it may outlive the instance. */
+  readonly isAsync: boolean;
   readonly flights = new Flights<K>();
   readonly transactions = new Transactions();
 
-  constructor(ref: ActorRef, system: ActorSystem, emitter: Emitter<K, V>, store: Store<K, V>) {
+  constructor(
+    ref: ActorRef,
+    system: ActorSystem,
+    emitter: Emitter<K, V>,
+    store: Store<K, V>,
+    isAsync: boolean,
+  ) {
     this.ref = ref;
     this.system = system;
     this.emitter = emitter;
     this.store = store;
+    this.isAsync = isAsync;
   }
 }
 
@@ -94,7 +103,13 @@ class InstanceLife {
   }
 
   #start(ctx: ActorContext, emitter: Emitter, store: Store<unknown, unknown>): void {
-    const instance = new Instance(ctx.self, ctx.system, emitter, store);
+    const instance = new Instance(
+      ctx.self,
+      ctx.system,
+      emitter,
+      store,
+      this.#adapter.async === true,
+    );
     this.#instance = instance;
     ActorRef.targetOf(ctx.self).onDeath(() => void this.#endAtOnce());
     this.#slot.start(instance);

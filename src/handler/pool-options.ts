@@ -80,6 +80,8 @@ export interface WorkerOptions {
   readonly onDeadLetter: OnDeadLetter | undefined;
   readonly coalesces: boolean;
   readonly concurrency: number;
+  /** Is given what others send to the worker's actor, which has no use for it. */
+  readonly onMessage?: (message: unknown) => void;
 }
 
 /** @internal */

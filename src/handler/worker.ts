@@ -56,7 +56,9 @@ class Worker implements Behavior<void, unknown> {
   }
 
   /** All its work comes from the stream. */
-  receive(): void {}
+  receive(_state: void, message: unknown): void {
+    this.#options.onMessage?.(message);
+  }
 
   async terminate(reason: ExitReason): Promise<void> {
     if (isCleanExit(reason)) await this.#drain();

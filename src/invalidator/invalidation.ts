@@ -1,0 +1,147 @@
+import { isThenable } from "../actor/thenable.js";
+import { invalidate } from "../cache/invalidation.js";
+import { CacheEvent } from "../event/event.js";
+import type { CacheEntryEvent, GapEvent } from "../event/types.js";
+import type { EventHandler, HandlerContext } from "../handler/event-handler.js";
+import type { Milliseconds } from "../options.js";
+import type { PartitionLog } from "../stream/partition-log.js";
+import type { Stream } from "../stream/stream.js";
+import { channels } from "../telemetry/channels.js";
+import type { RecentWrites } from "./recent-writes.js";
+import { touchedBy } from "./touched.js";
+
+/** Whose events invalidate: those of other nodes, of this one, or both. */
+export type EventScope = "remote" | "local" | "all";
+
+/** Attempts at one event before the whole partition is cleared in its place. */
+const patience = 3;
+
+/** Times are whole milliseconds, cut off or rounded: an event's, and those that the skew is estimated from. */
+const timeGrain: Milliseconds = 2;
+
+/** Deletes what events and gaps of one stream say is not true any more. @internal */
+export class Invalidation implements EventHandler<void> {
+  readonly #stream: Stream;
+  readonly #scope: EventScope;
+  readonly #writes: RecentWrites;
+
+  constructor(stream: Stream, scope: EventScope, writes: RecentWrites) {
+    this.#stream = stream;
+    this.#scope = scope;
+    this.#writes = writes;
+  }
+
+  init({ self, partition, partitions }: HandlerContext): void {
+    const { slot, system } = this.#stream;
+    const place = { cache: slot.cacheName, name: slot.name, partition, partitions };
+    const message = { ...place, eventScope: this.#scope };
+    const began = system.clock.now();
+    self.monitor(({ reason }) => {
+      if (!channels.invalidatorStopped.hasSubscribers) return;
+      const duration = system.clock.now() - began;
+      channels.invalidatorStopped.publish({ ...message, reason, duration });
+    });
+    if (channels.invalidatorStarted.hasSubscribers) channels.invalidatorStarted.publish(message);
+  }
+
+  handle(event: CacheEntryEvent, _state: void, ctx: HandlerContext): void | Promise<void> {
+    const isRemote = CacheEvent.homeOf(event as CacheEvent).node !== this.#ownNode;
+    if (!this.#concerns(event as CacheEvent, isRemote)) return;
+    return this.#told(event, ctx.partition, () => {
+      if (ctx.attempt > patience) return this.#clear(ctx.partition);
+      const since = isRemote ? this.#knownAge(event as CacheEvent) : Infinity;
+      return this.#remove(event, isRemote, since);
+    });
+  }
+
+  onGap(gap: GapEvent, _state: void, ctx: HandlerContext): void | Promise<void> {
+    if (this.#hides(gap)) return this.#told(gap, ctx.partition, () => this.#clear(ctx.partition));
+  }
+
+  /** Deletes all that is there when it begins to listen. Rejects with what the store throws. */
+  async begin(): Promise<void> {
+    await invalidate(this.#stream.slot, { kind: "all" });
+  }
+
+  /** What is sent to a worker's actor, and is no event of the stream. */
+  stray(message: unknown, partition: number | null): void {
+    if (!channels.unhandledEvent.hasSubscribers) return;
+    const { cacheName: cache, name } = this.#stream.slot;
+    channels.unhandledEvent.publish({ cache, name, partition, message });
+  }
+
+  get #ownNode(): string {
+    return (this.#stream.logs[0] as PartitionLog).source.node;
+  }
+
+  #concerns(event: CacheEvent, isRemote: boolean): boolean {
+    if (this.#scope !== "all" && (this.#scope === "remote") !== isRemote) return false;
+    const { cause } = CacheEvent.partsOf(event);
+    // For what was evicted or has expired, it says what the command was that found it.
+    const isFill = cause.fill && (event.type === "inserted" || event.type === "updated");
+    return !isFill && !cause.invalidation;
+  }
+
+  /** Whether a gap may hide a change that entries here are older than. */
+  #hides({ node, epoch, reason }: GapEvent): boolean {
+    const isOwn = node === this.#ownNode;
+    if (reason === "overrun") return !isOwn || this.#scope !== "remote";
+    if (reason !== "cache_restarted") return true;
+    // A store in the process is as new as the cache, unless the stream was late to listen to it: that is told in the new epoch.
+    const isLate = isOwn && epoch === this.#stream.epoch;
+    return isLate || this.#stream.slot.running?.isAsync === true;
+  }
+
+  /** The wall-clock time here from which on what was written is newer than an event of another node; Infinity: it isn't known. */
+  #knownAge(event: CacheEvent): Milliseconds {
+    const { node, epoch, startedAt } = CacheEvent.homeOf(event);
+    const origin = this.#stream.link?.origins.find(node);
+    if (origin?.epoch !== epoch) return Infinity;
+    return startedAt + CacheEvent.partsOf(event).at + origin.skew + timeGrain;
+  }
+
+  #remove(event: CacheEntryEvent, copied: boolean, since: Milliseconds): number | Promise<number> {
+    const { slot } = this.#stream;
+    const writes = this.#writes;
+    const query = touchedBy(event.target, copied);
+    if (since === Infinity || writes.size === 0) return invalidate(slot, query);
+    const isAnyNewer =
+      query.kind === "keys" || writes.hasNewer(since, query.kind === "prefix" ? query.prefix : "");
+    return invalidate(slot, query, isAnyNewer ? (key) => writes.isNewer(key, since) : undefined);
+  }
+
+  #clear(partition: number | null): number | Promise<number> {
+    const { slot, router, logs } = this.#stream;
+    if (partition === null || logs.length === 1) return invalidate(slot, { kind: "all" });
+    const log = logs[partition];
+    // The stream has fewer partitions now; those that there are have been told.
+    if (log === undefined) return 0;
+    const where = (key: unknown, value: unknown): boolean => router.logOf(key, value) === log;
+    return invalidate(slot, { kind: "where", where });
+  }
+
+  /** Deletes, and tells of it; what is thrown goes on. */
+  #told(
+    event: CacheEntryEvent | GapEvent,
+    partition: number | null,
+    remove: () => number | Promise<number>,
+  ): void | Promise<void> {
+    const tell = (status: "ok" | "error", reason: unknown, deleted: number): void => {
+      if (!channels.invalidate.hasSubscribers) return;
+      const { cacheName: cache, name } = this.#stream.slot;
+      channels.invalidate.publish({ cache, name, partition, event, status, reason, deleted });
+    };
+    const failed = (error: unknown): never => {
+      tell("error", error, 0);
+      throw error;
+    };
+    let deleted: number | Promise<number>;
+    try {
+      deleted = remove();
+    } catch (error) {
+      return failed(error);
+    }
+    if (isThenable(deleted)) return deleted.then((count) => tell("ok", null, count), failed);
+    tell("ok", null, deleted);
+  }
+}

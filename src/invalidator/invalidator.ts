@@ -1,0 +1,161 @@
+import type { ActorRef } from "../actor/ref.js";
+import type { StartContext } from "../actor/start-context.js";
+import type { AsyncCache, Cache } from "../cache/types.js";
+import { type EventType, eventTypes } from "../event/types.js";
+import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js";
+import { workerSpec } from "../handler/worker.js";
+import { type Milliseconds, oneOf, subsetOf } from "../options.js";
+import { maskOf } from "../stream/event-mask.js";
+import type { PartitionLog } from "../stream/partition-log.js";
+import type { Link } from "../stream/remote/link.js";
+import { wallTimeOf } from "../stream/router.js";
+import type { Stream } from "../stream/stream.js";
+import { requireStream, slotFor } from "../stream/streams.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import { supervisor } from "../supervisor/specs.js";
+import { type EventScope, Invalidation } from "./invalidation.js";
+import { RecentWrites } from "./recent-writes.js";
+
+/** Options of {@link invalidator}. */
+export interface InvalidatorOptions<K = unknown, V = unknown> {
+  /** The cache, or one of its instances. */
+  cache: Cache<K, V> | AsyncCache<K, V>;
+  /** The instance's name. Default: that of `cache`. */
+  name?: string;
+  /** Its id among its siblings, and the name of its group in the stream. Default `<instance>:invalidator`. */
+  id?: string;
+  /** Whose events invalidate: those of other nodes (`"remote"`, the default), of this one, or both. */
+  eventScope?: EventScope;
+  /**
+   * The types of event that invalidate; at least one. Default `["inserted", "updated", "deleted"]`: that an entry has expired or was
+   * evicted elsewhere says nothing about what is true.
+   */
+  events?: readonly EventType[];
+  /** Restarts of its workers within `maxSeconds` before it gives up. Default 3. */
+  maxRestarts?: number;
+  /** Default 5. */
+  maxSeconds?: number;
+  /** How long each worker may take to finish what is in its log when it is stopped, in milliseconds. Default 5000. */
+  shutdown?: Milliseconds;
+}
+
+const optionNames = [
+  "cache",
+  "name",
+  "id",
+  "eventScope",
+  "events",
+  "maxRestarts",
+  "maxSeconds",
+  "shutdown",
+];
+const defaultEvents = ["inserted", "updated", "deleted"] as const;
+const backoff = { backoffInitial: 100 as Milliseconds, backoffMax: 5000 as Milliseconds } as const;
+
+/** The groups that have listened to other nodes since a link was made: what they hold was told of, or is a gap. */
+const listened = new WeakMap<Link, Set<string>>();
+
+/**
+ * A child spec of an invalidator: it deletes from this node's instance what was changed elsewhere. A `one_for_one` supervisor with one
+ * worker a partition; put it behind the stream server in a `rest_for_one` supervisor's children list. Its start fails with
+ * {@link StreamNotFoundError} when there is no stream server.
+ *
+ * - Copies of what is true elsewhere (`getOrStore`, `fetchOrStore`, `put` with `fill: true`) invalidate nothing: nodes that read one key
+ *   don't evict each other.
+ * - What it deletes, its events say: `metadata.invalidation` is true. They stay on this node, and no invalidator acts upon them.
+ * - A fetch under way (`fetchOrStore`) for a key that it invalidates is not stored, whether the key is there or not.
+ * - An entry that was written here (and not filled) after the event is kept, where that is certain by the two nodes' clocks and the delays of
+ *   their messages; otherwise it goes.
+ * - A gap deletes all that it may have touched: the keys of its partition. So does the start, for what the cache holds when it begins to listen.
+ * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses; the partition waits.
+ *
+ * @throws {@link OptionError}
+ */
+export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec {
+  const given = options as unknown as InvalidatorOptions;
+  checkPoolOptions("invalidator", given, optionNames);
+  const slot = slotFor(given.cache, given.name);
+  const id = given.id ?? `${slot.name}:invalidator`;
+  const scope = oneOf("eventScope", given.eventScope ?? "remote", ["remote", "local", "all"]);
+  const mask = maskOf(subsetOf("events", given.events ?? defaultEvents, eventTypes, 1));
+  const { maxRestarts, maxSeconds, shutdown } = given;
+
+  const specOf = (stream: Stream | undefined, invalidation: Invalidation | undefined): ChildSpec =>
+    supervisor({
+      id,
+      strategy: "one_for_one",
+      children: Array.from({ length: stream?.logs.length ?? 1 }, (_, index) =>
+        workerSpec(
+          `${id}:${index}`,
+          stream,
+          index,
+          workerOptions(id, mask, invalidation as Invalidation, stream?.logs[index]),
+          shutdown,
+        ),
+      ),
+      ...(maxRestarts === undefined ? undefined : { maxRestarts }),
+      ...(maxSeconds === undefined ? undefined : { maxSeconds }),
+    });
+
+  return {
+    // Made once ahead, so that a wrong option is told of here and not at the start.
+    ...specOf(undefined, undefined),
+    start: async (parent: StartContext) => {
+      const stream = requireStream(slot);
+      const writes = new RecentWrites(slot, wallTimeOf(stream.system.clock));
+      const invalidation = new Invalidation(stream, scope, writes);
+      let ref: ActorRef | "ignore";
+      try {
+        ref = await specOf(stream, invalidation).start(parent);
+      } catch (error) {
+        writes.close();
+        throw error;
+      }
+      (ref as ActorRef).monitor(() => writes.close());
+      await stream.link?.listening();
+      if (scope !== "local") await beginListening(stream, id, invalidation);
+      return ref;
+    },
+  };
+}
+
+function workerOptions(
+  group: string,
+  mask: number,
+  invalidation: Invalidation,
+  log: PartitionLog | undefined,
+): WorkerOptions {
+  return {
+    group,
+    mask,
+    makeHandler: () => invalidation,
+    // Whoever gives up an invalidation leaves something there that is not true.
+    onError: "resume",
+    maxAttempts: Infinity,
+    ...backoff,
+    onDeadLetter: undefined,
+    coalesces: false,
+    concurrency: 1,
+    onMessage: (message) => invalidation.stray(message, log?.source.partition ?? null),
+  };
+}
+
+/** Nobody has told this group what changed before: what is there may be old. */
+async function beginListening(
+  stream: Stream,
+  group: string,
+  invalidation: Invalidation,
+): Promise<void> {
+  const { link, logs } = stream;
+  if (link === undefined) return;
+  const groups = listened.get(link) ?? new Set();
+  listened.set(link, groups);
+  if (groups.has(group)) return;
+  groups.add(group);
+  try {
+    await invalidation.begin();
+  } catch {
+    // The workers try again, and tell of it, as with any gap.
+    for (const { index } of logs) stream.groups.find(group, index)?.missed("transport");
+  }
+}
