@@ -124,10 +124,10 @@ describe("the program", () => {
   });
 
   test("refuses a name that it does not know with status 2", async () => {
-    expect(await main("cluster")).toEqual({
+    expect(await main("everything")).toEqual({
       status: 2,
       stdout: "",
-      stderr: 'experiments: unknown name "cluster": experiments are chosen by --only\n',
+      stderr: 'experiments: unknown name "everything": experiments are chosen by --only\n',
     });
   });
 

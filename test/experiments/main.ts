@@ -1,4 +1,5 @@
 import { open, writeFile } from "node:fs/promises";
+import { runCluster } from "./cluster/main.js";
 import { parseOptions, usage, UsageError } from "./options.js";
 import { formatJson, formatTable } from "./report.js";
 import { allProblems, runExperiments } from "./table.js";
@@ -7,17 +8,26 @@ import { allProblems, runExperiments } from "./table.js";
 const status = Object.freeze({ ok: 0, broken: 1, usage: 2 });
 
 async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  return verdict(name === "cluster" ? await runCluster(rest) : await runAll(argv));
+}
+
+/** Gives what was promised and is not so. */
+async function runAll(argv: readonly string[]): Promise<readonly string[]> {
   const options = parseOptions(argv);
   if (options === undefined) {
     process.stdout.write(usage);
-    return status.ok;
+    return [];
   }
   const { only, sizes, json } = options;
   if (json !== undefined) await checkWritable(json);
   const results = await runExperiments(only, sizes);
   process.stdout.write(`${formatTable(results)}\n\nseed ${sizes.seed}\n`);
   if (json !== undefined) await writeFile(json, formatJson(results));
-  const problems = allProblems(results);
+  return allProblems(results);
+}
+
+function verdict(problems: readonly string[]): number {
   for (const problem of problems) complain(problem);
   return problems.length === 0 ? status.ok : status.broken;
 }

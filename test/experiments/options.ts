@@ -18,6 +18,7 @@ export class UsageError extends Error {
 export const usage = `Measures what is lost, handled twice or handled out of order under faults.
 
 Usage: npm run experiments -- [options]
+       npm run experiments -- cluster --help
 
   --only IDS        which experiments, e.g. a,c (default: ${experimentIds.join(",")})
   --seed N          seed of the keys, and of when the faults strike (default ${defaultSizes.seed})

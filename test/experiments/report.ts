@@ -22,9 +22,18 @@ export function formatTable(results: readonly Result[]): string {
   const shown = results.flatMap((result) =>
     result.coalesce === undefined ? [result] : [result, result.coalesce],
   );
+  return formatColumns(columns, shown, textColumns);
+}
+
+/** A table with a row for each item; the first columns are text, the others numbers. */
+export function formatColumns<T>(
+  columns: readonly (readonly [title: string, show: (item: T) => string])[],
+  items: readonly T[],
+  textColumns: number,
+): string {
   const rows = [
     columns.map(([title]) => title),
-    ...shown.map((result) => columns.map(([, show]) => show(result))),
+    ...items.map((item) => columns.map(([, show]) => show(item))),
   ];
   const widths = columns.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),

@@ -4,7 +4,8 @@ import { natsPubSub } from "../../src/nats.js";
 import { pubSubConformance } from "../../src/testing/pubsub-conformance.js";
 import type { Broker } from "../helpers/brokers/broker.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
-import { describeWith, startNats } from "../helpers/brokers/servers.js";
+import { describeWith } from "../helpers/brokers/describe-with.js";
+import { startNats } from "../helpers/brokers/servers.js";
 
 describeWith("nats-server").each([
   { what: "natsPubSub", theirs: false },

@@ -6,7 +6,8 @@ import { natsPubSub } from "../../src/nats.js";
 import { failure } from "../helpers/actors.js";
 import { type Broker, freePort } from "../helpers/brokers/broker.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
-import { describeWith, startNats } from "../helpers/brokers/servers.js";
+import { describeWith } from "../helpers/brokers/describe-with.js";
+import { startNats } from "../helpers/brokers/servers.js";
 import { brokerSuite } from "./broker-suite.js";
 import { Tapped, thrown } from "./transports.js";
 

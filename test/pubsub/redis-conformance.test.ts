@@ -4,7 +4,8 @@ import { redisPubSub } from "../../src/redis.js";
 import { pubSubConformance } from "../../src/testing/pubsub-conformance.js";
 import type { Broker } from "../helpers/brokers/broker.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
-import { describeWith, startRedis } from "../helpers/brokers/servers.js";
+import { describeWith } from "../helpers/brokers/describe-with.js";
+import { startRedis } from "../helpers/brokers/servers.js";
 
 describeWith("redis-server").each([
   { what: "redisPubSub", cluster: false },

@@ -6,7 +6,8 @@ import { waitFor } from "../../src/testing/wait-for.js";
 import { failure } from "../helpers/actors.js";
 import type { Broker } from "../helpers/brokers/broker.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
-import { describeWith, startRedis, tellRedis } from "../helpers/brokers/servers.js";
+import { describeWith } from "../helpers/brokers/describe-with.js";
+import { startRedis, tellRedis } from "../helpers/brokers/servers.js";
 import { brokerSuite } from "./broker-suite.js";
 import { Tapped, thrown } from "./transports.js";
 

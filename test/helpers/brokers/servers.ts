@@ -2,8 +2,6 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe } from "@jest/globals";
-import { type BrokerName, findBinary, instruction } from "./binaries.mjs";
 import { Broker, freePort } from "./broker.js";
 
 export interface RedisServerOptions {
@@ -75,14 +73,4 @@ async function giveSlots(broker: Broker, password?: string): Promise<void> {
   await tellRedis(broker, ...auth, "CLUSTER ADDSLOTSRANGE 0 16383");
   const state = (): Promise<string> => tellRedis(broker, ...auth, "CLUSTER INFO");
   while (!(await state()).includes("cluster_state:ok")) await sleep(20);
-}
-
-/**
- * `describe` for tests that start this server. Where it is missing and can't be installed they fail with what to install; only without CI are
- * they left out instead, and that is said.
- */
-export function describeWith(binary: BrokerName): typeof describe | typeof describe.skip {
-  if (findBinary(binary) !== undefined || process.env["CI"] === "true") return describe;
-  process.stderr.write(`tests left out: ${instruction([binary])}\n`);
-  return describe.skip;
 }

@@ -1,0 +1,3 @@
+import { nodeSuite } from "./node-suite.js";
+
+nodeSuite("nats");

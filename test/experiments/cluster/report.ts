@@ -1,0 +1,41 @@
+import type { OutageResult } from "../../cluster/outage-run.js";
+import { formatColumns } from "../report.js";
+
+const columns: readonly (readonly [string, (result: OutageResult) => string])[] = [
+  ["", ({ id }) => id],
+  ["engine", ({ engine }) => engine],
+  ["outage", ({ name }) => name],
+  ["written", ({ written }) => count(written)],
+  ["own, missed", ({ local }) => count(local.unaccounted + local.announced)],
+  [
+    "to be received",
+    ({ remote }) => count(remote.received + remote.announced + remote.unaccounted),
+  ],
+  ["received", ({ remote }) => count(remote.received)],
+  ["announced", ({ remote }) => count(remote.announced)],
+  ["unaccounted", ({ remote }) => count(remote.unaccounted)],
+  ["twice", ({ remote, local }) => count(remote.twice + local.twice)],
+  ["out of order", ({ remote, local }) => count(remote.outOfOrder + local.outOfOrder)],
+  ["made up", ({ remote, local }) => count(remote.madeUp + local.madeUp)],
+  ["copies", ({ held }) => count(held)],
+  ["stale", ({ stale }) => count(stale)],
+  ["longest put, ms", ({ longestPut }) => longestPut.toFixed(0)],
+  ["longest stall, ms", ({ longestStall }) => longestStall.toFixed(0)],
+  ["seconds", ({ seconds }) => seconds.toFixed(0)],
+];
+
+/** The results as a table. */
+export function formatOutages(results: readonly OutageResult[]): string {
+  return formatColumns(columns, results, 3);
+}
+
+/** What was promised and is not so. */
+export function outageProblems(results: readonly OutageResult[]): string[] {
+  return results.flatMap(({ id, engine, problems }) =>
+    problems.map((problem) => `(${id}) over ${engine}: ${problem}`),
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
