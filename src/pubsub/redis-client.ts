@@ -21,7 +21,7 @@ export type RedisRootNode = RedisClusterOptions["rootNodes"][number];
 
 type Listener = (message: Buffer) => void;
 
-/** What is used of a client of node-redis, the same in its versions 5 and 6. @internal */
+/** What is used of a client of node-redis, the same in its versions 5.10 and 6. @internal */
 export interface RedisConnection {
   on(event: string, listener: (error: unknown) => void): unknown;
   connect(): Promise<unknown>;

@@ -71,7 +71,7 @@ class RedisClusterSession implements BrokerSession {
     this.#watchdog = new Watchdog(
       this.#timeout,
       () => this.#ping(),
-      () => this.#break(new Error(`a node has not answered for ${this.#timeout} ms`)),
+      (error) => this.#break(error),
     );
   }
 

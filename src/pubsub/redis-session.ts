@@ -66,7 +66,7 @@ class RedisSession implements BrokerSession {
         new Watchdog(
           this.#timeout,
           () => client.ping(),
-          () => this.#break(new Error(`the broker has not answered for ${this.#timeout} ms`)),
+          (error) => this.#break(error),
         ),
     );
   }

@@ -1,4 +1,5 @@
 import type { Milliseconds } from "../options.js";
+import { toError } from "./broker-session.js";
 
 /** How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed. */
 const patience = 3;
@@ -11,14 +12,16 @@ const patience = 3;
  */
 export class Watchdog {
   readonly #ping: () => Promise<unknown>;
-  readonly #onSilence: () => void;
+  readonly #onLoss: (error: Error) => void;
+  readonly #timeout: Milliseconds;
   readonly #timer: NodeJS.Timeout;
   #waiting = false;
   #missed = 0;
 
-  constructor(timeout: Milliseconds, ping: () => Promise<unknown>, onSilence: () => void) {
+  constructor(timeout: Milliseconds, ping: () => Promise<unknown>, onLoss: (error: Error) => void) {
     this.#ping = ping;
-    this.#onSilence = onSilence;
+    this.#onLoss = onLoss;
+    this.#timeout = timeout;
     this.#timer = setInterval(() => this.#tick(), timeout / patience);
   }
 
@@ -35,15 +38,16 @@ export class Watchdog {
     if (this.#waiting) {
       if (++this.#missed < patience) return;
       this.stop();
-      this.#onSilence();
+      this.#onLoss(new Error(`the broker has not answered for ${this.#timeout} ms`));
       return;
     }
     this.#waiting = true;
     this.#missed = 0;
-    const answered = (): void => {
-      this.#waiting = false;
-    };
-    // That a connection is lost is told otherwise.
-    this.#ping().then(answered, answered);
+    this.#ping().then(
+      () => {
+        this.#waiting = false;
+      },
+      (error: unknown) => this.#onLoss(toError(error)),
+    );
   }
 }
