@@ -16,6 +16,7 @@ import { observe } from "../telemetry/open-telemetry.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
 import { Link } from "./remote/link.js";
+import type { Origins } from "./remote/origins.js";
 import { Router, wallTimeOf } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
@@ -59,6 +60,8 @@ export class Stream {
   #untouched = true;
   /** What connects it with other nodes' streams; undefined: events stay in the process. */
   link: Link | undefined;
+  /** What the last link has kept of other nodes. */
+  #books: Origins | undefined;
   /** Why there was a new epoch. */
   #beganFor: GapReason | null = null;
   readonly #unheard = new Unheard();
@@ -199,12 +202,15 @@ export class Stream {
       name: slot.name,
       shape: { partitions, hash: hash.name === "" ? "anonymous" : hash.name, version: wireVersion },
       clock: system.clock,
+      before: this.#books,
       fail: (error) => this.onFailure?.(error),
     });
   }
 
   #unlink(): void {
-    this.link?.end();
+    if (this.link === undefined) return;
+    this.link.end();
+    this.#books = this.link.origins;
     this.link = undefined;
   }
 

@@ -43,7 +43,8 @@ export class Handshake {
       });
     }
     this.#settle = undefined;
-    this.pending = false;
+    // Whoever was refused has it still to be done.
+    this.pending = this.#error !== undefined;
     const error = this.#error;
     this.#error = undefined;
     if (error !== undefined) throw error;

@@ -1,3 +1,5 @@
+import type { Clock, TimerHandle } from "../../clock.js";
+import type { Milliseconds } from "../../options.js";
 import type { Cause } from "../../event/cause.js";
 import type { EventType } from "../../event/types.js";
 import type { Listening } from "../../pubsub/types.js";
@@ -27,8 +29,15 @@ export class Inbox {
     return this.#listening.delete(partition);
   }
 
-  async ready(): Promise<void> {
-    await Promise.all(Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {})));
+  /** Settles when the broker has all subscriptions, or after `patience` milliseconds. */
+  async ready(clock: Clock, patience: Milliseconds): Promise<void> {
+    let timer: TimerHandle;
+    const waited = new Promise<void>((resolve) => {
+      timer = clock.setTimeout(resolve, patience);
+    });
+    const all = Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {}));
+    await Promise.race([Promise.all(all), waited]);
+    clock.clearTimeout(timer);
   }
 
   close(): void {
@@ -55,10 +64,12 @@ export class Inbox {
     }
   }
 
-  /** There may have been events that were not listened to. */
-  missed(partition: number): void {
-    const log = this.#logOf(partition);
-    if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
+  /** There may have been events that were not heard of, from nodes that were not either: so this node's own name stands in their place. */
+  missedAll(): void {
+    for (const partition of this.#listening.keys()) {
+      const log = this.#logOf(partition);
+      if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
+    }
   }
 
   gap(

@@ -1,12 +1,14 @@
 import type { Clock, TimerHandle } from "../../clock.js";
 import type { NebulexError, StreamShape } from "../../errors.js";
 import { frame, RejectedMessageError, unframe } from "../../pubsub/frame.js";
+import type { PubSubStatus } from "../../pubsub/transport.js";
 import type { Bus, Listening } from "../../pubsub/types.js";
-import { channels, warnOfError } from "../../telemetry/channels.js";
+import { warnOfError } from "../../telemetry/channels.js";
 import type { PartitionLog } from "../partition-log.js";
 import { wallTimeOf } from "../router.js";
 import type { Row } from "../segment.js";
 import { BatchWriter } from "./batch.js";
+import { malformed } from "./check.js";
 import { type ChannelNames, channelNames } from "./channel-names.js";
 import { Handshake } from "./handshake.js";
 import { Inbox } from "./inbox.js";
@@ -18,10 +20,11 @@ import {
   type StateMessage,
   type StreamAddress,
 } from "./messages.js";
-import type { Origin } from "./origin.js";
 import { Origins } from "./origins.js";
-import { Outbox, type OutboxPost, unsendable } from "./outbox.js";
-import { clashWith } from "./peer-check.js";
+import { Outage } from "./outage.js";
+import { Outbox, type OutboxPost } from "./outbox.js";
+import { reportClash, reportNode, type ReportSubject, reportUnsendable } from "./reports.js";
+import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
 
 /** Milliseconds between two attempts to send what the broker did not take. */
 const retryDelay = 200;
@@ -33,6 +36,8 @@ export interface LinkOptions {
   readonly name: string;
   readonly shape: StreamShape;
   readonly clock: Clock;
+  /** The books of the link before this one, for readers that have been there since then. */
+  readonly before?: Origins | undefined;
   /** The stream can't go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
 }
@@ -53,11 +58,13 @@ export class Link {
   readonly #handshake: Handshake;
   readonly #ends: (() => void)[] = [];
   readonly #control: readonly Listening[];
-  readonly #ownEpochs = new Set<string>();
-  readonly #clashing = new Set<string>();
+  readonly #ownEpochs: Set<string>;
+  readonly #toldClashes = new ToldClashes();
   #logs: readonly PartitionLog[] = [];
   #outboxes: Outbox[] = [];
   #beat: TimerHandle;
+  readonly #outage: Outage;
+  readonly #drainers: (() => void)[] = [];
   #asking = false;
   #ended = false;
 
@@ -66,6 +73,7 @@ export class Link {
     this.#options = options;
     this.#address = { namespace: bus.namespace, cache, name };
     this.#names = channelNames(cache, name, shape);
+    this.#ownEpochs = epochsOf(bus);
     this.#wallTime = wallTimeOf(clock);
     this.#inbox = new Inbox((partition) => this.#logs[partition]);
     this.origins = new Origins({
@@ -76,18 +84,23 @@ export class Link {
       heartbeat: bus.heartbeat,
       now: () => clock.now(),
       wallTime: this.#wallTime,
-      describe: (partition) => (this.#logs[partition] as PartitionLog).source,
+      describe: (index) => {
+        const { partitions } = shape;
+        return { cache, name, partition: partitions === null ? null : index, partitions };
+      },
       listener: {
         events: (...batch) => this.#inbox.events(...batch),
         gap: (...gap) => this.#inbox.gap(...gap),
-        node: (origin, status) => this.#tellOf(origin, status),
+        node: (origin, status) => reportNode(this.#subject, origin, status),
       },
     });
+    this.#outage = new Outage(bus.heartbeat);
+    if (bus.status !== "connected") this.#outage.lost(clock.now());
     this.#handshake = new Handshake(clock, Math.min(bus.heartbeat, 250));
     this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
       bus.listen(channel, (payload) => this.#receive(channel, payload)),
     );
-    this.#ends.push(bus.onStatus((status) => status === "connected" && this.#connected()));
+    this.#ends.push(bus.onStatus((status) => this.#statusChanged(status)));
     this.#scheduleBeat();
   }
 
@@ -96,14 +109,11 @@ export class Link {
     return this.#logs.length > 0;
   }
 
-  /** The pubsub's node name. */
-  get nodeName(): string {
-    return this.#options.bus.nodeName;
-  }
-
   /** An epoch begins, with new logs. */
   begin(logs: readonly PartitionLog[]): void {
+    const { before } = this.#options;
     if (this.begun) this.#endEpoch();
+    else if (before !== undefined) this.#takeOver(before, logs);
     this.#logs = logs;
     this.#ownEpochs.add(this.#epoch);
     this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
@@ -135,21 +145,16 @@ export class Link {
   /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none, and after a heartbeat at the latest. */
   async listening(): Promise<void> {
     const { bus, clock } = this.#options;
-    if (bus.status !== "connected") return;
-    let timer: TimerHandle;
-    const patience = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, bus.heartbeat);
-    });
-    await Promise.race([this.#inbox.ready(), patience]);
-    clock.clearTimeout(timer);
+    if (bus.status === "connected") await this.#inbox.ready(clock, bus.heartbeat);
   }
 
   /** Settles when the broker has all that was written before, or can't be reached. */
   async drain(): Promise<void> {
-    const { bus, clock } = this.#options;
     for (const outbox of this.#outboxes) outbox.flush();
-    while (!this.#ended && bus.status === "connected" && this.waiting > 0)
-      await new Promise<void>((resolve) => void clock.setTimeout(resolve, 1));
+    await new Promise<void>((resolve) => {
+      this.#drainers.push(resolve);
+      this.#drained();
+    });
   }
 
   /** How many events are not sent. */
@@ -166,20 +171,30 @@ export class Link {
     for (const end of this.#ends) end();
     for (const listening of this.#control) listening.close();
     this.#inbox.close();
+    this.#drained();
   }
 
   get #epoch(): string {
     return this.#logs[0]?.source.epoch ?? "";
   }
 
+  #takeOver(before: Origins, logs: readonly PartitionLog[]): void {
+    const read = logs.filter(({ wanted }) => wanted).map(({ index }) => index);
+    this.origins.takeOver(before, read);
+  }
+
   #endEpoch(): void {
     for (const outbox of this.#outboxes) outbox.flush();
-    this.#publish(
-      this.#names.nodes,
-      this.#state("bye", (outbox) => outbox.last),
-    );
+    this.#say("bye", (outbox) => outbox.last);
     for (const outbox of this.#outboxes) outbox.stop();
     for (const log of this.#logs) log.onInterest = undefined;
+  }
+
+  #drained(): void {
+    const { bus } = this.#options;
+    if (this.#drainers.length === 0) return;
+    if (this.#ended || bus.status !== "connected" || this.waiting === 0)
+      for (const resolve of this.#drainers.splice(0)) resolve();
   }
 
   #listen(log: PartitionLog): void {
@@ -191,16 +206,13 @@ export class Link {
       return;
     }
     const added = this.#inbox.listen(index, () =>
-      bus.listen(channel, (payload) => this.#receive(channel, payload)),
+      bus.listen(channel, (payload) => this.#receive(channel, payload, index)),
     );
     if (added === undefined) return;
-    const wasAway = bus.status !== "connected";
     this.origins.want(index);
     added.ready.then(
       () => {
         this.origins.want(index);
-        // Nobody knows yet who has written what meanwhile.
-        if (wasAway) this.#inbox.missed(index);
         this.#ask();
       },
       () => {},
@@ -213,15 +225,19 @@ export class Link {
     this.#asking = true;
     queueMicrotask(() => {
       this.#asking = false;
-      if (!this.#ended && this.begun)
-        this.#publish(
-          this.#names.nodes,
-          this.#state("hello", (outbox) => outbox.arrived),
-        );
+      this.#say("hello", (outbox) => outbox.arrived);
     });
   }
 
-  #connected(): void {
+  #statusChanged(status: PubSubStatus): void {
+    this.#drained();
+    if (status !== "connected") {
+      this.#outage.lost(this.#options.clock.now());
+      return;
+    }
+    this.#outage.over();
+    // Others may have come, written and gone meanwhile, of whom nobody tells.
+    this.#inbox.missedAll();
     this.#ask();
     for (const outbox of this.#outboxes) outbox.retry();
     if (this.#handshake.pending) this.#handshake.outcome().catch(this.#options.fail);
@@ -230,12 +246,9 @@ export class Link {
   #scheduleBeat(): void {
     const { clock, bus } = this.#options;
     this.#beat = clock.setTimeout(() => {
-      if (this.begun)
-        this.#publish(
-          this.#names.nodes,
-          this.#state("beat", (outbox) => outbox.arrived),
-        );
+      this.#say("beat", (outbox) => outbox.arrived);
       this.origins.tick();
+      if (this.#outage.isToBeTold(clock.now())) this.#inbox.missedAll();
       this.#scheduleBeat();
     }, bus.heartbeat / 3);
   }
@@ -248,6 +261,11 @@ export class Link {
   #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {
     const { node, epoch, startedAt } = (this.#logs[0] as PartitionLog).source;
     return { node, epoch, startedAt, sentAt: Math.round(this.#wallTime()) };
+  }
+
+  /** Says to all nodes how far this one is. */
+  #say(kind: StateMessage["kind"], coverageOf: (outbox: Outbox) => number): void {
+    if (!this.#ended && this.begun) this.#publish(this.#names.nodes, this.#state(kind, coverageOf));
   }
 
   /** Says something that is said again, or asked for, when it does not arrive. */
@@ -266,7 +284,9 @@ export class Link {
     },
     publish: (partition, payload) =>
       this.#options.bus.publish(this.#names.data(partition), payload),
-    refused: (partition, place, failure) => this.#tellUnsendable(partition, place, failure),
+    refused: (partition, place, failure) =>
+      reportUnsendable(this.#subject, (this.#logs[partition] as PartitionLog).at(place), failure),
+    settled: () => this.#drained(),
     failed: (retry) => {
       // Without a connection it is tried again with the next one.
       this.#options.clock.setTimeout(() => {
@@ -275,17 +295,19 @@ export class Link {
     },
   };
 
-  #receive(channel: string, payload: Uint8Array): void {
+  /** @param partition what the channel is for; undefined: for what nodes say of themselves */
+  #receive(channel: string, payload: Uint8Array, partition?: number): void {
     const { bus } = this.#options;
     if (this.#ended) return;
     try {
       const value = unframe(payload, bus.maxMessageSize);
       if (isOwn(value, bus.nodeName, this.#ownEpochs)) return;
       const message = readMessage(value, this.#address);
+      if ((message.kind === "data" ? message.partition : undefined) !== partition)
+        throw malformed("channel");
       if (message.kind === "ask") this.#answer(message.answerTo);
       else if (message.kind !== "data") this.#hear(message);
-      else if (message.node !== bus.nodeName && message.partition < this.#logs.length)
-        this.origins.data(message);
+      else if (message.node !== bus.nodeName) this.origins.data(message);
     } catch (error) {
       if (error instanceof RejectedMessageError) bus.reject(channel, error.reason, payload.length);
       else warnOfError(`stream ${this.#options.name}: what came on ${channel}`, error);
@@ -311,31 +333,13 @@ export class Link {
   }
 
   /** Whoever is about to start fails; whoever has been there says what it sees. */
-  #clash({ node, epoch, shape: other }: StateMessage, error: NebulexError): void {
-    if (this.#handshake.refused(error)) return;
-    const { cache, name, shape: own } = this.#options;
-    const id = `${node}:${epoch}`;
-    if (this.#clashing.has(id)) return;
-    this.#clashing.add(id);
-    if (channels.shapeMismatch.hasSubscribers)
-      channels.shapeMismatch.publish({ cache, name, node, own, other, error });
-    else warnOfError(`stream ${name} on node ${this.nodeName}`, error);
+  #clash(message: StateMessage, error: NebulexError): void {
+    if (this.#handshake.refused(error) || !this.#toldClashes.add(message)) return;
+    reportClash(this.#subject, this.#options.shape, message, error);
   }
 
-  #tellOf({ node, epoch }: Origin, status: string): void {
-    const { cache, name } = this.#options;
-    if (channels.node.hasSubscribers)
-      channels.node.publish({ cache, name, pubsub: this.nodeName, node, epoch, status });
-  }
-
-  #tellUnsendable(partition: number, place: number, failure: unknown): void {
-    const event = (this.#logs[partition] as PartitionLog).at(place);
-    const reason = unsendable(this.nodeName, failure);
-    if (!channels.broadcast.hasSubscribers) {
-      warnOfError(`stream ${this.#options.name}`, reason);
-      return;
-    }
-    const { topic } = event.metadata;
-    channels.broadcast.publish({ status: "error", reason, pubsub: this.nodeName, topic, event });
+  get #subject(): ReportSubject {
+    const { cache, name, bus } = this.#options;
+    return { cache, name, pubsub: bus.nodeName };
   }
 }

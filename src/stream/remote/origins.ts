@@ -2,6 +2,7 @@ import type { EventSource } from "../../event/event.js";
 import type { ReadBatch } from "./batch.js";
 import type { DataMessage, OriginId, StateMessage } from "./messages.js";
 import { type Heard, Origin } from "./origin.js";
+import { PastLives } from "./past-lives.js";
 
 /** Origins that are kept at the most: who makes nodes up does not use up the memory. */
 const maxOrigins = 4096;
@@ -44,16 +45,29 @@ export interface OriginsOptions {
  */
 export class Origins {
   readonly #options: OriginsOptions;
-  /** By node; a node has one life at a time. */
+  /** By node, the one heard last last; a node has one life at a time. */
   readonly #origins = new Map<string, Origin>();
+  readonly #past = new PastLives(maxOrigins);
   /** The partitions that are listened to, and since when everybody has been asked about them. */
   readonly #wanted = new Map<number, number>();
 
   #agedAt: number;
+  #tickedAt: number;
+  #wasLate = false;
 
   constructor(options: OriginsOptions) {
     this.#options = options;
-    this.#agedAt = options.now();
+    this.#agedAt = this.#tickedAt = options.now();
+  }
+
+  /** Goes on with what another has kept, for readers of some partitions that have been there all the time: all since then is owed to them. */
+  takeOver(other: Origins, partitions: readonly number[]): void {
+    for (const origin of other.#origins.values()) this.#origins.set(origin.node, origin);
+    for (const origin of other.#past.all()) this.#past.keep(origin);
+    for (const partition of partitions) this.#wanted.set(partition, -Infinity);
+    for (const { heard } of this.#lives())
+      for (const partition of heard.keys())
+        if (!this.#wanted.has(partition)) heard.delete(partition);
   }
 
   all(): Iterable<Origin> {
@@ -66,19 +80,22 @@ export class Origins {
 
   /** What comes in a partition from now on is owed. */
   want(partition: number): void {
-    this.#wanted.set(partition, this.#options.now());
+    if (this.#wanted.get(partition) !== -Infinity) this.#wanted.set(partition, this.#options.now());
   }
 
   /** Nobody reads it any more. */
   unwant(partition: number): void {
     this.#wanted.delete(partition);
-    for (const { heard } of this.#origins.values()) heard.delete(partition);
+    for (const { heard } of this.#lives()) heard.delete(partition);
   }
 
   data(message: DataMessage): void {
     const { partition, after, to, batch } = message;
     if (!this.#wanted.has(partition)) return;
-    const origin = this.#hear(message);
+    const isCurrent = this.#origins.get(message.node)?.epoch === message.epoch;
+    // What was under way when a life ended doesn't begin it again.
+    const late = isCurrent ? undefined : this.#past.find(message);
+    const origin = late ?? this.#hear(message);
     const heard = origin.heardOf(partition);
     heard.covered ??= this.#baseOf(heard, after);
     if (after > heard.covered) this.#lost(partition, origin, heard, after);
@@ -110,12 +127,15 @@ export class Origins {
     const time = now();
     const ages = time - this.#agedAt > agesAfter * heartbeat;
     if (ages) this.#agedAt = time;
+    // When this process itself was held up, what has come meanwhile is looked at first.
+    const isLate = !this.#wasLate && time - this.#tickedAt > (2 / 3) * heartbeat;
+    this.#wasLate = isLate;
+    this.#tickedAt = time;
     for (const origin of this.#origins.values()) {
       if (ages && !origin.silent) origin.age();
-      if (origin.silent || time - origin.lastHeard <= heartbeat) continue;
+      if (isLate || origin.silent || time - origin.lastHeard <= heartbeat) continue;
       if (origin.leaving) {
-        for (const [partition, { claimed = -1 }] of origin.heard)
-          this.#claims(partition, origin, claimed);
+        this.#lostAtTheEnd(origin);
         this.#end(origin);
         continue;
       }
@@ -127,11 +147,14 @@ export class Origins {
 
   #hear(id: OriginId): Origin {
     const { now, wallTime, describe, listener } = this.#options;
-    let origin = this.#origins.get(id.node);
-    const before = origin;
+    const before = this.#origins.get(id.node);
+    let origin = before;
     if (origin?.epoch !== id.epoch) {
-      origin = new Origin(id, now(), describe);
+      const past = this.#past.find(id);
+      if (past !== undefined) this.#past.release(past);
+      origin = past ?? new Origin(id, now(), describe);
       this.#replace(before, origin);
+      if (past === undefined) this.#owe(origin, before ?? this.#past.last(id.node));
     }
     origin.lastHeard = now();
     origin.delayed(wallTime() - id.sentAt);
@@ -139,37 +162,51 @@ export class Origins {
       origin.silent = false;
       listener.node(origin, "up");
     }
+    this.#origins.delete(origin.node);
+    this.#origins.set(origin.node, origin);
     return origin;
   }
 
   #replace(before: Origin | undefined, origin: Origin): void {
-    const { listener, now, heartbeat } = this.#options;
     if (before !== undefined) {
-      if (!before.silent && !before.leaving) this.#mayMiss(before);
-      // It began under our eyes: all of it is owed.
-      for (const partition of before.heard.keys()) origin.heardOf(partition).covered = -1;
-    }
+      if (before.leaving) this.#lostAtTheEnd(before);
+      else if (!before.silent) this.#mayMiss(before);
+      this.#past.keep(before);
+    } else if (this.#origins.size >= maxOrigins) this.#forgetOne();
+    origin.silent = origin.leaving = false;
+    this.#origins.set(origin.node, origin);
+    this.#options.listener.node(origin, before === undefined ? "up" : "restarted");
+  }
+
+  /** What of a life that is new here is owed from its beginning. */
+  #owe(origin: Origin, before: Origin | undefined): void {
+    const { now, heartbeat } = this.#options;
+    // It began under our eyes.
+    for (const partition of before?.heard.keys() ?? []) origin.heardOf(partition).covered = -1;
     for (const [partition, since] of this.#wanted) {
       // Who was there before has said so within a heartbeat; who has not began later.
       if (now() - since > heartbeat) origin.heardOf(partition).covered = -1;
     }
-    if (before === undefined && this.#origins.size >= maxOrigins) this.#forgetOne();
-    this.#origins.set(origin.node, origin);
-    listener.node(origin, before === undefined ? "up" : "restarted");
   }
 
   #end(origin: Origin): void {
     this.#origins.delete(origin.node);
+    this.#past.keep(origin);
     this.#options.listener.node(origin, "down");
   }
 
+  /** Forgets the one that was heard longest ago. */
   #forgetOne(): void {
-    let oldest: Origin | undefined;
-    for (const origin of this.#origins.values())
-      if (oldest === undefined || origin.lastHeard < oldest.lastHeard) oldest = origin;
-    if (oldest === undefined) return;
-    this.#mayMiss(oldest);
-    this.#end(oldest);
+    for (const oldest of this.#origins.values()) {
+      this.#mayMiss(oldest);
+      this.#end(oldest);
+      return;
+    }
+  }
+
+  *#lives(): Iterable<Origin> {
+    yield* this.#origins.values();
+    yield* this.#past.all();
   }
 
   /** Where to begin with what is heard of for the first time. */
@@ -197,6 +234,12 @@ export class Origins {
     const from = (heard.covered as number) + 1;
     heard.covered = to;
     this.#options.listener.gap(partition, origin, from, to);
+  }
+
+  /** All that it said that it has sent has had its time to come. */
+  #lostAtTheEnd(origin: Origin): void {
+    for (const [partition, { claimed = -1 }] of origin.heard)
+      this.#claims(partition, origin, claimed);
   }
 
   /** Something may have been sent that never comes. */

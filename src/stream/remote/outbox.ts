@@ -19,6 +19,8 @@ export interface OutboxPost {
   publish(partition: number, payload: Uint8Array): Promise<void>;
   /** An event can't be sent, ever: the others will find it missing. */
   refused(partition: number, place: number, error: unknown): void;
+  /** Some of it has arrived. */
+  settled(): void;
   /** Sending failed: `retry` is to be called when it makes sense to try again, unless the outbox's own is. */
   failed(retry: () => void): void;
 }
@@ -236,6 +238,7 @@ export class Outbox implements CursorReader {
     }
     if (place.position === this.#log.next && !place.resting) this.#log.rest(place);
     this.#log.moved(before, place.position);
+    if (place.position !== before) this.#post.settled();
   }
 }
 
