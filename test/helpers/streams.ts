@@ -80,8 +80,12 @@ export class Tree implements AsyncDisposable {
     return reborn(() => this.ref(id), end);
   }
 
-  async workerReborn(index: number, end: (ref: ActorRef) => unknown): Promise<ActorRef> {
-    return reborn(() => this.worker(index), end);
+  async workerReborn(
+    index: number,
+    end: (ref: ActorRef) => unknown,
+    pool?: string,
+  ): Promise<ActorRef> {
+    return reborn(() => this.worker(index, pool), end);
   }
 }
 
