@@ -1,0 +1,132 @@
+import { randomBytes } from "node:crypto";
+import { PubSubError, SupervisorError } from "../errors.js";
+import type { Milliseconds } from "../options.js";
+import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
+import { startSupervisor } from "../supervisor/start-supervisor.js";
+import type { StreamOptions } from "./arguments.js";
+import { type BrokerAddress, withoutSecrets } from "./broker-address.js";
+
+/** The broker can't be used, and that won't get better by waiting; its message is one line for the user. @internal */
+export class BrokerFailure extends Error {
+  override readonly name = "BrokerFailure";
+}
+
+/** More than any node sends: what they are content with is not for an onlooker to refuse. */
+const maxMessageSize = 64 * 1_048_576;
+
+/** @throws (as a rejection) BrokerFailure when the broker's package is not installed @internal */
+export async function makePubSub(options: Omit<StreamOptions, "json">): Promise<PubSubWithBus> {
+  const { broker, namespace, heartbeat } = options;
+  const nodeName = `observer-${randomBytes(6).toString("hex")}`;
+  const common = { nodeName, namespace, heartbeat, maxMessageSize };
+  const pubsub: PubSub =
+    broker.kind === "redis" ? await redis(broker, common) : await nats(broker, common);
+  return pubsub as PubSubWithBus;
+}
+
+type Common = Record<"nodeName" | "namespace", string> &
+  Record<"heartbeat" | "maxMessageSize", number>;
+
+async function redis(broker: BrokerAddress, common: Common): Promise<PubSub> {
+  const { redisPubSub } = await needing("--redis", "redis", () => import("../redis.js"));
+  return redisPubSub({ url: broker.urls[0] as string, ...common });
+}
+
+async function nats({ urls, user, password, tls }: BrokerAddress, common: Common): Promise<PubSub> {
+  const name = "@nats-io/transport-node";
+  const { natsPubSub } = await needing("--nats", name, () => import("../nats.js"));
+  // As nats-server has it: a lone user is a token.
+  const credentials =
+    user === undefined ? {} : password === undefined ? { token: user } : { user, pass: password };
+  return natsPubSub({
+    servers: urls,
+    options: { ...credentials, ...(tls ? { tls: {} } : {}) },
+    ...common,
+  });
+}
+
+async function needing<Module>(
+  option: string,
+  name: string,
+  load: () => Promise<Module>,
+): Promise<Module> {
+  try {
+    return await load();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${name}'`)) throw error;
+    throw new BrokerFailure(
+      `option ${option} needs the package ${name}, which is not installed: npm install ${name}`,
+      { cause: error },
+    );
+  }
+}
+
+/** A connection to a broker, for as long as it is wanted. @internal */
+export interface Session extends AsyncDisposable {
+  /** Rejects with BrokerFailure when the connection has ended for good. */
+  readonly failed: Promise<never>;
+}
+
+/**
+ * Connects, and stays connected. A broker that can't be reached is tried again and again.
+ *
+ * @throws (as a rejection) BrokerFailure when the broker refuses, e.g. the password
+ * @internal
+ */
+export async function connect(pubsub: PubSub, broker: BrokerAddress): Promise<Session> {
+  try {
+    const tree = await startSupervisor({
+      strategy: "one_for_one",
+      children: [pubsub],
+      maxRestarts: 0,
+    });
+    let isWanted = true;
+    const failed = tree.exited.then((reason) => {
+      // Whoever waits for it has gone when it is stopped in order.
+      if (!isWanted) return new Promise<never>(() => {});
+      throw failure(broker, reason);
+    });
+    failed.catch(() => {});
+    return {
+      failed,
+      [Symbol.asyncDispose]: () => {
+        isWanted = false;
+        return tree.stop();
+      },
+    };
+  } catch (error) {
+    throw failure(broker, error);
+  }
+}
+
+function failure(broker: BrokerAddress, reason: unknown): BrokerFailure {
+  let cause = reason;
+  while (cause instanceof SupervisorError || cause instanceof PubSubError) {
+    if (cause.cause === undefined) break;
+    ({ cause } = cause);
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new BrokerFailure(withoutSecrets(`can't use ${broker.shown}: ${why}`, broker));
+}
+
+/** Settles when there is a connection, or after some time; gives whether there is one. @internal */
+export function connected(bus: Bus, patience: Milliseconds, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      unwatch();
+      signal.removeEventListener("abort", end);
+      resolve(bus.status === "connected");
+    };
+    const timer = setTimeout(end, patience);
+    const unwatch = bus.onStatus((status) => status === "connected" && end());
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted || bus.status === "connected") end();
+  });
+}
+
+/** @internal */
+export function busIn(pubsub: PubSubWithBus): Bus {
+  return pubsub[busOf];
+}

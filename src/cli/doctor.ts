@@ -1,0 +1,68 @@
+import type { DoctorOptions } from "./arguments.js";
+import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
+import { diagnose, refusal } from "./diagnosis.js";
+import type { Output } from "./output.js";
+import { type Report, reportJson, reportText } from "./report.js";
+import { Watch } from "./watch.js";
+
+/** What came of it. @internal */
+export type Health = "healthy" | "problems" | "no_broker" | "interrupted";
+
+/**
+ * Watches for a while, and says what it has seen and what is wrong.
+ *
+ * @throws (as a rejection) BrokerFailure when the broker's package is not installed
+ * @internal
+ */
+export async function doctor(options: DoctorOptions, output: Output): Promise<Health> {
+  const pubsub = await makePubSub(options);
+  const watch = new Watch(busIn(pubsub), options);
+  try {
+    await using session = await connect(pubsub, options.broker);
+    const report = await examine(options, watch, session, busIn(pubsub), output.signal);
+    if (output.signal.aborted) return "interrupted";
+    return tell(report, output);
+  } catch (error) {
+    if (!(error instanceof BrokerFailure)) throw error;
+    const problems = [refusal(error.message)];
+    return tell({ options, watched: 0, findings: null, problems }, output);
+  } finally {
+    watch.close();
+  }
+}
+
+async function examine(
+  options: DoctorOptions,
+  watch: Watch,
+  session: Session,
+  bus: Parameters<typeof connected>[0],
+  signal: AbortSignal,
+): Promise<Report> {
+  const { timeout } = options;
+  const isThere = await Promise.race([connected(bus, timeout, signal), session.failed]);
+  const begun = performance.now();
+  if (isThere) await Promise.race([pause(timeout, signal), session.failed]);
+  const findings = watch.findings();
+  const watched = Math.round(performance.now() - begun);
+  return { options, watched, findings, problems: diagnose(findings, options) };
+}
+
+function tell(report: Report, output: Output): Health {
+  const { options, problems } = report;
+  output.write(options.json ? reportJson(report) : reportText(report));
+  if (problems.some(({ kind }) => kind === "unreachable" || kind === "refused")) return "no_broker";
+  return problems.length === 0 ? "healthy" : "problems";
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+    if (signal.aborted) end();
+  });
+}

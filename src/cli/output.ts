@@ -1,0 +1,38 @@
+/** Where a command writes, and what ends it. @internal */
+export interface Output {
+  /** Results: text with its line ends. */
+  write(text: string): void;
+  /** One line to the user that is no result. */
+  say(line: string): void;
+  /** Aborted when the user interrupts, or nobody reads the results any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Writes all lines of a turn at once. @internal */
+export class Lines {
+  readonly #output: Output;
+  #waiting = "";
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  add(line: string): void {
+    if (this.#waiting === "") queueMicrotask(() => this.flush());
+    this.#waiting += `${line}\n`;
+  }
+
+  flush(): void {
+    const text = this.#waiting;
+    this.#waiting = "";
+    if (text !== "") this.#output.write(text);
+  }
+}
+
+/** Settles when a signal is aborted. @internal */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

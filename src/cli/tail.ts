@@ -1,0 +1,136 @@
+import { systemClock } from "../clock.js";
+import type { StreamShape } from "../errors.js";
+import type { CacheEvent } from "../event/event.js";
+import type { GapEvent } from "../event/types.js";
+import type { NodeStatus } from "../stream/remote/origins.js";
+import { type ObservedNode, Observer } from "../stream/remote/observer.js";
+import type { TailOptions } from "./arguments.js";
+import { busIn, connect, makePubSub } from "./broker.js";
+import { aborted, Lines, type Output } from "./output.js";
+import { eventLine, gapLine, jsonLine, printable } from "./show-event.js";
+import { shapeText } from "./show-shape.js";
+
+/** Milliseconds that nodes have to answer before it is said that there are none. */
+const patience = 1000;
+
+/**
+ * Shows events until the output's signal is aborted.
+ *
+ * @throws (as a rejection) BrokerFailure
+ * @internal
+ */
+export async function tail(options: TailOptions, output: Output): Promise<void> {
+  const { broker, cache, name, partition } = options;
+  const pubsub = await makePubSub(options);
+  const bus = busIn(pubsub);
+  const view = new TailView(options, output);
+  const observer = new Observer({
+    bus,
+    cache,
+    name,
+    clock: systemClock,
+    ...(partition === null ? {} : { partition }),
+    listener: view,
+  });
+  let unwatch = (): void => {};
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await using session = await connect(pubsub, broker);
+    view.status(bus.status);
+    unwatch = bus.onStatus((status) => view.status(status));
+    timer = setTimeout(() => {
+      if (bus.status === "connected" && observer.nodes().length === 0) view.nobody();
+    }, patience);
+    await Promise.race([aborted(output.signal), session.failed]);
+    unwatch();
+  } finally {
+    clearTimeout(timer);
+    unwatch();
+    observer.close();
+    view.lines.flush();
+  }
+}
+
+/** What a user sees of a stream. */
+class TailView {
+  readonly lines: Lines;
+  readonly #options: TailOptions;
+  readonly #output: Output;
+  readonly #shapes: StreamShape[] = [];
+  readonly #nodes = new Set<string>();
+  #rejected = 0;
+  #status: string | undefined;
+
+  constructor(options: TailOptions, output: Output) {
+    this.lines = new Lines(output);
+    this.#options = options;
+    this.#output = output;
+  }
+
+  events(events: readonly CacheEvent[]): void {
+    const { events: types, json } = this.#options;
+    for (const event of events)
+      if (types.includes(event.type)) this.lines.add(json ? jsonLine(event) : eventLine(event));
+  }
+
+  gap(gap: GapEvent): void {
+    this.lines.add(this.#options.json ? jsonLine(gap) : gapLine(gap, Date.now()));
+  }
+
+  node({ node, epoch, shape }: ObservedNode, status: NodeStatus): void {
+    const id = `${node}:${epoch}`;
+    if (status === "down" || status === "silent") this.#nodes.delete(id);
+    else this.#nodes.add(id);
+    const what = { up: "is there", silent: "is silent", restarted: "began anew", down: "left" };
+    this.#say(`node ${node} ${what[status]} (epoch ${epoch}, ${shapeText(shape)})`);
+    if (status === "down" && this.#nodes.size === 0) this.nobody();
+  }
+
+  shape(shape: StreamShape, node: string, followed: readonly number[]): void {
+    this.#shapes.push(shape);
+    const { partition } = this.#options;
+    if (followed.length === 0) {
+      this.#say(
+        partition === null
+          ? `${shapeText(shape)} of node ${node} are too many to be followed`
+          : `there is no partition ${partition} on node ${node}, which has ${shapeText(shape)}`,
+      );
+    }
+    if (this.#shapes.length > 1)
+      this.#say(
+        `nodes have different shapes, and don't exchange events: ${this.#shapes.map(shapeText).join("; ")}. Events of all of them are shown`,
+      );
+  }
+
+  nameTaken(node: string): void {
+    this.#say(`two nodes are named ${node}: node names must differ`);
+  }
+
+  rejected(reason: string): void {
+    this.#rejected++;
+    if (this.#rejected === 1) this.#say(`a message was rejected: ${reason}; others won't be told`);
+  }
+
+  status(status: string): void {
+    if (status === this.#status) return;
+    const before = this.#status;
+    this.#status = status;
+    const { shown } = this.#options.broker;
+    if (status === "reconnecting") this.#say(`no connection to ${shown}: trying again`);
+    else if (status === "connected" && before !== undefined) this.#say(`connected to ${shown}`);
+  }
+
+  nobody(): void {
+    const { cache, name, namespace } = this.#options;
+    const instance = name === cache ? "" : `, instance ${name}`;
+    this.#say(
+      `no node has a stream of cache ${cache}${instance} in namespace ${namespace} now: waiting for one`,
+    );
+  }
+
+  #say(text: string): void {
+    // What has happened before comes before it.
+    this.lines.flush();
+    this.#output.say(printable(text));
+  }
+}

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseCommand, type StreamOptions } from "../../src/cli/arguments.js";
+import { withoutSecrets } from "../../src/cli/broker-address.js";
+import { helpText, shortUsage, UsageError } from "../../src/cli/usage.js";
+
+const redis = ["--redis", "redis://localhost:6379"];
+
+function optionsOf(...argv: string[]): StreamOptions {
+  const command = parseCommand(argv);
+  if (command.kind === "tail" || command.kind === "doctor") return command.options;
+  throw new Error(`a ${command.kind}`);
+}
+
+function complaint(...argv: string[]): string {
+  try {
+    parseCommand(argv);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  throw new Error("it was understood");
+}
+
+describe("what is understood", () => {
+  test("tail with its defaults", () => {
+    expect(parseCommand(["tail", ...redis, "--cache", "users"])).toEqual({
+      kind: "tail",
+      options: {
+        broker: expect.objectContaining({ kind: "redis", urls: [redis[1]], shown: redis[1] }),
+        cache: "users",
+        name: "users",
+        namespace: "nebulex",
+        heartbeat: 3000,
+        json: false,
+        events: ["inserted", "updated", "deleted", "expired", "evicted"],
+        partition: null,
+      },
+    });
+  });
+
+  test("tail with everything", () => {
+    const given = "--cache users --name eu --namespace shop --events deleted,inserted,deleted";
+    const more = "--partition 3 --heartbeat 500 --json";
+    expect(optionsOf("tail", ...redis, ...given.split(" "), ...more.split(" "))).toMatchObject({
+      cache: "users",
+      name: "eu",
+      namespace: "shop",
+      events: ["inserted", "deleted"],
+      partition: 3,
+      heartbeat: 500,
+      json: true,
+    });
+  });
+
+  test("doctor watches one and a half heartbeats, or as long as it is told", () => {
+    const doctor = ["doctor", ...redis, "--cache", "c"];
+    expect(optionsOf(...doctor)).toMatchObject({ timeout: 4500 });
+    expect(optionsOf(...doctor, "--heartbeat", "1000")).toMatchObject({ timeout: 1500 });
+    expect(optionsOf(...doctor, "--timeout", "7")).toMatchObject({ timeout: 7 });
+  });
+
+  test.each([
+    [["--help"], { kind: "help", of: null }],
+    [["-h"], { kind: "help", of: null }],
+    [["--version"], { kind: "version" }],
+    [["tail", "--help"], { kind: "help", of: "tail" }],
+    [["doctor", "--cache", "", "-h"], { kind: "help", of: "doctor" }],
+    [["doctor", "--version"], { kind: "version" }],
+  ])("%j", (argv, command) => {
+    expect(parseCommand(argv)).toEqual(command);
+  });
+
+  test.each(["redis", "nats", "cache", "name", "namespace", "heartbeat", "json"])(
+    "--%s is in the help of both commands",
+    (option) => {
+      for (const command of ["tail", "doctor"] as const)
+        expect(helpText(command)).toContain(`--${option} `);
+    },
+  );
+});
+
+describe("what is not", () => {
+  test.each([
+    [[], "expected a command: tail or doctor, got none"],
+    [["trail"], 'unknown command "trail": expected tail or doctor'],
+    [["--cache", "users"], "unknown option '--cache'"],
+    [["tail", "--cache", "c"], "options --redis and --nats: expected one of them, got none"],
+    [
+      ["tail", ...redis, "--nats", "n", "--cache", "c"],
+      "options --redis and --nats: expected one of them, got both",
+    ],
+    [["tail", ...redis], "option --cache: expected the cache's name, got none"],
+    [["tail", ...redis, "--cache"], "option --cache: expected a value, got none"],
+    [["tail", ...redis, "--cache", ""], 'option --cache: expected a name without ":", got ""'],
+    [
+      ["tail", ...redis, "--cache", "c", "--namespace", "a:b"],
+      'option --namespace: expected a name without ":", got "a:b"',
+    ],
+    [
+      ["tail", ...redis, "--cache", "c", "--name", "a:b"],
+      'option --name: expected a name without ":", got "a:b"',
+    ],
+    [
+      ["tail", ...redis, "--cache", "c", "--events", "inserted,put"],
+      'option --events: expected some of inserted, updated, deleted, expired, evicted, got "put"',
+    ],
+    [
+      ["tail", ...redis, "--cache", "c", "--partition", "-1"],
+      'option --partition: expected an integer from 0 to 65535, got "-1"',
+    ],
+    [
+      ["doctor", ...redis, "--cache", "c", "--timeout", "soon"],
+      'option --timeout: expected an integer from 1 to 2147483647, got "soon"',
+    ],
+    [
+      ["doctor", ...redis, "--cache", "c", "--heartbeat", "0"],
+      'option --heartbeat: expected an integer from 1 to 1073741823, got "0"',
+    ],
+    [["doctor", ...redis, "--cache", "c", "--events", "inserted"], "unknown option '--events'"],
+    [["tail", ...redis, "--cache", "c", "--timeout", "1"], "unknown option '--timeout'"],
+    [["tail", ...redis, "--cache", "c", "extra"], "unexpected argument 'extra'"],
+    [
+      ["tail", ...redis, "--cache", "c", "--cache", "d"],
+      "option --cache: expected once, got several times",
+    ],
+  ])("%j", (argv, message) => {
+    expect(complaint(...argv)).toContain(message);
+  });
+
+  test("the usage that goes with it is short", () => {
+    for (const command of [null, "tail", "doctor"] as const) {
+      const lines = shortUsage(command).trimEnd().split("\n");
+      expect(lines).toEqual([expect.stringMatching(/^Usage: /), expect.stringMatching(/ --help$/)]);
+    }
+  });
+});
+
+describe("URLs", () => {
+  const parse = (...argv: string[]) => optionsOf("tail", "--cache", "c", ...argv).broker;
+
+  test("of Redis keep what is in them, and are shown without user and password", () => {
+    const url = "rediss://ann:s%40crit@example.org:6380/2";
+    expect(parse("--redis", url)).toEqual({
+      kind: "redis",
+      urls: [url],
+      user: "ann",
+      password: "s@crit",
+      tls: true,
+      shown: "rediss://example.org:6380/2",
+      secrets: ["s%40crit", "s@crit"],
+    });
+    expect(parse("--redis", "unix:/run/redis.sock").shown).toBe("unix:/run/redis.sock");
+  });
+
+  test("of NATS may be several, without a scheme, and give up what is secret", () => {
+    expect(parse("--nats", "nats://ann:s@a:1, b:2,tls://[::1]:3")).toEqual({
+      kind: "nats",
+      urls: ["a:1", "b:2", "[::1]:3"],
+      user: "ann",
+      password: "s",
+      tls: true,
+      shown: "nats://a:1,nats://b:2,tls://[::1]:3",
+      secrets: ["s", "s"],
+    });
+    expect(parse("--nats", "nats://t0ken@a")).toMatchObject({
+      user: "t0ken",
+      secrets: ["t0ken", "t0ken"],
+    });
+  });
+
+  test("that are wrong are refused", () => {
+    const options: [string, string, string][] = [
+      ["--redis", "", "expected a URL (redis:, rediss:, unix:), got nothing"],
+      ["--redis", "localhost", 'expected a URL (redis:, rediss:, unix:), got "localhost"'],
+      ["--redis", "nats://a", 'expected a URL (redis:, rediss:, unix:), got "nats://a"'],
+      ["--redis", "redis:///1", "expected a host"],
+      ["--redis", "redis://a/x", 'expected a database number behind the host, got "/x"'],
+      ["--redis", "redis://a:99999", "expected a URL"],
+      ["--redis", "redis://u:50%@a", 'expected a password with "%" written as "%25" in the URL'],
+      ["--nats", "redis://a", 'expected a URL (nats:, tls:), got "redis://a"'],
+      ["--nats", "a,,b", "expected a URL (nats:, tls:), got nothing"],
+      ["--nats", "nats://a/b", 'expected nothing behind the host, got "/b"'],
+    ];
+    for (const [option, url, message] of options) {
+      const text = complaint("tail", "--cache", "c", option, url);
+      expect(text).toContain(`option ${option}: ${message}`);
+    }
+  });
+
+  test.each([
+    ["--redis", "http://ann:s3cret@host"],
+    ["--redis", "redis://ann:s3cret@host:99999"],
+    ["--redis", "redis://ann:s3cret@/x y"],
+    ["--redis", "redis://ann:s3cret@host/x"],
+    ["--redis", "ann:s3cret@host"],
+    ["--redis", "redis://ann:s3cret%@host"],
+    ["--nats", "nats://ann:s3cret@host:99999"],
+    ["--nats", "nats://ann:s3cret@host/x"],
+    ["--nats", "nats://a,http://ann:s3cret@b"],
+  ])("%s %s is refused without the password", (option, url) => {
+    const text = complaint("tail", "--cache", "c", option, url);
+    expect(text).toContain(`option ${option}: `);
+    expect(text).not.toContain("s3cret");
+  });
+
+  test("secrets are taken out of what others say", () => {
+    const broker = parse("--redis", "redis://ann:s%40crit@a");
+    expect(withoutSecrets("no s@crit, no s%40crit", broker)).toBe("no ***, no ***");
+  });
+});
