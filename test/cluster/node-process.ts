@@ -81,8 +81,7 @@ export class NodeProcess implements AsyncDisposable {
   /** Lets it end in order. */
   async stop(): Promise<void> {
     await this.call("stop");
-    this.#child.disconnect();
-    await this.#exited;
+    await this.kill();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -197,7 +197,7 @@ export function nodeSuite(engine: EngineName): void {
     });
 
     test("a process that ends in order has sent all, and is missed by nobody", async () => {
-      const last = await start("last", { partitions: 4 });
+      const last = await start("last", { include: ["value"] });
       await know(a, "last");
       await last.call("command", "putAll", [
         [
