@@ -130,6 +130,13 @@ describe("subjects", () => {
       "a..b",
       ".",
       "..",
+      ":",
+      "::",
+      "a:",
+      ":a",
+      "a:b",
+      "a::b",
+      "a:.b",
       "*",
       ">",
       " ",
@@ -138,14 +145,20 @@ describe("subjects", () => {
       "\uD800",
       "\uDC00",
     ];
-    const long = ["x".repeat(5000), "x".repeat(5001), ".".repeat(5000), `${"x".repeat(511)}..y`];
+    const long = [
+      "x".repeat(5000),
+      "x".repeat(5001),
+      ".".repeat(5000),
+      ":".repeat(5000),
+      `${"x".repeat(511)}::y`,
+    ];
     const subjects = [...channels, ...long].map(subjectOf);
     expect(new Set(subjects).size).toBe(channels.length + long.length);
     for (const subject of subjects) {
-      expect(subject).toMatch(/^[\w:/@=~-]+(?:\.[\w:/@=~-]+)*$/);
+      expect(subject).toMatch(/^[\w/@=~-]+(?:\.[\w/@=~-]+)*$/);
       expect(subject.length).toBeLessThanOrEqual(1024);
     }
-    expect(subjectOf("nebulex:t:users.a")).toBe("nebulex:t:users.a");
+    expect(subjectOf("nebulex:t:users.a")).toBe("nebulex.t.users=002ea");
   });
 });
 
