@@ -98,15 +98,15 @@ describeWith("nats-server")("a NATS with limits", () => {
     const options = { user: "me", pass: "secret", noEcho: false };
     await using a = await Tapped.connected(
       resolveNats({ servers: at(broker), options })(),
-      "open.x",
+      "open:x",
     );
-    expect(String(await failure(a.transport.subscribe("closed.x")))).toMatch(/permissions/i);
+    expect(String(await failure(a.transport.subscribe("closed:x")))).toMatch(/permissions/i);
     const [open, closed] = await Promise.allSettled([
-      a.publish("open.x", "1"),
-      a.publish("closed.x", "1"),
+      a.publish("open:x", "1"),
+      a.publish("closed:x", "1"),
     ]);
     expect([open.status, closed.status]).toEqual(["fulfilled", "rejected"]);
-    await a.hears("open.x=1");
+    await a.hears("open:x=1");
     expect(a.statuses).toEqual(["connected"]);
   });
 
