@@ -87,9 +87,8 @@ export class Invalidation implements EventHandler<void> {
     const isOwn = node === this.#ownNode;
     if (reason === "overrun") return !isOwn || this.#scope !== "remote";
     if (reason !== "cache_restarted") return true;
-    // A store in the process is as new as the cache, unless the stream was late to listen to it: that is told in the new epoch.
-    const isLate = isOwn && epoch === this.#stream.epoch;
-    return isLate || this.#stream.slot.running?.isAsync === true;
+    // The store is as new as the cache. Where it is not, or the stream was late to listen to it, that is told in the new epoch.
+    return isOwn && epoch === this.#stream.epoch;
   }
 
   /** The wall-clock time here from which on what was written is newer than an event of another node; Infinity: it isn't known. */

@@ -67,7 +67,11 @@ const listened = new WeakMap<Link, Set<string>>();
  * - An entry that was written here (and not filled) after the event is kept, where that is certain by the two nodes' clocks and the delays of
  *   their messages; otherwise it goes.
  * - A gap deletes all that it may have touched: the keys of its partition. So does the start, for what the cache holds when it begins to listen.
- * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses; the partition waits.
+ * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses, and from the fourth time on by deleting all of
+ *   its partition, which waits meanwhile.
+ *
+ * Only what changes an entry on the other node is an event: a `delete` of a key that is not there tells nobody. Tell of a change in the source of
+ * truth with `put`.
  *
  * @throws {@link OptionError}
  */

@@ -179,7 +179,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
           expect(world.stale()).toEqual([]);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -65,6 +65,8 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     a.users.put("x", 2);
     a.users.put("y", 2);
     await until(() => b.users.countAll() === 0);
+    await nodes.quiet();
+    expect((await b.tree.worker(0, "users:invalidator")).alive).toBe(true);
   });
 
   test("a store that is down for long is cleared when it is back", async () => {
@@ -77,6 +79,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     failing.fails = () => true;
     for (const key of ["x", "y", "z"]) a.users.put(key, 2);
     await until(() => errors.messages.length > 4);
+    expect(b.users.countAll()).toBe(3);
     failing.fails = () => false;
     await until(() => b.users.countAll() === 0);
   });
@@ -87,15 +90,15 @@ test("a store that is elsewhere: deletions are waited for, one after the other",
   const a = await nodes.start("a");
   const b = await nodes.start("b", { adapter: asyncAdapter() });
   const pairs = ["x", "p1", "p2", "q"].map((key) => [key, 1] as const);
-  await b.users.putAll(pairs, { fill: true });
+  await b.elsewhere.putAll(pairs, { fill: true });
   using told = new Listener<Told>("nebulex.streams.invalidator.invalidate");
   a.users.put("x", 2);
   a.users.put("p1", 2);
   await nodes.quiet();
-  expect([...(await b.users.getAll()).keys()].sort()).toEqual(["p2", "q"]);
+  expect([...(await b.elsewhere.getAll()).keys()].sort()).toEqual(["p2", "q"]);
   a.users.deleteAll({ prefix: "p" });
   await nodes.quiet();
-  expect([...(await b.users.getAll()).keys()]).toEqual(["q"]);
+  expect([...(await b.elsewhere.getAll()).keys()]).toEqual(["q"]);
   const mine = told.messages.filter(({ event }) => event.metadata?.node === "a");
   expect(mine.map(({ deleted }) => deleted)).toEqual([1, 1, 1]);
   // What was written to a store that is elsewhere can't be compared.
@@ -103,10 +106,10 @@ test("a store that is elsewhere: deletions are waited for, one after the other",
   a.users.put("q", 2);
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   await new Promise((resolve) => setTimeout(resolve, 10));
-  await b.users.put("q", 3);
+  await b.elsewhere.put("q", 3);
   nodes.hub.resume("a");
   await nodes.quiet();
-  expect(await b.users.has("q")).toBe(false);
+  expect(await b.elsewhere.has("q")).toBe(false);
 });
 
 describe("telemetry", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { defaultHash, type GapEvent } from "nebulex-streams";
+import type { defaultHash, GapEvent } from "nebulex-streams";
 import { Gate, Listener, until } from "../helpers/actors.js";
 import { crash, keys, kill, stop } from "../helpers/streams.js";
 import { asyncAdapter } from "./async-adapter.js";
@@ -118,6 +118,7 @@ test("a node that falls silent clears", async () => {
   // What it has heard of it may not be all.
   a.users.put("other", 1);
   await nodes.quiet();
+  expect(cleared(b)).toEqual(new Set());
   nodes.hub.pause("a");
   await until(async () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -150,15 +151,18 @@ describe("a cache that restarts", () => {
     };
     await b.tree.reborn("users", crash);
     b.users.put("x", 1);
+    expect(b.users.get("x")).toBe(1);
     await until(() => !b.users.has("x"));
   });
 
   test("in front of a store that is elsewhere is cleared", async () => {
     await using nodes = new Nodes();
     const b = await nodes.start("b", { strategy: "one_for_one", adapter: asyncAdapter() });
-    await b.users.put("x", 1);
+    await b.elsewhere.put("x", 1);
+    await nodes.quiet();
+    expect(await b.elsewhere.get("x")).toBe(1);
     await b.tree.reborn("users", crash);
-    await until(async () => (await b.users.countAll()) === 0);
+    await until(async () => (await b.elsewhere.countAll()) === 0);
   });
 });
 
@@ -170,5 +174,6 @@ test("scope local: gaps in what comes from here clear", async () => {
   });
   b.users.put("x", 1, { fill: true });
   for (let n = 0; n < 40_000; n++) b.users.put("own", n, { fill: true });
+  expect(b.users.has("x")).toBe(true);
   await until(() => !b.users.has("x"));
 });

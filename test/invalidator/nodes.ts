@@ -1,6 +1,7 @@
 import {
   type Adapter,
   type AsyncAdapter,
+  type AsyncCache,
   type Cache,
   type ChildLike,
   type Clock,
@@ -75,6 +76,11 @@ export class Node {
     this.users = users;
     this.tree = new Tree(sup, users);
     users.subscribe(this.notes.note, { partition: "all" });
+  }
+
+  /** The same cache, where its store is elsewhere. */
+  get elsewhere(): AsyncCache<string, number> {
+    return this.users as unknown as AsyncCache<string, number>;
   }
 
   get stream(): Stream {
