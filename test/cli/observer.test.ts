@@ -183,7 +183,7 @@ describe("an observer", () => {
     a.cache.put("of a", 1);
     b.cache.put("of b", 1);
     await cluster.until(() => watching.events.length === 2);
-    expect(watching.keys.sort()).toEqual(["of a", "of b"]);
+    expect(watching.keys.map(String).sort()).toEqual(["of a", "of b"]);
     expect(watching.observer.shapes().map(({ partitions }) => partitions)).toEqual([2, 3]);
     expect(watching.node("b")?.shape.partitions).toBe(3);
   });
@@ -225,7 +225,7 @@ describe("an observer", () => {
     other.cache.put("of the other", 1);
     await cluster.until(() => watching.events.length === 2);
     expect(watching.taken).toEqual(["a"]);
-    expect(watching.keys.sort()).toEqual(["of the first", "of the other"]);
+    expect(watching.keys.map(String).sort()).toEqual(["of the first", "of the other"]);
     const epochs = watching.observer.nodes().filter(({ node }) => node === "a");
     expect(epochs.map((node) => node.epoch)).toContain(epoch);
   });
