@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle } from "../../clock.js";
+import type { Clock } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
 import type { Cause } from "../../event/cause.js";
 import type { EventType } from "../../event/types.js";
@@ -6,6 +6,7 @@ import type { Listening } from "../../pubsub/types.js";
 import type { PartitionLog } from "../partition-log.js";
 import type { ReadBatch } from "./batch.js";
 import type { Origin } from "./origin.js";
+import { within } from "./within.js";
 
 /** Puts what other nodes send into the logs, of the partitions that somebody reads. @internal */
 export class Inbox {
@@ -31,13 +32,8 @@ export class Inbox {
 
   /** Settles when the broker has all subscriptions, or after `patience` milliseconds. */
   async ready(clock: Clock, patience: Milliseconds): Promise<void> {
-    let timer: TimerHandle;
-    const waited = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(resolve, patience);
-    });
     const all = Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {}));
-    await Promise.race([Promise.all(all), waited]);
-    clock.clearTimeout(timer);
+    await within(clock, patience, Promise.all(all));
   }
 
   close(): void {

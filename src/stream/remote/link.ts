@@ -1,6 +1,7 @@
 import type { Clock, TimerHandle } from "../../clock.js";
 import type { NebulexError, StreamShape } from "../../errors.js";
 import { frame, RejectedMessageError, unframe } from "../../pubsub/frame.js";
+import type { Milliseconds } from "../../options.js";
 import type { PubSubStatus } from "../../pubsub/transport.js";
 import type { Bus, Listening } from "../../pubsub/types.js";
 import { warnOfError } from "../../telemetry/channels.js";
@@ -25,9 +26,13 @@ import { Outage } from "./outage.js";
 import { Outbox, type OutboxPost } from "./outbox.js";
 import { reportClash, reportNode, type ReportSubject, reportUnsendable } from "./reports.js";
 import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
+import { within } from "./within.js";
 
 /** Milliseconds between two attempts to send what the broker did not take. */
 const retryDelay = 200;
+
+/** How long it is waited for other nodes' word when a stream begins. */
+const handshakePatience = ({ heartbeat }: Bus): Milliseconds => Math.min(heartbeat, 250);
 
 /** What a link connects. @internal */
 export interface LinkOptions {
@@ -96,7 +101,7 @@ export class Link {
     });
     this.#outage = new Outage(bus.heartbeat);
     if (bus.status !== "connected") this.#outage.lost(clock.now());
-    this.#handshake = new Handshake(clock, Math.min(bus.heartbeat, 250));
+    this.#handshake = new Handshake(clock, handshakePatience(bus));
     this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
       bus.listen(channel, (payload) => this.#receive(channel, payload)),
     );
@@ -113,9 +118,9 @@ export class Link {
   begin(logs: readonly PartitionLog[]): void {
     const { before } = this.#options;
     if (this.begun) this.#endEpoch();
-    else if (before !== undefined) this.#takeOver(before, logs);
+    else if (before !== undefined) this.origins.takeOver(before, logs);
     this.#logs = logs;
-    this.#ownEpochs.add(this.#epoch);
+    this.#ownEpochs.add(this.#self().epoch);
     this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
     for (const log of logs) {
       log.onInterest = () => this.#listen(log);
@@ -125,21 +130,28 @@ export class Link {
   }
 
   /**
-   * Settles when another node has said that it has the same shape, or none has answered.
+   * Settles when another node has said that it has the same shape, or none has answered. Where the broker is away, or says nothing, it is left for later.
    *
    * @throws (as a rejection) ShapeMismatchError, PubSubError (`node_name_taken`)
    */
   async shakeHands(): Promise<void> {
     const { bus } = this.#options;
-    // Without a broker it is left for when there is one.
     if (bus.status !== "connected") return;
     if (bus.alone) {
       this.#handshake.pending = false;
       return;
     }
-    await Promise.all(this.#control.map(({ ready }) => ready.catch(() => {})));
+    const ready = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
+    if (await within(this.#options.clock, handshakePatience(bus), ready)) {
+      this.#ask();
+      await this.#handshake.outcome();
+    } else void ready.then(() => this.#shakeHandsLate());
+  }
+
+  #shakeHandsLate(): void {
     this.#ask();
-    await this.#handshake.outcome();
+    if (this.#handshake.pending && !this.#ended)
+      this.#handshake.outcome().catch(this.#options.fail);
   }
 
   /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none, and after a heartbeat at the latest. */
@@ -172,15 +184,6 @@ export class Link {
     for (const listening of this.#control) listening.close();
     this.#inbox.close();
     this.#drained();
-  }
-
-  get #epoch(): string {
-    return this.#logs[0]?.source.epoch ?? "";
-  }
-
-  #takeOver(before: Origins, logs: readonly PartitionLog[]): void {
-    const read = logs.filter(({ wanted }) => wanted).map(({ index }) => index);
-    this.origins.takeOver(before, read);
   }
 
   #endEpoch(): void {
@@ -238,9 +241,8 @@ export class Link {
     this.#outage.over();
     // Others may have come, written and gone meanwhile, of whom nobody tells.
     this.#inbox.missedAll();
-    this.#ask();
+    this.#shakeHandsLate();
     for (const outbox of this.#outboxes) outbox.retry();
-    if (this.#handshake.pending) this.#handshake.outcome().catch(this.#options.fail);
   }
 
   #scheduleBeat(): void {

@@ -60,11 +60,11 @@ export class Origins {
     this.#agedAt = this.#tickedAt = options.now();
   }
 
-  /** Goes on with what another has kept, for readers of some partitions that have been there all the time: all since then is owed to them. */
-  takeOver(other: Origins, partitions: readonly number[]): void {
+  /** Goes on with what another has kept, for readers that have been there all the time: all since then is owed to them. */
+  takeOver(other: Origins, logs: Iterable<{ index: number; wanted: boolean }>): void {
     for (const origin of other.#origins.values()) this.#origins.set(origin.node, origin);
     for (const origin of other.#past.all()) this.#past.keep(origin);
-    for (const partition of partitions) this.#wanted.set(partition, -Infinity);
+    for (const { index, wanted } of logs) if (wanted) this.#wanted.set(index, -Infinity);
     for (const { heard } of this.#lives())
       for (const partition of heard.keys())
         if (!this.#wanted.has(partition)) heard.delete(partition);
