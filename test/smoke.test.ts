@@ -1,8 +1,8 @@
-import { mkdtemp, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { projectRoot, runOk } from "./helpers/run.js";
+import { projectRoot, run, runOk } from "./helpers/run.js";
 
 const installing = 300_000;
 
@@ -137,6 +137,31 @@ describe.each(runtimes)("the packed tarball on $name", ({ node, version }) => {
     },
     installing,
   );
+});
+
+describe("the packed program", () => {
+  const program = (...args: string[]) =>
+    run(join(app, "node_modules", ".bin", "nebulex-streams"), args, { cwd: app, env: outerEnv() });
+
+  test("can be executed", async () => {
+    const manifest = await readFile(join(projectRoot, "package.json"), "utf8");
+    const { version } = JSON.parse(manifest) as { version: string };
+    expect(await program("--version")).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+    const packed = join(app, "node_modules", "nebulex-streams", "dist", "cli.js");
+    expect((await stat(packed)).mode & 0o111).toBe(0o111);
+  });
+
+  test.each([
+    ["--redis", "redis://ann:s3cret@localhost", "redis"],
+    ["--nats", "nats://ann:s3cret@localhost", "@nats-io/transport-node"],
+  ])("says what %s needs where that is not installed", async (option, url, name) => {
+    const { status, stdout, stderr } = await program("tail", option, url, "--cache", "users");
+    expect({ status, stdout, stderr }).toEqual({
+      status: 2,
+      stdout: "",
+      stderr: `nebulex-streams: option ${option} needs the package ${name}, which is not installed: npm install ${name}\n`,
+    });
+  });
 });
 
 test(
