@@ -18,6 +18,7 @@ export class Cluster {
   async ready(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.ready()));
     await this.connected();
+    await this.settled();
   }
 
   /** Settles when all are connected, and hear of each other. */
