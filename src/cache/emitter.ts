@@ -23,6 +23,8 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   #registrations: readonly Registration<K, V>[] = [];
   /** The tap, where it is the only listener: it is told without a detour. */
   #solo: ChangeTap<K, V> | undefined;
+  /** The same, where there are several and nothing but taps. */
+  #taps: readonly Registration<K, V>[] | undefined;
   #busy = false;
   #held = 0;
   readonly #waiting: Change<K, V>[] = [];
@@ -76,15 +78,18 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     previous: V | undefined,
     memo?: HashMemo,
   ): void {
-    if (this.#solo === undefined || this.#busy) {
+    if (this.#busy || (this.#solo ?? this.#taps) === undefined) {
       this.#tell(new EntryChange<K, V>(type, cause, key, value, previous, memo));
       return;
     }
     this.#busy = true;
-    try {
-      this.#solo.entry(type, cause, key, value, previous, memo);
-    } catch (error) {
-      this.#registrations[0]?.failed(error);
+    if (this.#solo === undefined) this.#tellTaps(type, cause, key, value, previous, memo);
+    else {
+      try {
+        this.#solo.entry(type, cause, key, value, previous, memo);
+      } catch (error) {
+        this.#registrations[0]?.failed(error);
+      }
     }
     this.#busy = false;
     if (this.#waiting.length > 0) this.#drain();
@@ -111,6 +116,16 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   release(): void {
     this.#held--;
     if (this.#waiting.length > 0) this.#drain();
+  }
+
+  #tellTaps(...change: Parameters<ChangeTap<K, V>["entry"]>): void {
+    for (const registration of this.#taps ?? []) {
+      try {
+        if (registration.live) registration.tap?.entry(...change);
+      } catch (error) {
+        registration.failed(error);
+      }
+    }
   }
 
   #tell(change: Change<K, V>): void {
@@ -151,6 +166,9 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     this.#registrations = registrations;
     this.active = registrations.length > 0;
     this.#solo = registrations.length === 1 ? registrations[0]?.tap : undefined;
+    const onlyTaps =
+      registrations.length > 1 && registrations.every(({ tap }) => tap !== undefined);
+    this.#taps = onlyTaps ? registrations : undefined;
   }
 
   #wallTime(): number {

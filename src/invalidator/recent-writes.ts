@@ -7,8 +7,8 @@ import type { Cause } from "../event/cause.js";
 import type { EventType } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 
-/** Keys that are remembered: those written most recently. */
-const maxKeys = 65_536;
+/** Keys that are remembered at least: those written most recently. */
+const minKeys = 65_536;
 
 /** Commands that leave the value as it was: an older value is no newer for them. */
 const keepValue: ReadonlySet<string> = new Set(["expire", "touch"]);
@@ -22,40 +22,42 @@ const keepValue: ReadonlySet<string> = new Set(["expire", "touch"]);
 export class RecentWrites implements ChangeTap<unknown, unknown> {
   readonly #slot: InstanceSlot;
   readonly #wallTime: () => Milliseconds;
-  readonly #max: number;
-  /** Oldest first. */
-  readonly #times = new Map<unknown, Milliseconds>();
+  readonly #min: number;
+  /** Of the keys written of late, and of those before them, so that nothing has to be put in order at each write. */
+  #young = new Map<unknown, Milliseconds>();
+  #old = new Map<unknown, Milliseconds>();
   readonly #listener: EventListener = Object.assign(() => {}, { [tap]: this });
   readonly #unwatch: () => void;
   #tapped: Instance | undefined;
 
-  constructor(slot: InstanceSlot, wallTime: () => Milliseconds, max = maxKeys) {
+  constructor(slot: InstanceSlot, wallTime: () => Milliseconds, min = minKeys) {
     this.#slot = slot;
     this.#wallTime = wallTime;
-    this.#max = max;
+    this.#min = min;
     if (slot.running !== undefined) this.#attach(slot.running);
     this.#unwatch = slot.watch({
       started: (instance) => this.#attach(instance),
       ended: () => {
         this.#tapped = undefined;
-        this.#times.clear();
+        this.#clear();
       },
     });
   }
 
   get size(): number {
-    return this.#times.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** Whether the entry of a key was written here at `since` or later, by the wall clock. */
   isNewer(key: unknown, since: Milliseconds): boolean {
-    const time = this.#times.get(key);
+    const time = this.#young.get(key) ?? this.#old.get(key);
     return time !== undefined && time >= since;
   }
 
   /** Whether there is such an entry among those with a prefix; with `""`, among all. */
   hasNewer(since: Milliseconds, prefix: string): boolean {
-    for (const [key, time] of this.#times) if (time >= since && hasPrefix(key, prefix)) return true;
+    for (const times of [this.#young, this.#old])
+      for (const [key, time] of times) if (time >= since && hasPrefix(key, prefix)) return true;
     return false;
   }
 
@@ -64,12 +66,11 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
     if (this.#tapped !== undefined && this.#slot.running === this.#tapped)
       this.#tapped.emitter.unregister(this.#listener);
     this.#tapped = undefined;
-    this.#times.clear();
+    this.#clear();
   }
 
   entry(type: EventType, cause: Cause, key: unknown): void {
-    if (type !== "inserted" && type !== "updated") this.#times.delete(key);
-    else if (cause.fill) this.#times.delete(key);
+    if (cause.fill || (type !== "inserted" && type !== "updated")) this.#forget(key);
     else if (!keepValue.has(cause.command)) this.#note(key, this.#wallTime());
   }
 
@@ -78,14 +79,14 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
     const time = written ? this.#wallTime() : 0;
     for (const key of keys)
       if (written) this.#note(key, time);
-      else this.#times.delete(key);
+      else this.#forget(key);
   }
 
   query(_type: EventType, _cause: Cause, query: { readonly prefix: string } | null): void {
-    if (query === null) this.#times.clear();
+    if (query === null) this.#clear();
     else
-      for (const key of this.#times.keys())
-        if (hasPrefix(key, query.prefix)) this.#times.delete(key);
+      for (const times of [this.#young, this.#old])
+        for (const key of times.keys()) if (hasPrefix(key, query.prefix)) times.delete(key);
   }
 
   #attach(instance: Instance): void {
@@ -95,13 +96,20 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
   }
 
   #note(key: unknown, time: Milliseconds): void {
-    this.#times.delete(key);
-    this.#times.set(key, time);
-    if (this.#times.size <= this.#max) return;
-    for (const oldest of this.#times.keys()) {
-      this.#times.delete(oldest);
-      return;
-    }
+    this.#young.set(key, time);
+    if (this.#young.size < this.#min) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+
+  #forget(key: unknown): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
+  #clear(): void {
+    this.#young.clear();
+    this.#old.clear();
   }
 }
 

@@ -256,10 +256,17 @@ describe("what is remembered", () => {
     expect(writes.size).toBe(0);
   });
 
-  test("only the most recent ones", async () => {
-    const { cache, knows } = await started(2);
-    for (const key of ["x", "y", "x", "z"]) cache.put(key, 1);
-    expect(["x", "y", "z"].map(knows)).toEqual([true, false, true]);
+  test("the most recent ones, and not all of the others", async () => {
+    const { cache, knows, writes } = await started(3);
+    for (const key of ["a", "b", "c", "d", "e"]) {
+      cache.put(key, 1);
+      cache.put("hot", 1);
+    }
+    expect(["c", "d", "e", "hot"].map(knows)).toEqual([true, true, true, true]);
+    for (let n = 0; n < 100; n++) cache.put(`k${n}`, n);
+    expect(["k97", "k98", "k99"].map(knows)).toEqual([true, true, true]);
+    expect(["a", "hot", "k93"].map(knows)).toEqual([false, false, false]);
+    expect(writes.size).toBeLessThanOrEqual(6);
   });
 
   test("nothing of a cache that has ended, and again of the next", async () => {
