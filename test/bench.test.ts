@@ -35,7 +35,11 @@ beforeAll(async () => {
     bundle: true,
     splitting: true,
     packages: "external",
-    alias: { "nebulex-streams": join(root, "src/index.ts") },
+    alias: {
+      "nebulex-streams": join(root, "src/index.ts"),
+      "nebulex-streams/nats": join(root, "src/nats.ts"),
+      "nebulex-streams/redis": join(root, "src/redis.ts"),
+    },
     platform: "node",
     format: "esm",
     target: "node20",

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type CommandLine, readCommandLine, usage } from "./command-line.js";
+import { receiverTask } from "./remote/task.js";
 import type { Result, Settings } from "./scenario.js";
 import { loadScenario, scenarioIds } from "./scenarios/index.js";
 
@@ -74,7 +75,8 @@ async function runAll({ settings, only, json }: CommandLine): Promise<void> {
 }
 
 const given = process.env[task];
-if (given !== undefined) await runHere(given);
+if (process.env[receiverTask] !== undefined) (await import("./remote/receiver.js")).receive();
+else if (given !== undefined) await runHere(given);
 else {
   const commandLine = readCommandLine(process.argv.slice(2));
   if (commandLine === "help") console.log(usage);

@@ -15,6 +15,8 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   k: async () => (await import("./async-handlers.js")).asyncHandlers,
   l: async () => (await import("./ttl.js")).withTtl,
   m: async () => (await import("./workers.js")).workers,
+  n: async () => (await import("./remote.js")).overRedis,
+  o: async () => (await import("./remote.js")).overNats,
 };
 
 export const scenarioIds: readonly string[] = Object.keys(loaders);

@@ -1,0 +1,2 @@
+/** Set in the process that receives. */
+export const receiverTask = "BENCH_RECEIVER";
