@@ -269,6 +269,16 @@ describe("what is remembered", () => {
     expect(writes.size).toBeLessThanOrEqual(6);
   });
 
+  test("nothing of what is gone, however long ago it was written", async () => {
+    const { cache, knows } = await started(2);
+    for (const key of ["a", "b", "c"]) cache.put(key, 1);
+    expect(knows("a")).toBe(true);
+    cache.delete("a");
+    cache.put("a", 1, { fill: true });
+    cache.put("b", 1, { fill: true });
+    expect(["a", "b", "c"].map(knows)).toEqual([false, false, true]);
+  });
+
   test("nothing of a cache that has ended, and again of the next", async () => {
     const { cache, ref, writes, knows } = await started();
     cache.put("x", 1);
