@@ -8,6 +8,22 @@ import { type Bus, busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
 import { type ObservedNode, Observer } from "../../src/stream/remote/observer.js";
 import { Cluster, fieldsOf, heartbeat, isData } from "../stream/remote/cluster.js";
 
+/** The bus, on which subscriptions to data stand only when `until` has settled. */
+function slow(bus: Bus, until: Promise<void>): Bus {
+  const listen: Bus["listen"] = (channel, onMessage) => {
+    if (!channel.includes(":data:")) return bus.listen(channel, onMessage);
+    const ready = until.then(() => bus.listen(channel, onMessage).ready);
+    return { ready, close: () => {} };
+  };
+  return new Proxy(bus, {
+    get: (target, name) => {
+      if (name === "listen") return listen;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
 /** An observer, and all that it has told. */
 class Watching implements AsyncDisposable {
   readonly events: CacheEvent[] = [];
@@ -21,10 +37,10 @@ class Watching implements AsyncDisposable {
   readonly #sup: Supervisor;
   readonly #cluster: Cluster;
 
-  constructor(cluster: Cluster, pubsub: PubSubWithBus, sup: Supervisor, partition?: number) {
+  constructor(cluster: Cluster, bus: Bus, sup: Supervisor, partition?: number) {
     this.#cluster = cluster;
     this.#sup = sup;
-    this.bus = pubsub[busOf];
+    this.bus = bus;
     this.observer = new Observer({
       bus: this.bus,
       cache: "users",
@@ -42,13 +58,19 @@ class Watching implements AsyncDisposable {
     });
   }
 
-  static async start(cluster: Cluster, partition?: number): Promise<Watching> {
+  static async start(
+    cluster: Cluster,
+    partition?: number,
+    subscribed?: Promise<void>,
+  ): Promise<Watching> {
     const pubsub = localPubSub({ hub: cluster.hub, nodeName: "watcher", heartbeat });
     const { clock } = cluster;
     const sup = await cluster.passing(
       startSupervisor({ strategy: "one_for_one", clock, children: [pubsub] }),
     );
-    const watching = new Watching(cluster, pubsub as PubSubWithBus, sup, partition);
+    const bus = (pubsub as PubSubWithBus)[busOf];
+    const used = subscribed === undefined ? bus : slow(bus, subscribed);
+    const watching = new Watching(cluster, used, sup, partition);
     await cluster.rest();
     return watching;
   }
@@ -122,7 +144,7 @@ describe("an observer", () => {
     expect(second.statuses).not.toContain("watcher up");
   });
 
-  test("follows nodes that come later, and owes what they write at once", async () => {
+  test("follows nodes that come later, and misses nothing that they write at once", async () => {
     await using cluster = new Cluster();
     await using watching = await Watching.start(cluster);
     expect(watching.observer.nodes()).toEqual([]);
@@ -137,6 +159,24 @@ describe("an observer", () => {
     await cluster.stop(a);
     await cluster.until(() => watching.statuses.includes("a down"));
     expect(watching.observer.nodes()).toEqual([]);
+  });
+
+  test("owes what a new node writes before the subscriptions stand, and to later observers only what comes then", async () => {
+    await using cluster = new Cluster();
+    let subscribe = (): void => {};
+    const subscribed = new Promise<void>((resolve) => (subscribe = resolve));
+    await using watching = await Watching.start(cluster, undefined, subscribed);
+    const a = await cluster.start("a");
+    await using late = await Watching.start(cluster);
+    for (let n = 0; n < 3; n++) a.cache.put(n, n);
+    await cluster.rest();
+    await using later = await Watching.start(cluster);
+    subscribe();
+    await cluster.until(() => watching.gaps.length > 0);
+    expect(watching.gaps).toMatchObject([{ from: 0, to: 2 }]);
+    a.cache.put(3, 3);
+    await cluster.until(() => watching.keys.length === 1 && later.keys.length === 1);
+    expect([late.gaps, later.gaps]).toEqual([[], []]);
   });
 
   test("tells what is lost, with exact bounds", async () => {
