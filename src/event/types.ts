@@ -59,7 +59,10 @@ export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
 /** Why events were not delivered. */
 export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "transport";
 
-/** A notice that the events `from`..`to` (inclusive) of one partition were not delivered to a reader. `to = from - 1`: none. */
+/**
+ * A notice that the events `from`..`to` (inclusive) of one partition were not delivered to a reader. `to = from - 1`: none is known of. With reason
+ * `transport`, that means that any from `from` on may be missing; if `node` is this node itself, its own connection was away, and any node's may be.
+ */
 export interface GapEvent {
   readonly type: "gap";
   readonly cache: string;

@@ -1,4 +1,5 @@
 import { PubSubError } from "../errors.js";
+import { warnOfError } from "../telemetry/channels.js";
 import type { PubSubStatus, Transport } from "./transport.js";
 import type { WireChannels } from "./wire-channels.js";
 
@@ -14,6 +15,7 @@ export class Connection {
   readonly #channels: WireChannels;
   readonly #onStatus: () => void;
   #up = false;
+  #lastError: unknown = "the broker can't be reached";
   #attached = false;
   #closed = false;
   #closing: Promise<void> | undefined;
@@ -47,7 +49,7 @@ export class Connection {
         message: (channel, payload) => {
           if (!this.#closed) this.#channels.deliver(channel, payload);
         },
-        status: (status) => this.#changed(status === "connected"),
+        status: (status, error) => this.#changed(status === "connected", error),
       });
     } catch (cause) {
       void this.close();
@@ -66,6 +68,11 @@ export class Connection {
     });
     if (!this.#up) this.#decided();
     await this.#firstStatus;
+    if (!this.#up && !this.#closed)
+      warnOfError(
+        `pubsub ${this.#nodeName}: no connection yet, it is tried again`,
+        this.#lastError,
+      );
   }
 
   /** What was published goes out, as far as it can; nothing comes in any more. Never rejects. */
@@ -86,8 +93,9 @@ export class Connection {
     }
   }
 
-  #changed(up: boolean): void {
+  #changed(up: boolean, error: unknown): void {
     if (this.#closed) return;
+    if (error !== undefined) this.#lastError = error;
     this.#up = up;
     if (up && this.#attached) void this.#channels.retry();
     if (!up) this.#decided();

@@ -8,6 +8,8 @@ import { PastLives } from "./past-lives.js";
 const maxOrigins = 4096;
 /** Heartbeats after which what was seen of another node's clock is old. */
 const agesAfter = 20;
+/** Heartbeats of silence after which a node counts as gone. */
+const goneAfter = 100;
 
 /** What becomes of another node. */
 export type NodeStatus = "up" | "silent" | "restarted" | "down";
@@ -133,6 +135,7 @@ export class Origins {
     this.#tickedAt = time;
     for (const origin of this.#origins.values()) {
       if (ages && !origin.silent) origin.age();
+      if (origin.silent && time - origin.lastHeard > goneAfter * heartbeat) this.#end(origin);
       if (isLate || origin.silent || time - origin.lastHeard <= heartbeat) continue;
       if (origin.leaving) {
         this.#lostAtTheEnd(origin);
