@@ -1,5 +1,6 @@
 import type { GapEvent } from "../event/types.js";
 import type { Losses } from "./losses.js";
+import { PlacedGaps } from "./placed-gaps.js";
 
 /** Where a gap has no place in the log, but is to be told before anything else. */
 const atOnce = -1;
@@ -12,16 +13,16 @@ export class Gaps {
   /** What went unread and is still to be told, of a log whose places are not sequences. */
   gone: Losses | undefined;
   /** What it has not been given, with the place in the log before which each is to be told. */
-  #waiting: { readonly at: number; readonly gap: GapEvent }[] = [];
+  readonly #waiting = new PlacedGaps();
 
   /** Whether there is one to give, at whatever place. */
   get any(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.all.length > 0;
   }
 
   /** Where the next one is to be told. */
   get nextAt(): number {
-    return this.#waiting[0]?.at ?? Infinity;
+    return this.#waiting.all[0]?.at ?? Infinity;
   }
 
   note(gap: GapEvent): void {
@@ -31,14 +32,10 @@ export class Gaps {
 
   /** @param at default: to be told at once, behind others of that kind */
   add(gap: GapEvent, at: number = atOnce): void {
-    const last = this.#waiting.at(-1);
-    if (last?.at === at && isSequel(last.gap, gap)) {
-      this.#waiting[this.#waiting.length - 1] = { at, gap: { ...last.gap, to: gap.to } };
-      return;
-    }
-    let place = this.#waiting.length;
-    while (place > 0 && (this.#waiting[place - 1]?.at as number) > at) place--;
-    this.#waiting.splice(place, 0, { at, gap });
+    const last = this.#waiting.all.at(-1);
+    if (last?.at === at && isSequel(last.gap, gap))
+      this.#waiting.replaceLast({ at, gap: { ...last.gap, to: gap.to } });
+    else this.#waiting.add({ at, gap });
   }
 
   shift(): GapEvent | undefined {
@@ -47,21 +44,23 @@ export class Gaps {
 
   /** Takes all out that another has to give, to be told at once. */
   takeFrom(other: Gaps): void {
-    for (const { gap } of other.#waiting.splice(0)) this.add(gap);
+    for (const { gap } of other.#waiting.all) this.add(gap);
+    other.#waiting.replace([]);
   }
 
   /** The log that they have their places in is gone. */
   displace(): void {
-    this.#waiting = this.#waiting.map(({ gap }) => ({ at: atOnce, gap }));
+    this.#waiting.replace(this.#waiting.all.map(({ gap }) => ({ at: atOnce, gap })));
   }
 }
 
-/** Whether a gap goes on where another ends, so that they can be told as one. */
+/** Whether a gap goes on where another ends, so that they can be told as one. One without an end has to be told on its own. */
 function isSequel(before: GapEvent, gap: GapEvent): boolean {
   return (
     before.reason === gap.reason &&
     before.node === gap.node &&
     before.epoch === gap.epoch &&
-    before.to + 1 === gap.from
+    before.to + 1 === gap.from &&
+    gap.to >= gap.from
   );
 }

@@ -5,6 +5,7 @@ import type { Cursor } from "./cursor.js";
 import type { Place } from "./place.js";
 import { allTypes, bitOf } from "./event-mask.js";
 import { type Loss, Losses } from "./losses.js";
+import { type PlacedGap, PlacedGaps } from "./placed-gaps.js";
 import { type Includes, type Row, Segment, segmentBits, segmentSize } from "./segment.js";
 
 /** So that an offset into a log is always a small integer. @internal */
@@ -12,12 +13,6 @@ export const maxCapacity = 2 ** 30;
 
 /** Empty segments that a log keeps at the most. */
 const maxSpare = 1024;
-
-/** A gap in what came from another node, and the place in the log before which it belongs. */
-interface ToldGap {
-  readonly at: number;
-  readonly gap: GapEvent;
-}
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -72,7 +67,7 @@ export class PartitionLog {
   readonly numbered: boolean;
   /** How many of this node's own events there have been, in a log that is numbered. */
   #own = 0;
-  #told: ToldGap[] = [];
+  readonly #told = new PlacedGaps();
 
   constructor(
     source: EventSource,
@@ -175,13 +170,13 @@ export class PartitionLog {
 
   /** Tells all readers of events that did not come, behind those that did. */
   tell(gap: GapEvent): void {
-    this.#told.push({ at: this.next, gap });
+    this.#told.add({ at: this.next, gap });
     for (const cursor of this.cursors) cursor.tell(gap, this.next);
   }
 
   /** The gaps that are told from a place on. */
-  toldFrom(place: number): readonly ToldGap[] {
-    return this.#told.filter(({ at }) => at >= place);
+  toldFrom(place: number): readonly PlacedGap[] {
+    return this.#told.all.filter(({ at }) => at >= place);
   }
 
   /** The place of this node's own event with a sequence, or of the next one that is still here. */
@@ -319,7 +314,7 @@ export class PartitionLog {
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.absorb(base);
     if (this.numbered) for (const cursor of this.cursors) cursor.overtaken(base);
-    if (this.#told.length > 0) this.#told = this.#told.filter(({ at }) => at >= base);
+    if (this.#told.all.length > 0) this.#told.replace([...this.toldFrom(base)]);
     this.#recycle(this.#segments.splice(0, whole));
     this.#base = base;
   }

@@ -172,7 +172,8 @@ export function readBatch(value: unknown, after: number, to: number): ReadBatch 
     columns[2] === null ? null : read.bytes(columns[2], "cause", count, causes.length - 1);
   if (causes.length === 0) throw malformed("causes");
   const kinds = columns[5] === null ? null : read.bytes(columns[5], "kinds", count, 3);
-  const subjects = columnOf(columns[6], "subjects", count) as readonly unknown[];
+  const subjects = columnOf(columns[6], "subjects", count);
+  if (subjects === null) throw malformed("subjects");
   return {
     types: Array.from(bits, (place) => eventTypes[place] as EventType),
     causes,

@@ -27,7 +27,7 @@ export function clashWith(
 }
 
 /** Clashes that are remembered at the most. */
-const maxTold = 1024;
+const maxTold = 256;
 
 /** Remembers which nodes' clashes have been told of, so that each is told once. @internal */
 export class ToldClashes {
