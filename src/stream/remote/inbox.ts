@@ -62,10 +62,12 @@ export class Inbox {
 
   /** There may have been events that were not heard of, from nodes that were not either: so this node's own name stands in their place. */
   missedAll(): void {
-    for (const partition of this.#listening.keys()) {
-      const log = this.#logOf(partition);
-      if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
-    }
+    for (const partition of this.#listening.keys()) this.missed(partition);
+  }
+
+  missed(partition: number): void {
+    const log = this.#logOf(partition);
+    if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
   }
 
   gap(

@@ -202,7 +202,7 @@ export class Link {
 
   #listen(log: PartitionLog): void {
     const { index } = log;
-    const { bus } = this.#options;
+    const { bus, clock } = this.#options;
     const channel = this.#names.data(index);
     if (!log.wanted) {
       if (this.#inbox.ignore(index)) this.origins.unwant(index);
@@ -212,9 +212,12 @@ export class Link {
       bus.listen(channel, (payload) => this.#receive(channel, payload, index)),
     );
     if (added === undefined) return;
+    const began = clock.now();
     this.origins.want(index);
     added.ready.then(
       () => {
+        // Nobody waits longer for it (`listening`).
+        if (clock.now() - began > bus.heartbeat) this.#inbox.missed(index);
         this.origins.want(index);
         this.#ask();
       },
