@@ -9,6 +9,7 @@ describe("the options of the cluster's experiments", () => {
       engines: ["redis", "nats"],
       only,
       sizes: defaultSizes,
+      scale: false,
     });
     expect(parseClusterOptions(["--help"])).toBeUndefined();
   });
@@ -19,6 +20,7 @@ describe("the options of the cluster's experiments", () => {
       engines: ["nats"],
       only: ["a", "c"],
       sizes: { ...defaultSizes, seed: 7 },
+      scale: false,
       json: "f",
     });
   });

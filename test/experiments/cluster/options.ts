@@ -9,6 +9,8 @@ export interface ClusterOptions {
   readonly engines: readonly EngineName[];
   readonly only: readonly OutageId[];
   readonly sizes: OutageSizes;
+  /** Whether clusters of several sizes are measured instead. */
+  readonly scale: boolean;
   /** The file that the results go to, for machines. */
   readonly json?: string;
 }
@@ -25,6 +27,7 @@ Usage: npm run experiments -- cluster [options]
   --heartbeat N     milliseconds (default ${defaultSizes.heartbeat})
   --times N         how often connections are cut in d, and nodes killed in e (default ${defaultSizes.times})
   --capacity N      events that a partition keeps in f (default ${defaultSizes.capacity})
+  --scale           instead: what 2, 4, 8 and 16 processes send each other, and how much memory they take
   --json FILE       write the results to a file, too
   --help            print this text
 
@@ -59,6 +62,7 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions | u
     engines: enginesOf(values.engine ?? "both"),
     only: values.only === undefined ? outageIds : idsOf(values.only),
     sizes,
+    scale: values.scale === true,
     ...(values.json === undefined ? undefined : { json: values.json }),
   };
 }
@@ -76,6 +80,7 @@ function parse(argv: readonly string[]) {
         heartbeat: { type: "string" },
         times: { type: "string" },
         capacity: { type: "string" },
+        scale: { type: "boolean" },
         json: { type: "string" },
         help: { type: "boolean" },
       },

@@ -1,5 +1,6 @@
 import type { OutageResult } from "../../cluster/outage-run.js";
 import { formatColumns } from "../report.js";
+import type { ScaleResult } from "./scale.js";
 
 const columns: readonly (readonly [string, (result: OutageResult) => string])[] = [
   ["", ({ id }) => id],
@@ -29,6 +30,27 @@ export function formatOutages(results: readonly OutageResult[]): string {
   return formatColumns(columns, results, 3);
 }
 
+const scaleColumns: readonly (readonly [string, (result: ScaleResult) => string])[] = [
+  ["engine", ({ engine }) => engine],
+  ["processes", ({ processes }) => count(processes)],
+  ["acquainted after, ms", ({ acquainted }) => count(Math.round(acquainted * 1000))],
+  ["idle: messages/s in", ({ idle }) => rate(idle.messagesIn)],
+  ["out", ({ idle }) => rate(idle.messagesOut)],
+  ["bytes/s in", ({ idle }) => rate(idle.bytesIn)],
+  ["out", ({ idle }) => rate(idle.bytesOut)],
+  ["puts/s", ({ load }) => rate(load)],
+  ["messages/s in", ({ loaded }) => rate(loaded.messagesIn)],
+  ["out", ({ loaded }) => rate(loaded.messagesOut)],
+  ["bytes/s in", ({ loaded }) => rate(loaded.bytesIn)],
+  ["out", ({ loaded }) => rate(loaded.bytesOut)],
+  ["MB a process", ({ memory }) => (memory / 1e6).toFixed(0)],
+];
+
+/** What clusters of several sizes cost, as a table; "in" and "out" are the broker's. */
+export function formatScales(results: readonly ScaleResult[]): string {
+  return formatColumns(scaleColumns, results, 1);
+}
+
 /** What was promised and is not so. */
 export function outageProblems(results: readonly OutageResult[]): string[] {
   return results.flatMap(({ id, engine, problems }) =>
@@ -38,4 +60,8 @@ export function outageProblems(results: readonly OutageResult[]): string[] {
 
 function count(value: number): string {
   return value.toLocaleString("en-US");
+}
+
+function rate(value: number): string {
+  return Number.isNaN(value) ? "-" : count(Math.round(value));
 }
