@@ -56,6 +56,8 @@ export class Outbox implements CursorReader {
   /** Counts the failures: what was sent before one is sent again, and its fate does not matter. */
   #attempt = 0;
   #waitsForRetry = false;
+  /** Place of the last event that was told of as one that can't be sent. */
+  #toldOf = -1;
 
   constructor(log: PartitionLog, post: OutboxPost) {
     this.#log = log;
@@ -186,7 +188,7 @@ export class Outbox implements CursorReader {
     if (rows.length === 1) {
       this.#sent = to;
       this.#underWay.push({ place: end, to, arrived: true });
-      this.#post.refused(this.#partition, places[0] as number, failure);
+      this.#tellRefused(places[0] as number, failure);
       return;
     }
     const half = rows.length >>> 1;
@@ -198,6 +200,13 @@ export class Outbox implements CursorReader {
       places[half] as number,
     );
     this.#sendRows(rows.slice(half), places.slice(half), to, end);
+  }
+
+  /** Once, however often what is around it is sent again. */
+  #tellRefused(place: number, failure: unknown): void {
+    if (place <= this.#toldOf) return;
+    this.#toldOf = place;
+    this.#post.refused(this.#partition, place, failure);
   }
 
   #publish(payload: Uint8Array, to: number, place: number): void {
