@@ -66,7 +66,8 @@ export async function runOutage(
   sizes: OutageSizes,
 ): Promise<OutageResult> {
   await using cluster = await startCluster(engine, sizes, outages[id].small === true);
-  return strike(cluster, id, sizes);
+  // Not before it is done is the cluster disposed of.
+  return await strike(cluster, id, sizes);
 }
 
 /** The same in a cluster that there is already. */
