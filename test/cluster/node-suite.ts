@@ -166,7 +166,8 @@ export function nodeSuite(engine: EngineName): void {
       await waitFor(async () => (await fromAs(b)).length === 2, patience);
       await waitFor(async () => (await fromAs(a)).length === 1, patience);
       expect(await fromAs(a)).toEqual(["from 2"]);
-      expect(await fromAs(b)).toEqual(["from 1", "from 2"]);
+      // Of two partitions, either may be first.
+      expect(new Set(await fromAs(b))).toEqual(new Set(["from 1", "from 2"]));
     });
 
     test("namespaces hear nothing of each other", async () => {
