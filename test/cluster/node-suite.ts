@@ -192,8 +192,8 @@ export function nodeSuite(engine: EngineName): void {
     });
 
     test("a process whose name is taken ends with an error that says so", async () => {
-      const error = await failure(start("a"));
-      expect(String(error)).toMatch(/process a ended \(1\)/);
+      const error = await failure(start("apart", { namespace: "apart" }));
+      expect(String(error)).toMatch(/process apart ended \(1\)/);
       expect(String(error)).toContain("node names must differ");
     });
 
