@@ -115,6 +115,8 @@ describe("a stream that begins, among other nodes", () => {
 
   test("does not take what its own former life has sent, and comes back late, for another node's", async () => {
     await using cluster = new Cluster();
+    // A node that is alone on its hub waits for nobody's word.
+    await cluster.start("z", { cacheName: "orders" });
     const late: { channel: string; payload: Uint8Array }[] = [];
     let arrive: ((channel: string, payload: Uint8Array) => void) | undefined;
     const pubsub = createPubSub(

@@ -157,6 +157,25 @@ describe("a reader of another node's events", () => {
     expect(reader.gapsOf("a")).toEqual([]);
   });
 
+  test("is told of what a node had written and not sent yet when its epoch ended", async () => {
+    await using cluster = new Cluster();
+    const { a, reader } = await pair(cluster);
+    const { epoch } = a;
+    // Some of it is under way, and some waits for that.
+    cluster.hub.pause("a");
+    for (let n = 0; n < 40_000; n++) a.cache.put(n, n);
+    await cluster.rest();
+    await cluster.hit(a, "users", "kill");
+    await cluster.until(() => a.epoch !== epoch);
+    cluster.hub.resume("a");
+    await cluster.clock.advance(heartbeat);
+    const told = reader.gaps.filter((gap) => gap.epoch === epoch && gap.to >= gap.from);
+    const sequences = reader.events.map(({ metadata }) => metadata.sequence);
+    expect(sequences).toEqual(Array.from(sequences, (_, n) => n + 1));
+    expect(sequences.length).toBeLessThan(40_000);
+    expect(told).toMatchObject([{ from: sequences.length + 1, to: 40_000 }]);
+  });
+
   test("is told what other nodes have written while its own stream was stopped, to the event", async () => {
     await using cluster = new Cluster();
     const { a, b, reader } = await pair(cluster);
