@@ -202,6 +202,7 @@ export class Stream {
       name: slot.name,
       shape: { partitions, hash: hash.name === "" ? "anonymous" : hash.name, version: wireVersion },
       clock: system.clock,
+      capacity: options.capacity,
       before: this.#books,
       fail: (error) => this.onFailure?.(error),
     });

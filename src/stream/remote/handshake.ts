@@ -19,13 +19,14 @@ export class Handshake {
 
   /** A node has the same shape; so have all that it gets on with. */
   agreed(): void {
-    this.#agreed = true;
+    this.#agreed = this.#error === undefined;
     this.#settle?.();
   }
 
   /** A node can't be got on with. Returns whether that is this node's fault, since it is the one that begins. */
   refused(error: NebulexError): boolean {
     if (!this.pending) return false;
+    this.#agreed = false;
     this.#error ??= error;
     this.#settle?.();
     return true;

@@ -58,6 +58,8 @@ export class Inbox {
         numbers[index],
       );
     }
+    // They have travelled for long enough, in a batch of their own.
+    log.flush();
   }
 
   /** There may have been events that were not heard of, from nodes that were not either: so this node's own name stands in their place. */

@@ -7,8 +7,8 @@ import type { Bus, Listening } from "../../pubsub/types.js";
 import { warnOfError } from "../../telemetry/channels.js";
 import type { PartitionLog } from "../partition-log.js";
 import { wallTimeOf } from "../router.js";
-import type { Row } from "../segment.js";
-import { BatchWriter } from "./batch.js";
+import { Admission, type Arrival } from "./admission.js";
+import { BatchWriter, maxBatch } from "./batch.js";
 import { malformed } from "./check.js";
 import { type ChannelNames, channelNames } from "./channel-names.js";
 import { Handshake } from "./handshake.js";
@@ -23,13 +23,11 @@ import {
 } from "./messages.js";
 import { Origins } from "./origins.js";
 import { Outage } from "./outage.js";
-import { Outbox, type OutboxPost } from "./outbox.js";
+import { Outboxes } from "./outboxes.js";
+import { Reunion } from "./reunion.js";
 import { reportClash, reportNode, type ReportSubject, reportUnsendable } from "./reports.js";
 import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
 import { within } from "./within.js";
-
-/** Milliseconds between two attempts to send what the broker did not take. */
-const retryDelay = 200;
 
 /** How long it is waited for other nodes' word when a stream begins. */
 const handshakePatience = ({ heartbeat }: Bus): Milliseconds => Math.min(heartbeat, 250);
@@ -41,6 +39,8 @@ export interface LinkOptions {
   readonly name: string;
   readonly shape: StreamShape;
   readonly clock: Clock;
+  /** Events that a log keeps at the most. */
+  readonly capacity: number;
   /** The books of the link before this one, for readers that have been there since then. */
   readonly before?: Origins | undefined;
   /** The stream can't go on: another node has another shape, or this node's name. */
@@ -66,10 +66,11 @@ export class Link {
   readonly #ownEpochs: Set<string>;
   readonly #toldClashes = new ToldClashes();
   #logs: readonly PartitionLog[] = [];
-  #outboxes: Outbox[] = [];
+  readonly #outboxes: Outboxes;
+  readonly #admission: Admission;
+  readonly #reunion: Reunion;
   #beat: TimerHandle;
   readonly #outage: Outage;
-  readonly #drainers: (() => void)[] = [];
   #asking = false;
   #ended = false;
 
@@ -99,11 +100,30 @@ export class Link {
         node: (origin, status) => reportNode(this.#subject, origin, status),
       },
     });
+    this.#admission = new Admission({
+      limit: Math.max(maxBatch, options.capacity / 8),
+      admit: (arrival) => this.#receive(arrival),
+      refuse: ({ channel, payload }) => bus.reject(channel, "overload", payload.length),
+    });
+    this.#outboxes = new Outboxes({
+      bus,
+      clock,
+      channelOf: (partition) => this.#names.data(partition),
+      encode: (partition, rows, after, to) => {
+        const head = { ...this.#self(), partition, after, to };
+        return frame(bus.codec, packData(this.#address, head, BatchWriter.columns(rows, to)));
+      },
+      refused: (partition, place, failure) =>
+        reportUnsendable(this.#subject, (this.#logs[partition] as PartitionLog).at(place), failure),
+    });
+    this.#reunion = new Reunion(clock, bus.heartbeat, () => this.#outboxes.release());
     this.#outage = new Outage(bus.heartbeat);
     if (bus.status !== "connected") this.#outage.lost(clock.now());
     this.#handshake = new Handshake(clock, handshakePatience(bus));
     this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
-      bus.listen(channel, (payload) => this.#receive(channel, payload)),
+      bus.listen(channel, (payload) =>
+        this.#admission.receive({ channel, payload, partition: undefined }),
+      ),
     );
     this.#ends.push(bus.onStatus((status) => this.#statusChanged(status)));
     this.#scheduleBeat();
@@ -121,7 +141,7 @@ export class Link {
     else if (before !== undefined) this.origins.takeOver(before, logs);
     this.#logs = logs;
     this.#ownEpochs.add(this.#self().epoch);
-    this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
+    this.#outboxes.begin(logs);
     for (const log of logs) {
       log.onInterest = () => this.#listen(log);
       this.#listen(log);
@@ -161,17 +181,8 @@ export class Link {
   }
 
   /** Settles when the broker has all that was written before, or can't be reached. */
-  async drain(): Promise<void> {
-    for (const outbox of this.#outboxes) outbox.flush();
-    await new Promise<void>((resolve) => {
-      this.#drainers.push(resolve);
-      this.#drained();
-    });
-  }
-
-  /** How many events are not sent. */
-  get waiting(): number {
-    return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
+  drain(): Promise<void> {
+    return this.#outboxes.drain();
   }
 
   /** The stream ends, in order. */
@@ -183,21 +194,15 @@ export class Link {
     for (const end of this.#ends) end();
     for (const listening of this.#control) listening.close();
     this.#inbox.close();
-    this.#drained();
+    this.#admission.close();
+    this.#reunion.cancel();
   }
 
   #endEpoch(): void {
-    for (const outbox of this.#outboxes) outbox.flush();
-    this.#say("bye", (outbox) => outbox.last);
-    for (const outbox of this.#outboxes) outbox.stop();
+    this.#outboxes.flush();
+    this.#say("bye", "last");
+    this.#outboxes.stop();
     for (const log of this.#logs) log.onInterest = undefined;
-  }
-
-  #drained(): void {
-    const { bus } = this.#options;
-    if (this.#drainers.length === 0) return;
-    if (this.#ended || bus.status !== "connected" || this.waiting === 0)
-      for (const resolve of this.#drainers.splice(0)) resolve();
   }
 
   #listen(log: PartitionLog): void {
@@ -209,7 +214,9 @@ export class Link {
       return;
     }
     const added = this.#inbox.listen(index, () =>
-      bus.listen(channel, (payload) => this.#receive(channel, payload, index)),
+      bus.listen(channel, (payload) =>
+        this.#admission.receive({ channel, payload, partition: index }),
+      ),
     );
     if (added === undefined) return;
     const began = clock.now();
@@ -231,36 +238,38 @@ export class Link {
     this.#asking = true;
     queueMicrotask(() => {
       this.#asking = false;
-      this.#say("hello", (outbox) => outbox.arrived);
+      this.#say("hello", "arrived");
     });
   }
 
   #statusChanged(status: PubSubStatus): void {
-    this.#drained();
     if (status !== "connected") {
       this.#outage.lost(this.#options.clock.now());
+      this.#reunion.cancel();
+      this.#outboxes.hold();
       return;
     }
     this.#outage.over();
     // Others may have come, written and gone meanwhile, of whom nobody tells.
     this.#inbox.missedAll();
     this.#shakeHandsLate();
-    for (const outbox of this.#outboxes) outbox.retry();
+    this.#reunion.begin(Array.from(this.origins.all(), ({ node }) => node));
   }
 
   #scheduleBeat(): void {
     const { clock, bus } = this.#options;
     this.#beat = clock.setTimeout(() => {
-      this.#say("beat", (outbox) => outbox.arrived);
+      this.#say("beat", "arrived");
       this.origins.tick();
       if (this.#outage.isToBeTold(clock.now())) this.#inbox.missedAll();
       this.#scheduleBeat();
     }, bus.heartbeat / 3);
   }
 
-  #state(kind: StateMessage["kind"], coverageOf: (outbox: Outbox) => number): StateMessage {
-    const coverage = this.#outboxes.map(coverageOf);
-    return { kind, ...this.#self(), shape: this.#options.shape, coverage, waiting: this.waiting };
+  #state(kind: StateMessage["kind"], of: "sent" | "arrived" | "last"): StateMessage {
+    const { waiting } = this.#outboxes;
+    const { shape } = this.#options;
+    return { kind, ...this.#self(), shape, coverage: this.#outboxes.coverage(of), waiting };
   }
 
   #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {
@@ -269,8 +278,8 @@ export class Link {
   }
 
   /** Says to all nodes how far this one is. */
-  #say(kind: StateMessage["kind"], coverageOf: (outbox: Outbox) => number): void {
-    if (!this.#ended && this.begun) this.#publish(this.#names.nodes, this.#state(kind, coverageOf));
+  #say(kind: StateMessage["kind"], of: "arrived" | "last"): void {
+    if (!this.#ended && this.begun) this.#publish(this.#names.nodes, this.#state(kind, of));
   }
 
   /** Says something that is said again, or asked for, when it does not arrive. */
@@ -280,43 +289,27 @@ export class Link {
     bus.publish(channel, frame(bus.codec, packState(this.#address, state))).catch(() => {});
   }
 
-  readonly #post: OutboxPost = {
-    maxSize: () => this.#options.bus.maxMessageSize,
-    encode: (partition, rows: readonly Row[], after, to) => {
-      const head = { ...this.#self(), partition, after, to };
-      const columns = BatchWriter.columns(rows, to);
-      return frame(this.#options.bus.codec, packData(this.#address, head, columns));
-    },
-    publish: (partition, payload) =>
-      this.#options.bus.publish(this.#names.data(partition), payload),
-    refused: (partition, place, failure) =>
-      reportUnsendable(this.#subject, (this.#logs[partition] as PartitionLog).at(place), failure),
-    settled: () => this.#drained(),
-    failed: (retry) => {
-      // Without a connection it is tried again with the next one.
-      this.#options.clock.setTimeout(() => {
-        if (this.#options.bus.status === "connected") retry();
-      }, retryDelay);
-    },
-  };
-
-  /** @param partition what the channel is for; undefined: for what nodes say of themselves */
-  #receive(channel: string, payload: Uint8Array, partition?: number): void {
+  /** Returns how many events it brought. */
+  #receive({ channel, payload, partition }: Arrival): number {
     const { bus } = this.#options;
-    if (this.#ended) return;
+    if (this.#ended) return 0;
     try {
       const value = unframe(payload, bus.maxMessageSize);
-      if (isOwn(value, bus.nodeName, this.#ownEpochs)) return;
+      if (isOwn(value, bus.nodeName, this.#ownEpochs)) return 0;
       const message = readMessage(value, this.#address);
       if ((message.kind === "data" ? message.partition : undefined) !== partition)
         throw malformed("channel");
       if (message.kind === "ask") this.#answer(message.answerTo);
       else if (message.kind !== "data") this.#hear(message);
-      else if (message.node !== bus.nodeName) this.origins.data(message);
+      else if (message.node !== bus.nodeName) {
+        this.origins.data(message);
+        return message.batch.types.length;
+      }
     } catch (error) {
       if (error instanceof RejectedMessageError) bus.reject(channel, error.reason, payload.length);
       else warnOfError(`stream ${this.#options.name}: what came on ${channel}`, error);
     }
+    return 0;
   }
 
   #hear(message: StateMessage): void {
@@ -325,22 +318,29 @@ export class Link {
     const clash = clashWith(message, { node: bus.nodeName, name, shape });
     if (clash === undefined) {
       this.origins.state(message);
+      this.#reunion.heard(message.node);
       if (message.kind === "reply") this.#handshake.agreed();
     } else if (message.kind !== "bye") this.#clash(message, clash);
   }
 
   #answer(node: string): void {
     if (!this.begun) return;
-    this.#publish(
-      this.#names.node(node),
-      this.#state("reply", (outbox) => outbox.sent),
-    );
+    this.#publish(this.#names.node(node), this.#state("reply", "sent"));
   }
 
   /** Whoever is about to start fails; whoever has been there says what it sees. */
   #clash(message: StateMessage, error: NebulexError): void {
-    if (this.#handshake.refused(error) || !this.#toldClashes.add(message)) return;
-    reportClash(this.#subject, this.#options.shape, message, error);
+    if (this.#handshake.refused(error)) return;
+    if (message.kind === "reply" && this.#isYoungerThan(message)) this.#options.fail(error);
+    else if (this.#toldClashes.add(message))
+      reportClash(this.#subject, this.#options.shape, message, error);
+  }
+
+  /** Of two nodes of one name, which others take for one that begins again and again, one has to go. */
+  #isYoungerThan({ node, startedAt, epoch }: StateMessage): boolean {
+    const own = this.#self();
+    if (node !== own.node) return false;
+    return startedAt === own.startedAt ? epoch < own.epoch : startedAt < own.startedAt;
   }
 
   get #subject(): ReportSubject {

@@ -11,6 +11,8 @@ const maxUnderWay = 16;
 
 /** How an outbox sends. @internal */
 export interface OutboxPost {
+  /** Whether anything may be sent now. */
+  isOpen(): boolean;
   /** Bytes of a message at the most. */
   maxSize(): number;
   /** Makes a message of some events. @throws for what can't be encoded */
@@ -100,7 +102,7 @@ export class Outbox implements CursorReader {
 
   /** Sends what there is, now, as far as the broker takes it. */
   flush(): void {
-    if (this.#stopped || this.#waitsForRetry || this.#place.resting) return;
+    if (this.#stopped || this.#waitsForRetry || this.#place.resting || !this.#post.isOpen()) return;
     this.#next = Math.max(this.#next, this.#place.position);
     while (this.#underWay.length < maxUnderWay && this.#next < this.#log.next) this.#sendSome();
     this.#settle();

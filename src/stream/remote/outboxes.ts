@@ -1,0 +1,96 @@
+import type { Clock } from "../../clock.js";
+import type { Bus } from "../../pubsub/types.js";
+import type { PartitionLog } from "../partition-log.js";
+import type { Row } from "../segment.js";
+import { Outbox, type OutboxPost } from "./outbox.js";
+
+/** Milliseconds between two attempts to send what the broker did not take. */
+const retryDelay = 200;
+
+/** @internal */
+export interface OutboxesOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly channelOf: (partition: number) => string;
+  /** Makes a message. @throws for what can't be encoded */
+  readonly encode: (
+    partition: number,
+    rows: readonly Row[],
+    after: number,
+    to: number,
+  ) => Uint8Array;
+  /** An event can't be sent, ever. */
+  readonly refused: (partition: number, place: number, failure: unknown) => void;
+}
+
+/** The outboxes of an epoch, one a partition, which send or hold what they have together. @internal */
+export class Outboxes {
+  readonly #post: OutboxPost;
+  readonly #bus: Bus;
+  #outboxes: readonly Outbox[] = [];
+  #held: boolean;
+  readonly #drainers: (() => void)[] = [];
+
+  constructor({ bus, clock, channelOf, encode, refused }: OutboxesOptions) {
+    this.#bus = bus;
+    this.#held = bus.status !== "connected";
+    this.#post = {
+      encode,
+      refused,
+      isOpen: () => !this.#held,
+      maxSize: () => bus.maxMessageSize,
+      publish: (partition, payload) => bus.publish(channelOf(partition), payload),
+      settled: () => this.settled(),
+      failed: (retry) => void clock.setTimeout(retry, retryDelay),
+    };
+  }
+
+  begin(logs: readonly PartitionLog[]): void {
+    this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
+  }
+
+  /** Nothing is sent until `release`. */
+  hold(): void {
+    this.#held = true;
+    this.settled();
+  }
+
+  release(): void {
+    this.#held = false;
+    for (const outbox of this.#outboxes) outbox.retry();
+  }
+
+  flush(): void {
+    for (const outbox of this.#outboxes) outbox.flush();
+  }
+
+  stop(): void {
+    for (const outbox of this.#outboxes) outbox.stop();
+  }
+
+  /** How many events are not sent. */
+  get waiting(): number {
+    return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** How far each partition is. */
+  coverage(of: "sent" | "arrived" | "last"): number[] {
+    return this.#outboxes.map((outbox) => outbox[of]);
+  }
+
+  /** Settles when the broker has all that was written before, or can't be reached. */
+  drain(): Promise<void> {
+    this.flush();
+    return new Promise((resolve) => {
+      this.#drainers.push(resolve);
+      this.settled();
+    });
+  }
+
+  /** Some of it has arrived, or never will. */
+  settled(): void {
+    if (this.#drainers.length === 0) return;
+    if (this.#bus.status !== "connected" || this.waiting === 0)
+      for (const resolve of this.#drainers.splice(0)) resolve();
+  }
+}
