@@ -46,6 +46,7 @@ class StreamServer {
   readonly #options: ResolvedStreamOptions;
   readonly #ctx: ActorContext;
   #retries: AbortController | undefined;
+  #isDead = false;
 
   constructor(stream: Stream, cache: AnyCache, options: ResolvedStreamOptions, ctx: ActorContext) {
     this.#stream = stream;
@@ -59,6 +60,7 @@ class StreamServer {
       ended: () => this.#register(),
     });
     ActorRef.targetOf(ctx.self).onDeath(() => {
+      this.#isDead = true;
       unwatch();
       this.#retries?.abort();
       stream.serverLost(ctx.self);
@@ -74,7 +76,7 @@ class StreamServer {
     return link.shakeHands().then(
       () => this,
       (error: unknown) => {
-        this.#stream.close();
+        this.#close();
         throw error;
       },
     );
@@ -82,9 +84,14 @@ class StreamServer {
 
   terminate(reason: unknown): Promise<void> | void {
     if (!isCleanExit(reason)) return;
-    const stream = this.#stream;
-    if (stream.link === undefined) stream.close();
-    else return stream.link.drain().then(() => stream.close());
+    const { link } = this.#stream;
+    if (link === undefined) this.#close();
+    else return link.drain().then(() => this.#close());
+  }
+
+  /** Not when it has been killed meanwhile: then the stream may be another's already. */
+  #close(): void {
+    if (!this.#isDead) this.#stream.close();
   }
 
   #register(): void {

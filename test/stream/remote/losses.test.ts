@@ -176,6 +176,24 @@ describe("a reader of another node's events", () => {
     expect(told).toMatchObject([{ from: sequences.length + 1, to: 40_000 }]);
   });
 
+  test("goes on when its stream server was killed as it waited for a broker that hangs, and another has taken over", async () => {
+    await using cluster = new Cluster();
+    const { a, b, reader } = await pair(cluster);
+    cluster.hub.pause("b");
+    b.cache.put("never sent", 1);
+    await cluster.until(() => reader.events.length === 1);
+    await cluster.passing(b.sup.terminateChild("users:stream"));
+    await cluster.passing(b.sup.restartChild("users:stream"));
+    cluster.hub.resume("b");
+    await cluster.rest();
+    b.cache.put("own", 1);
+    a.cache.put("other", 1);
+    await cluster.until(() => reader.events.length === 3);
+    expect(reader.keysFrom("b")).toEqual(["never sent", "own"]);
+    expect(reader.keysFrom("a")).toEqual(["other"]);
+    expect(reader.gaps.filter(({ from, to }) => to >= from)).toEqual([]);
+  });
+
   test("is told what other nodes have written while its own stream was stopped, to the event", async () => {
     await using cluster = new Cluster();
     const { a, b, reader } = await pair(cluster);

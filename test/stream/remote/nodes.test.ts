@@ -1,4 +1,7 @@
+import { inspect as show } from "node:util";
 import { describe, expect, test } from "@jest/globals";
+import { CacheEvent } from "../../../src/event/event.js";
+import { decodeEvents, encodeEvents } from "../../../src/handler/threads/codec.js";
 import {
   type ActorRef,
   defineCache,
@@ -19,6 +22,8 @@ async function pair(
 ): Promise<[ClusterNode, ClusterNode]> {
   return (await cluster.startAll(["a", "b"], options)) as [ClusterNode, ClusterNode];
 }
+
+const inspect = (event: unknown): string => show(event, { depth: 5 });
 
 describe("events of several nodes", () => {
   test("keep to their namespace, their cache and their instance", async () => {
@@ -198,6 +203,26 @@ describe("events of several nodes", () => {
     }
     await cluster.until(() => seen.length >= 1000);
     expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => n));
+  });
+
+  test("cross to a worker thread as they are", async () => {
+    await using cluster = new Cluster();
+    const [a, b] = await pair(cluster, { stream: { include: ["value"] } });
+    const reader = b.read();
+    await cluster.rest();
+    for (const { cache } of [a, b]) {
+      cache.put("filled", 1n, { fill: true });
+      cache.putAll([["x", new Date(0)]]);
+      cache.deleteAll();
+    }
+    await cluster.until(() => reader.events.length === 6);
+    const events = reader.events as unknown as CacheEvent[];
+    const source = CacheEvent.sourceOf(events[0] as CacheEvent);
+    const crossed = decodeEvents(structuredClone(encodeEvents(events)), source);
+    expect(crossed.map(inspect)).toEqual(events.map(inspect));
+    expect(new Set(crossed.map(({ metadata }) => metadata.epoch))).toEqual(
+      new Set([a.epoch, b.epoch]),
+    );
   });
 
   test("of a pubsub that keeps to itself need no broker, and nothing is sent", async () => {
