@@ -96,8 +96,9 @@ export class Outbox implements CursorReader {
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    // The readers in this process are woken in this turn, and come first.
-    queueMicrotask(() => setImmediate(this.#takeTurn));
+    // The readers in this process, if there are any, are woken in this turn, and come first.
+    if (this.#log.wanted) queueMicrotask(() => setImmediate(this.#takeTurn));
+    else queueMicrotask(this.#takeTurn);
   }
 
   /** Sends what there is, now, as far as the broker takes it. */

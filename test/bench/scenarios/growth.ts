@@ -5,8 +5,10 @@ import { eventemitter3 } from "../peers/eventemitter3.js";
 import { type Result, resultOf, type Scenario, scaled, type Settings, us } from "../scenario.js";
 
 const partitions = 4;
-/** Deliveries of a full round. */
+/** Deliveries of a full round, unless there are so many readers that each would get but a few events at a time. */
 const deliveries = 200_000;
+/** Puts at the least: what it costs to wake a reader is shared by the events of a batch, whatever the number of readers. */
+const leastPuts = 200;
 const some = (count: number, what: string): string => `${count.toLocaleString("en")} ${what}`;
 
 interface Axis {
@@ -58,7 +60,7 @@ export const growth: Scenario = {
 async function along({ what, sizes, ours: oursOf, load }: Axis, settings: Settings) {
   const full = sizes.map((size) => ({ size, readers: load(size).readers }));
   const entries: Entry[] = full.flatMap(({ size, readers }) => {
-    const puts = scaled(deliveries / readers, settings, 20);
+    const puts = scaled(Math.max(deliveries / readers, leastPuts), settings, leastPuts);
     return [
       { peer: oursOf(size), as: `${us} ${size}`, load: load(size), puts },
       { peer: eventemitter3, as: `${eventemitter3.name} ${size}`, load: load(size), puts },
