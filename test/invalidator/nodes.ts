@@ -180,7 +180,7 @@ export class Nodes implements AsyncDisposable {
     return this.all.reduce(
       (sum, { stream }) =>
         sum +
-        (stream.link?.waiting ?? 0) * 1e6 +
+        (stream.link?.outboxes.waiting ?? 0) * 1e6 +
         stream.logs.reduce((events, log) => events + log.next, 0),
       0,
     );

@@ -66,7 +66,7 @@ export class Link {
   readonly #ownEpochs: Set<string>;
   readonly #toldClashes = new ToldClashes();
   #logs: readonly PartitionLog[] = [];
-  readonly #outboxes: Outboxes;
+  readonly outboxes: Outboxes;
   readonly #admission: Admission;
   readonly #reunion: Reunion;
   #beat: TimerHandle;
@@ -105,7 +105,7 @@ export class Link {
       admit: (arrival) => this.#receive(arrival),
       refuse: ({ channel, payload }) => bus.reject(channel, "overload", payload.length),
     });
-    this.#outboxes = new Outboxes({
+    this.outboxes = new Outboxes({
       bus,
       clock,
       channelOf: (partition) => this.#names.data(partition),
@@ -116,7 +116,7 @@ export class Link {
       refused: (partition, place, failure) =>
         reportUnsendable(this.#subject, (this.#logs[partition] as PartitionLog).at(place), failure),
     });
-    this.#reunion = new Reunion(clock, bus.heartbeat, () => this.#outboxes.release());
+    this.#reunion = new Reunion(clock, bus.heartbeat, () => this.outboxes.release());
     this.#outage = new Outage(bus.heartbeat);
     if (bus.status !== "connected") this.#outage.lost(clock.now());
     this.#handshake = new Handshake(clock, handshakePatience(bus));
@@ -141,7 +141,7 @@ export class Link {
     else if (before !== undefined) this.origins.takeOver(before, logs);
     this.#logs = logs;
     this.#ownEpochs.add(this.#self().epoch);
-    this.#outboxes.begin(logs);
+    this.outboxes.begin(logs);
     for (const log of logs) {
       log.onInterest = () => this.#listen(log);
       this.#listen(log);
@@ -182,7 +182,7 @@ export class Link {
 
   /** Settles when the broker has all that was written before, or can't be reached. */
   drain(): Promise<void> {
-    return this.#outboxes.drain();
+    return this.outboxes.drain();
   }
 
   /** The stream ends, in order. */
@@ -199,9 +199,9 @@ export class Link {
   }
 
   #endEpoch(): void {
-    this.#outboxes.flush();
+    this.outboxes.flush();
     this.#say("bye", "last");
-    this.#outboxes.stop();
+    this.outboxes.stop();
     for (const log of this.#logs) log.onInterest = undefined;
   }
 
@@ -246,7 +246,7 @@ export class Link {
     if (status !== "connected") {
       this.#outage.lost(this.#options.clock.now());
       this.#reunion.cancel();
-      this.#outboxes.hold();
+      this.outboxes.hold();
       return;
     }
     this.#outage.over();
@@ -267,9 +267,9 @@ export class Link {
   }
 
   #state(kind: StateMessage["kind"], of: "sent" | "arrived" | "last"): StateMessage {
-    const { waiting } = this.#outboxes;
+    const { waiting } = this.outboxes;
     const { shape } = this.#options;
-    return { kind, ...this.#self(), shape, coverage: this.#outboxes.coverage(of), waiting };
+    return { kind, ...this.#self(), shape, coverage: this.outboxes.coverage(of), waiting };
   }
 
   #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {
