@@ -73,6 +73,26 @@ describe("a stream that begins, among other nodes", () => {
     expect(getStream(b!.cache).nodes()).toMatchObject([{ node: "a", epoch: a!.epoch }]);
   });
 
+  test("ends when the other node of its name is heard only later; it is the younger one that goes", async () => {
+    await using cluster = new Cluster();
+    const [older] = await cluster.startAll(["a", "b"]);
+    await cluster.clock.advance(heartbeat);
+    let isLost = true;
+    cluster.hub.intercept(({ from, to }) => (isLost && from === to ? "drop" : "deliver"));
+    const younger = await cluster.start("a");
+    using _clashes = new Listener("nebulex.streams.shape_mismatch");
+    using ends = new Listener<object>("nebulex.supervisor.child_terminated");
+    isLost = false;
+    younger.read();
+    await cluster.until(() => ends.messages.length > 0);
+    expect(ends.messages[0]).toMatchObject({
+      childId: "users:stream",
+      reason: { reason: "node_name_taken" },
+    });
+    expect(ends.messages).toHaveLength(1);
+    expect(lookupStream(older!.cache)?.registered).toBe(true);
+  });
+
   test.each(["disconnect", "pause"] as const)(
     "succeeds while the broker is away (%s), and ends with the mismatch when it is back, as does each further start",
     async (fault) => {
