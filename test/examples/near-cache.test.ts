@@ -73,7 +73,7 @@ for (const { engine, server, how, signal, toGroup, status } of [
         });
         const pid = main.pid as number;
         try {
-          await heardOf(main, "at once.");
+          await heardOf(main, "twice.");
           const nodes = await nodesOf(pid);
           expect(nodes).toHaveLength(3);
           const port = Number(/:(\d+) /.exec(nodes[0] ?? "")?.[1]);
