@@ -3,7 +3,7 @@ import type { Settings } from "./scenario.js";
 import { scenarioIds } from "./scenarios/index.js";
 
 const full: Settings = { rounds: 9, warmups: 3, entries: 100_000, scale: 1, budget: 1000 };
-const quick: Settings = { rounds: 5, warmups: 4, entries: 100_000, scale: 0.2, budget: 10 };
+const quick: Settings = { rounds: 3, warmups: 2, entries: 100_000, scale: 0.1, budget: 5 };
 
 export const usage = `npm run bench -- [--quick] [--only a,c] [--json FILE] [--rounds N] [--scale X] [--entries N]
 
