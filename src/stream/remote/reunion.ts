@@ -1,6 +1,9 @@
 import type { Clock, TimerHandle } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
 
+/** The longest pause between two attempts to connect, and some more. */
+const reconnecting: Milliseconds = 2500;
+
 /**
  * Waits, when a connection is back, until the others are back, too: what is sent before that they would not get. A node that speaks is there, and
  * listens.
@@ -14,10 +17,10 @@ export class Reunion {
   readonly #awaited = new Set<string>();
   #timer: TimerHandle;
 
-  /** @param patience how long it waits for those that don't speak */
-  constructor(clock: Clock, patience: Milliseconds, over: () => void) {
+  /** @param heartbeat how long it waits, at the least, for those that don't speak */
+  constructor(clock: Clock, heartbeat: Milliseconds, over: () => void) {
     this.#clock = clock;
-    this.#patience = patience;
+    this.#patience = Math.max(heartbeat, reconnecting);
     this.#over = over;
   }
 
