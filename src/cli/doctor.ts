@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DoctorOptions } from "./arguments.js";
 import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
 import { diagnose, refusal } from "./diagnosis.js";
@@ -54,15 +55,7 @@ function tell(report: Report, output: Output): Health {
   return problems.length === 0 ? "healthy" : "problems";
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
+/** Waits, unless the signal ends it. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

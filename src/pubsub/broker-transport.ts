@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Milliseconds } from "../options.js";
 import { type BrokerSession, type Dial, RefusedError, toError } from "./broker-session.js";
 import type { Transport, TransportEvents } from "./transport.js";
@@ -230,15 +231,7 @@ async function within<T>(
   }
 }
 
-function pause(ms: Milliseconds, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted) end();
-  });
+/** Waits, unless the signal ends it. */
+async function pause(ms: Milliseconds, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -101,7 +101,7 @@ export class EventChecker {
 
   #followSequence(sequences: Order, sequence: number): boolean {
     const expected = sequences.last + 1;
-    if (sequence > expected) sequences.skip(range(expected, sequence, 1));
+    if (sequence > expected) sequences.passOver(range(expected, sequence, 1));
     const arrival = sequences.see(sequence);
     if (arrival === "again") this.#again += 1;
     return arrival === "inOrder";
@@ -114,7 +114,7 @@ export class EventChecker {
       this.#keys.set(key, record);
     }
     const { last } = record.order;
-    if (before > last) record.order.skip(unseen(last, before));
+    if (before > last) record.order.passOver(unseen(last, before));
     const contradicts = before < last;
     const arrival = record.order.see(position);
     return arrival === "inOrder" && !contradicts && record.partition === partition;

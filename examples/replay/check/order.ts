@@ -25,7 +25,7 @@ export class Order {
   }
 
   /** Takes down that these positions, all above the last, must have been and were not seen. */
-  skip(positions: Iterable<number>): void {
+  passOver(positions: Iterable<number>): void {
     for (const position of positions) (this.#missing ??= new Set()).add(position);
   }
 

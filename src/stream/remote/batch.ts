@@ -31,52 +31,42 @@ type Columns = readonly [
   previous: readonly unknown[] | null,
 ];
 
-/** Collects events for one message. @internal */
-export class BatchWriter {
-  readonly rows: Row[] = [];
-
-  /** Whether there is room for another one. */
-  get full(): boolean {
-    return this.rows.length >= maxBatch;
+/**
+ * Events as the columns of one message.
+ *
+ * @param to the last sequence that the message covers
+ * @internal
+ */
+export function columnsOf(rows: readonly Row[], to: number): Columns {
+  const count = rows.length;
+  const types = new Uint8Array(count);
+  const subjects = new Array<unknown>(count);
+  const causes = new CauseTable(count);
+  const times: number[] = [];
+  let kinds: Uint8Array | null = null;
+  let values: unknown[] | null = null;
+  let previous: unknown[] | null = null;
+  for (let index = 0; index < count; index++) {
+    const row = rows[index] as Row;
+    types[index] = eventTypes.indexOf(row.type);
+    causes.add(index, row.cause);
+    if (times.at(-1) === row.at) (times[times.length - 2] as number)++;
+    else times.push(1, row.at);
+    if (row.subject instanceof MultiTarget) {
+      kinds ??= new Uint8Array(count);
+      const { target } = row.subject as MultiTarget<unknown>;
+      kinds[index] = kindOf(target);
+      subjects[index] = subjectOf(target);
+    } else subjects[index] = row.subject;
+    if (row.value !== undefined)
+      (values ??= new Array<unknown>(count).fill(undefined))[index] = row.value;
+    if (row.previous !== undefined)
+      (previous ??= new Array<unknown>(count).fill(undefined))[index] = row.previous;
   }
-
-  add(row: Row): void {
-    this.rows.push(row);
-  }
-
-  /** @param to the last sequence that the message covers */
-  static columns(rows: readonly Row[], to: number): Columns {
-    const count = rows.length;
-    const types = new Uint8Array(count);
-    const subjects = new Array<unknown>(count);
-    const causes = new CauseTable(count);
-    const times: number[] = [];
-    let kinds: Uint8Array | null = null;
-    let values: unknown[] | null = null;
-    let previous: unknown[] | null = null;
-    for (let index = 0; index < count; index++) {
-      const row = rows[index] as Row;
-      types[index] = eventTypes.indexOf(row.type);
-      causes.add(index, row.cause);
-      if (times.at(-1) === row.at) (times[times.length - 2] as number)++;
-      else times.push(1, row.at);
-      if (row.subject instanceof MultiTarget) {
-        kinds ??= new Uint8Array(count);
-        const { target } = row.subject as MultiTarget<unknown>;
-        kinds[index] = kindOf(target);
-        subjects[index] = subjectOf(target);
-      } else subjects[index] = row.subject;
-      if (row.value !== undefined)
-        (values ??= new Array<unknown>(count).fill(undefined))[index] = row.value;
-      if (row.previous !== undefined)
-        (previous ??= new Array<unknown>(count).fill(undefined))[index] = row.previous;
-    }
-    const first = rows[0]?.number;
-    const dense =
-      first === undefined || (first === to - count + 1 && rows[count - 1]?.number === to);
-    const numbers = dense ? null : rows.map(({ number }) => number);
-    return [types, causes.all, causes.places, times, numbers, kinds, subjects, values, previous];
-  }
+  const first = rows[0]?.number;
+  const dense = first === undefined || (first === to - count + 1 && rows[count - 1]?.number === to);
+  const numbers = dense ? null : rows.map(({ number }) => number);
+  return [types, causes.all, causes.places, times, numbers, kinds, subjects, values, previous];
 }
 
 class CauseTable {

@@ -8,7 +8,7 @@ import { warnOfError } from "../../telemetry/channels.js";
 import type { PartitionLog } from "../partition-log.js";
 import { wallTimeOf } from "../router.js";
 import { Admission, type Arrival } from "./admission.js";
-import { BatchWriter, maxBatch } from "./batch.js";
+import { columnsOf, maxBatch } from "./batch.js";
 import { malformed } from "./check.js";
 import { type ChannelNames, channelNames } from "./channel-names.js";
 import { Handshake } from "./handshake.js";
@@ -25,7 +25,7 @@ import { Origins } from "./origins.js";
 import { Outage } from "./outage.js";
 import { Outboxes } from "./outboxes.js";
 import { Reunion } from "./reunion.js";
-import { reportClash, reportNode, type ReportSubject, reportUnsendable } from "./reports.js";
+import { Reports } from "./reports.js";
 import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
 import { within } from "./within.js";
 
@@ -57,6 +57,7 @@ export class Link {
   readonly origins: Origins;
   readonly #options: LinkOptions;
   readonly #address: StreamAddress;
+  readonly #reports: Reports;
   readonly #names: ChannelNames;
   readonly #wallTime: () => number;
   readonly #inbox: Inbox;
@@ -77,6 +78,7 @@ export class Link {
   constructor(options: LinkOptions) {
     const { bus, cache, name, shape, clock } = options;
     this.#options = options;
+    this.#reports = new Reports({ cache, name, pubsub: bus.nodeName, shape });
     this.#address = { namespace: bus.namespace, cache, name };
     this.#names = channelNames(cache, name, shape);
     this.#ownEpochs = epochsOf(bus);
@@ -97,7 +99,7 @@ export class Link {
       listener: {
         events: (...batch) => this.#inbox.events(...batch),
         gap: (...gap) => this.#inbox.gap(...gap),
-        node: (origin, status) => reportNode(this.#subject, origin, status),
+        node: (origin, status) => this.#reports.node(origin, status),
       },
     });
     this.#admission = new Admission({
@@ -111,10 +113,11 @@ export class Link {
       channelOf: (partition) => this.#names.data(partition),
       encode: (partition, rows, after, to) => {
         const head = { ...this.#self(), partition, after, to };
-        return frame(bus.codec, packData(this.#address, head, BatchWriter.columns(rows, to)));
+        return frame(bus.codec, packData(this.#address, head, columnsOf(rows, to)));
       },
       refused: (partition, place, failure) =>
-        reportUnsendable(this.#subject, (this.#logs[partition] as PartitionLog).at(place), failure),
+        this.#reports.unsendable((this.#logs[partition] as PartitionLog).at(place), failure),
+      failed: (error) => this.#reports.refusal(error),
     });
     this.#reunion = new Reunion(clock, bus.heartbeat, () => this.outboxes.release());
     this.#outage = new Outage(bus.heartbeat);
@@ -332,8 +335,7 @@ export class Link {
   #clash(message: StateMessage, error: NebulexError): void {
     if (this.#handshake.refused(error)) return;
     if (message.kind === "reply" && this.#isYoungerThan(message)) this.#options.fail(error);
-    else if (this.#toldClashes.add(message))
-      reportClash(this.#subject, this.#options.shape, message, error);
+    else if (this.#toldClashes.add(message)) this.#reports.clash(message, error);
   }
 
   /** Of two nodes of one name, which others take for one that begins again and again, one has to go. */
@@ -341,10 +343,5 @@ export class Link {
     const own = this.#self();
     if (node !== own.node) return false;
     return startedAt === own.startedAt ? epoch < own.epoch : startedAt < own.startedAt;
-  }
-
-  get #subject(): ReportSubject {
-    const { cache, name, bus } = this.#options;
-    return { cache, name, pubsub: bus.nodeName };
   }
 }

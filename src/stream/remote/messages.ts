@@ -57,7 +57,7 @@ export type RemoteMessage = DataMessage | StateMessage | AskMessage;
 
 const kinds = ["data", "hello", "reply", "beat", "bye", "ask"] as const;
 
-/** A message as what is encoded. `batch` as BatchWriter's columns. @internal */
+/** A message as what is encoded. `columns` as `columnsOf` makes them. @internal */
 export function packData(
   address: StreamAddress,
   { node, epoch, startedAt, sentAt, partition, after, to }: Omit<DataMessage, "kind" | "batch">,

@@ -24,7 +24,7 @@ export interface OutboxPost {
   /** Some of it has arrived. */
   settled(): void;
   /** Sending failed: `retry` is to be called when it makes sense to try again, unless the outbox's own is. */
-  failed(retry: () => void): void;
+  failed(retry: () => void, error: unknown): void;
 }
 
 /** A message under way: what has been sent when it has arrived. */
@@ -224,20 +224,20 @@ export class Outbox implements CursorReader {
         this.#settle();
         if (this.#next < this.#log.next) this.flush();
       },
-      () => {
-        if (attempt === this.#attempt && !this.#stopped) this.#fail();
+      (error: unknown) => {
+        if (attempt === this.#attempt && !this.#stopped) this.#fail(error);
       },
     );
   }
 
   /** All that is not known to have arrived is sent again. */
-  #fail(): void {
+  #fail(error: unknown): void {
     this.#attempt++;
     this.#underWay.length = 0;
     this.#next = this.#place.position;
     this.#sent = this.#arrived;
     this.#waitsForRetry = true;
-    this.#post.failed(() => this.retry());
+    this.#post.failed(() => this.retry(), error);
   }
 
   #settle(): void {

@@ -21,6 +21,8 @@ export interface OutboxesOptions {
   ) => Uint8Array;
   /** An event can't be sent, ever. */
   readonly refused: (partition: number, place: number, failure: unknown) => void;
+  /** The broker takes nothing, though there is a connection. Told once, until it takes something. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** The outboxes of an epoch, one a partition, which send or hold what they have together. @internal */
@@ -29,9 +31,10 @@ export class Outboxes {
   readonly #bus: Bus;
   #outboxes: readonly Outbox[] = [];
   #held: boolean;
+  #toldFailure = false;
   readonly #drainers: (() => void)[] = [];
 
-  constructor({ bus, clock, channelOf, encode, refused }: OutboxesOptions) {
+  constructor({ bus, clock, channelOf, encode, refused, failed }: OutboxesOptions) {
     this.#bus = bus;
     this.#held = bus.status !== "connected";
     this.#post = {
@@ -40,8 +43,17 @@ export class Outboxes {
       isOpen: () => !this.#held,
       maxSize: () => bus.maxMessageSize,
       publish: (partition, payload) => bus.publish(channelOf(partition), payload),
-      settled: () => this.settled(),
-      failed: (retry) => void clock.setTimeout(retry, retryDelay),
+      settled: () => {
+        this.#toldFailure = false;
+        this.settled();
+      },
+      failed: (retry, error) => {
+        clock.setTimeout(retry, retryDelay);
+        // That there is no connection, the pubsub's status says.
+        if (this.#toldFailure || bus.status !== "connected") return;
+        this.#toldFailure = true;
+        failed(error);
+      },
     };
   }
 

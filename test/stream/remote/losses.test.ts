@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { lookupStream, PubSubError } from "../../../src/index.js";
 import { Listener } from "../../helpers/actors.js";
 import { Cluster, type ClusterNode, fieldsOf, heartbeat, isData, type Reader } from "./cluster.js";
@@ -260,6 +260,7 @@ describe("a reader of another node's events", () => {
   test("is given what a broker refused for a while, in order", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
+    const warn = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
     let refusals = 0;
     cluster.hub.intercept((message) => {
       if (isData(message) && refusals++ < 5) throw new Error("refused");
@@ -274,5 +275,7 @@ describe("a reader of another node's events", () => {
     const sequences = reader.events.map(({ metadata }) => metadata.sequence);
     expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
     expect(lookupStream(a.cache)?.registered).toBe(true);
+    // Once, and not for each attempt.
+    expect(warn.mock.calls.filter(([what]) => String(what).includes("refused"))).toHaveLength(1);
   });
 });
