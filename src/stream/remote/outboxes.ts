@@ -1,3 +1,4 @@
+import { PubSubError } from "../../errors.js";
 import type { Clock } from "../../clock.js";
 import type { Bus } from "../../pubsub/types.js";
 import type { PartitionLog } from "../partition-log.js";
@@ -50,7 +51,8 @@ export class Outboxes {
       failed: (retry, error) => {
         clock.setTimeout(retry, retryDelay);
         // That there is no connection, the pubsub's status says.
-        if (this.#toldFailure || bus.status !== "connected") return;
+        const isRefusal = error instanceof PubSubError && error.reason === "publish_failed";
+        if (this.#toldFailure || !isRefusal) return;
         this.#toldFailure = true;
         failed(error);
       },
