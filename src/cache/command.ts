@@ -37,6 +37,12 @@ export const commands = {
   stream: command("stream"),
 } as const;
 
+/** Commands that leave the value of an entry as it is. @internal */
+export const valueKeeping: ReadonlySet<string> = new Set([
+  commands.expire.name,
+  commands.touch.name,
+]);
+
 /** The causes of one origin, each made on first use. @internal */
 export class OriginCauses {
   readonly #origin: unknown;

@@ -1,4 +1,5 @@
 import { isThenable } from "../actor/thenable.js";
+import { valueKeeping } from "../cache/command.js";
 import { invalidate } from "../cache/invalidation.js";
 import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
@@ -77,9 +78,10 @@ export class Invalidation implements EventHandler<void> {
   #concerns(event: CacheEvent, isRemote: boolean): boolean {
     if (this.#scope !== "all" && (this.#scope === "remote") !== isRemote) return false;
     const { cause } = CacheEvent.partsOf(event);
-    // For what was evicted or has expired, it says what the command was that found it.
-    const isFill = cause.fill && (event.type === "inserted" || event.type === "updated");
-    return !isFill && !cause.invalidation;
+    if (cause.invalidation) return false;
+    // The command of an expired or evicted entry is only the one that found it.
+    if (event.type !== "inserted" && event.type !== "updated") return true;
+    return !cause.fill && !valueKeeping.has(cause.command);
   }
 
   /** Whether a gap may hide a change that entries here are older than. */

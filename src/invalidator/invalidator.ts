@@ -61,7 +61,7 @@ const listened = new WeakMap<Link, Set<string>>();
  * {@link StreamNotFoundError} when there is no stream server.
  *
  * - Copies of what is true elsewhere (`getOrStore`, `fetchOrStore`, `put` with `fill: true`) invalidate nothing: nodes that read one key
- *   don't evict each other.
+ *   don't evict each other. Neither do `touch` and `expire`, which change no value.
  * - What it deletes, its events say: `metadata.invalidation` is true. They stay on this node, and no invalidator acts upon them.
  * - A fetch under way (`fetchOrStore`) for a key that it invalidates is not stored, whether the key is there or not.
  * - An entry that was written here (and not filled) after the event is kept, where that is certain by the two nodes' clocks and the delays of

@@ -1,3 +1,4 @@
+import { valueKeeping } from "../cache/command.js";
 import type { Instance } from "../cache/instance.js";
 import { tap } from "../cache/listener.js";
 import type { ChangeTap } from "../cache/sink.js";
@@ -9,9 +10,6 @@ import type { Milliseconds } from "../options.js";
 
 /** Keys that are remembered at least: those written most recently. */
 const minKeys = 65_536;
-
-/** Commands that leave the value as it was: an older value is no newer for them. */
-const keepValue: ReadonlySet<string> = new Set(["expire", "touch"]);
 
 /**
  * Remembers when the entries of an instance were written on this node, so that they can be told from what is older. What is not known,
@@ -71,7 +69,7 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
 
   entry(type: EventType, cause: Cause, key: unknown): void {
     if (cause.fill || (type !== "inserted" && type !== "updated")) this.#forget(key);
-    else if (!keepValue.has(cause.command)) this.#note(key, this.#wallTime());
+    else if (!valueKeeping.has(cause.command)) this.#note(key, this.#wallTime());
   }
 
   entries(type: EventType, cause: Cause, keys: readonly unknown[]): void {

@@ -9,8 +9,9 @@ import {
   streamServer,
   whenIdle,
 } from "nebulex-streams";
+import { SimulatedClock } from "nebulex-streams/testing";
 import { failure, Gate } from "../helpers/actors.js";
-import { kill } from "../helpers/streams.js";
+import { keys, kill } from "../helpers/streams.js";
 import { Nodes, shapes } from "./nodes.js";
 
 const cache = defineCache<string, number>({ name: "users" });
@@ -129,12 +130,13 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(await stays(() => users.replace("x", 2, { fill: true }))).toBe(true);
     expect(await stays(() => users.putAll([["x", 2]], { fill: true }))).toBe(true);
     expect(await stays(() => users.get("x"))).toBe(true);
+    expect(await stays(() => users.expire("x", 60_000))).toBe(true);
+    expect(await stays(() => (users.expire("x", 60_000), users.touch("x")))).toBe(true);
     expect(await stays(() => users.increment("x"))).toBe(false);
     expect(await stays(() => users.update("x", 0, (n) => n + 1))).toBe(false);
     expect(await stays(() => users.replace("x", 2))).toBe(false);
     expect(await stays(() => users.delete("x"))).toBe(false);
     expect(await stays(() => users.take("x"))).toBe(false);
-    expect(await stays(() => users.expire("x", 60_000))).toBe(false);
   });
 
   test("two nodes that read one hot key never evict each other", async () => {
@@ -150,6 +152,30 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     }
     expect(reads).toBe(4);
     expect([...a.take(), ...b.take()].filter((line) => line.startsWith("deleted"))).toEqual([]);
+  });
+
+  test("a node that touches and expires its entries costs the others no read", async () => {
+    await using nodes = new Nodes();
+    const [a, b] = [await nodes.start("a", { partitions }), await nodes.start("b", { partitions })];
+    const hot = keys(0, 20);
+    let reads = 0;
+    a.users.putAll(
+      hot.map((key) => [key, 1]),
+      { ttl: 60_000 },
+    );
+    await nodes.quiet();
+    b.users.putAll(
+      hot.map((key) => [key, 1]),
+      { fill: true },
+    );
+    for (const key of hot) {
+      a.users.touch(key);
+      a.users.expire(key, 120_000);
+    }
+    await nodes.quiet();
+    for (const key of hot) b.users.getOrStore(key, () => ++reads);
+    expect(reads).toBe(0);
+    expect(b.users.info()).toMatchObject({ hits: 20, misses: 0 });
   });
 
   test("what it deletes is told here, marked; not to other nodes, and to no invalidator", async () => {
@@ -306,6 +332,20 @@ describe("the types of event", () => {
     await nodes.quiet();
     expect(b.users.has("x")).toBe(true);
     expect(c.users.has("x")).toBe(false);
+  });
+
+  test("an entry that touch found expired is expired, not touched", async () => {
+    const clock = new SimulatedClock();
+    await using nodes = new Nodes();
+    const a = await nodes.start("a", { clock });
+    const b = await nodes.start("b", { invalidator: { events: ["expired"] } });
+    b.users.put("x", 1, { fill: true });
+    a.users.put("x", 1, { ttl: 5, fill: true });
+    await nodes.quiet();
+    await clock.advance(6);
+    expect(a.users.touch("x")).toBe(false);
+    await nodes.quiet();
+    expect(b.users.has("x")).toBe(false);
   });
 
   test("only those that are asked for", async () => {
