@@ -15,7 +15,10 @@ export interface Clock {
   setTimeout(fn: () => void, ms: Milliseconds): TimerHandle;
   /** Cancels a timer; one that has fired or was cancelled is ignored. */
   clearTimeout(handle: TimerHandle): void;
-  /** Wall-clock time for an event's `timestamp`, in milliseconds since 1970. Default: `now()`. */
+  /**
+   * Wall-clock time, in milliseconds since 1970. It is read once, when it is first needed: the times of events go on from there by `now()`,
+   * so that they never step when the wall clock is set. Default: `now()`.
+   */
   wallTime?(): Milliseconds;
 }
 
@@ -63,6 +66,23 @@ export const systemClock: Clock = {
     else clearTimeout(handle as NodeJS.Timeout | undefined);
   },
 };
+
+/** How far the wall clock was ahead of `now()` when it was read. */
+const wallOffsets = new WeakMap<Clock, Milliseconds>();
+
+/**
+ * The time that nodes publish and compare: the wall clock as it was when a clock was first asked for it, and the monotonic time since
+ * then. All that compares times within one process has the same offset.
+ *
+ * @returns a function that gives it, in milliseconds since 1970
+ * @internal
+ */
+export function nodeTimeOf(clock: Clock): () => Milliseconds {
+  if (clock.wallTime === undefined) return () => clock.now();
+  const offset = wallOffsets.get(clock) ?? clock.wallTime() - clock.now();
+  wallOffsets.set(clock, offset);
+  return () => offset + clock.now();
+}
 
 /** A timer that does not by itself keep the process alive, where the clock's handles can do that. */
 export function setBackgroundTimeout(clock: Clock, fn: () => void, ms: Milliseconds): TimerHandle {

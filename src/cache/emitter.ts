@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ActorSystem } from "../actor/system.js";
+import { nodeTimeOf } from "../clock.js";
 import { ListenerExistsError } from "../errors.js";
 import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
@@ -18,7 +19,7 @@ import type { EventListener, ListenerOptions } from "./types.js";
 export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   active = false;
   readonly source: EventSource;
-  readonly #system: ActorSystem;
+  readonly #nodeTime: () => number;
   /** Replaced, never changed: a listener may come or go while the others are told. */
   #registrations: readonly Registration<K, V>[] = [];
   /** The tap, where it is the only listener: it is told without a detour. */
@@ -31,7 +32,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   #sequence = 0;
 
   constructor(cache: string, name: string, system: ActorSystem) {
-    this.#system = system;
+    this.#nodeTime = nodeTimeOf(system.clock);
     this.source = {
       cache,
       name,
@@ -39,7 +40,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
       partitions: null,
       node: system.nodeName,
       epoch: randomBytes(8).toString("hex"),
-      startedAt: this.#wallTime(),
+      startedAt: Math.round(this.#nodeTime()),
     };
   }
 
@@ -154,7 +155,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   }
 
   readonly #makeEvent: MakeEvent<K, V> = (type, cause, subject) => {
-    const at = Math.trunc(this.#wallTime() - this.source.startedAt);
+    const at = Math.trunc(this.#nodeTime() - this.source.startedAt);
     return new CacheEvent<K, V>(type, cause, this.source, subject, this.#sequence++, at);
   };
 
@@ -169,11 +170,6 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     const onlyTaps =
       registrations.length > 1 && registrations.every(({ tap }) => tap !== undefined);
     this.#taps = onlyTaps ? registrations : undefined;
-  }
-
-  #wallTime(): number {
-    const { clock } = this.#system;
-    return clock.wallTime?.() ?? clock.now();
   }
 }
 

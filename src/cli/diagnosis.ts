@@ -141,7 +141,8 @@ const checks: readonly ((findings: Findings, context: Context) => Problem[])[] =
     return off.map(({ node, ahead }) => ({
       kind: "clocks",
       message: `The clock of node ${node} is about ${Math.abs(Math.round(ahead))} ms ${ahead > 0 ? "ahead of" : "behind"} the one here.`,
-      advice: "Have the machines' clocks set by NTP: invalidators compare times of writes.",
+      advice:
+        "A node reads the wall clock once, at its start: have the machines' clocks set by NTP, then restart the node. Until then the times of its events are off.",
     }));
   },
 ];

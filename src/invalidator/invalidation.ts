@@ -93,7 +93,7 @@ export class Invalidation implements EventHandler<void> {
     return isOwn && epoch === this.#stream.epoch;
   }
 
-  /** The wall-clock time here from which on what was written is newer than an event of another node; Infinity: it isn't known. */
+  /** This node's time from which on what was written is newer than an event of another node; Infinity: it isn't known. */
   #knownAge(event: CacheEvent): Milliseconds {
     const { node, epoch, startedAt } = CacheEvent.homeOf(event);
     const origin = this.#stream.link?.origins.find(node);

@@ -1,6 +1,7 @@
 import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
+import { nodeTimeOf } from "../clock.js";
 import { type EventType, eventTypes } from "../event/types.js";
 import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js";
 import { workerSpec } from "../handler/worker.js";
@@ -8,7 +9,6 @@ import { type Milliseconds, oneOf, subsetOf } from "../options.js";
 import { maskOf } from "../stream/event-mask.js";
 import type { PartitionLog } from "../stream/partition-log.js";
 import type { Link } from "../stream/remote/link.js";
-import { wallTimeOf } from "../stream/router.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
@@ -106,7 +106,7 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
     ...specOf(undefined, undefined),
     start: async (parent: StartContext) => {
       const stream = requireStream(slot);
-      const writes = new RecentWrites(slot, wallTimeOf(stream.system.clock));
+      const writes = new RecentWrites(slot, nodeTimeOf(stream.system.clock));
       const invalidation = new Invalidation(stream, scope, writes);
       let ref: ActorRef | "ignore";
       try {

@@ -19,7 +19,7 @@ const minKeys = 65_536;
  */
 export class RecentWrites implements ChangeTap<unknown, unknown> {
   readonly #slot: InstanceSlot;
-  readonly #wallTime: () => Milliseconds;
+  readonly #nodeTime: () => Milliseconds;
   readonly #min: number;
   /** Of the keys written of late, and of those before them, so that nothing has to be put in order at each write. */
   #young = new Map<unknown, Milliseconds>();
@@ -28,9 +28,9 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
   readonly #unwatch: () => void;
   #tapped: Instance | undefined;
 
-  constructor(slot: InstanceSlot, wallTime: () => Milliseconds, min = minKeys) {
+  constructor(slot: InstanceSlot, nodeTime: () => Milliseconds, min = minKeys) {
     this.#slot = slot;
-    this.#wallTime = wallTime;
+    this.#nodeTime = nodeTime;
     this.#min = min;
     if (slot.running !== undefined) this.#attach(slot.running);
     this.#unwatch = slot.watch({
@@ -46,7 +46,7 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
     return this.#young.size + this.#old.size;
   }
 
-  /** Whether the entry of a key was written here at `since` or later, by the wall clock. */
+  /** Whether the entry of a key was written here at `since` or later, by this node's time. */
   isNewer(key: unknown, since: Milliseconds): boolean {
     const time = this.#young.get(key) ?? this.#old.get(key);
     return time !== undefined && time >= since;
@@ -69,12 +69,12 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
 
   entry(type: EventType, cause: Cause, key: unknown): void {
     if (cause.fill || (type !== "inserted" && type !== "updated")) this.#forget(key);
-    else if (!valueKeeping.has(cause.command)) this.#note(key, this.#wallTime());
+    else if (!valueKeeping.has(cause.command)) this.#note(key, this.#nodeTime());
   }
 
   entries(type: EventType, cause: Cause, keys: readonly unknown[]): void {
     const written = (type === "inserted" || type === "updated") && !cause.fill;
-    const time = written ? this.#wallTime() : 0;
+    const time = written ? this.#nodeTime() : 0;
     for (const key of keys)
       if (written) this.#note(key, time);
       else this.#forget(key);

@@ -1,6 +1,6 @@
 import { commands } from "../cache/command.js";
 import type { ChangeTap, HashMemo } from "../cache/sink.js";
-import type { Clock } from "../clock.js";
+import { type Clock, nodeTimeOf } from "../clock.js";
 import { show } from "../errors.js";
 import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
@@ -11,7 +11,7 @@ import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
-/** Events between two looks at the wall clock within one turn of the event loop; a power of 2. */
+/** Events between two looks at the clock within one turn of the event loop; a power of 2. */
 const eventsPerLook = 16;
 
 /** Makes an event of each change, and appends it to the log of its key's partition. Nothing in it throws. @internal */
@@ -25,7 +25,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #includesPrevious: boolean;
   /** The source of the events that a custom hash is shown. */
   readonly #unrouted: EventSource;
-  readonly #wallTime: () => number;
+  readonly #nodeTime: () => number;
   readonly #startedAt: number;
   readonly #pubsub: string | null;
   #at = 0;
@@ -41,7 +41,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     const source = (logs[0] as PartitionLog).source;
     this.#unrouted = { ...source, partition: null };
     this.#startedAt = source.startedAt;
-    this.#wallTime = wallTimeOf(clock);
+    this.#nodeTime = nodeTimeOf(clock);
     this.#pubsub = options.pubsub?.nodeName ?? null;
   }
 
@@ -93,9 +93,9 @@ export class Router implements ChangeTap<unknown, unknown> {
     for (const log of this.#logs) this.#appendMulti(log, type, cause, { kind: "query", query });
   }
 
-  /** Wall-clock time since the epoch began, in milliseconds. */
+  /** Time since the epoch began, in whole milliseconds. */
   now(): number {
-    return Math.round(this.#wallTime() - this.#startedAt);
+    return Math.round(this.#nodeTime() - this.#startedAt);
   }
 
   /** The log that an event about a key goes to; undefined: none. */
@@ -242,11 +242,6 @@ export class Router implements ChangeTap<unknown, unknown> {
       );
     }
   }
-}
-
-/** @internal */
-export function wallTimeOf(clock: Clock): () => number {
-  return () => (clock.wallTime === undefined ? clock.now() : clock.wallTime());
 }
 
 function pick(

@@ -7,6 +7,7 @@ import type { ChangeTap } from "../cache/sink.js";
 import type { InstanceSlot } from "../cache/slot.js";
 import type { StreamPort } from "../cache/stream-port.js";
 import type { AnyCache, EventListener } from "../cache/types.js";
+import { nodeTimeOf } from "../clock.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { wireVersion } from "../pubsub/frame.js";
@@ -17,7 +18,7 @@ import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
 import { Link } from "./remote/link.js";
 import type { Origins } from "./remote/origins.js";
-import { Router, wallTimeOf } from "./router.js";
+import { Router } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
 import { Unheard } from "./unheard.js";
@@ -235,7 +236,7 @@ export class Stream {
       partitions: options.partitions,
       node: this.pubsub ?? system.nodeName,
       epoch: randomBytes(8).toString("hex"),
-      startedAt: Math.round(wallTimeOf(system.clock)()),
+      startedAt: Math.round(nodeTimeOf(system.clock)()),
     };
     const includes = {
       value: options.include.includes("value"),

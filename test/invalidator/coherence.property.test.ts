@@ -20,6 +20,7 @@ type Step =
   | { do: "evict"; node: number; prefix: string }
   | { do: "disconnect" | "connect" | "pause" | "resume"; node: number }
   | { do: "pass"; milliseconds: number }
+  | { do: "set"; node: number; milliseconds: number }
   | { do: "turn"; turns: number };
 
 const node = fc.nat(names.length - 1);
@@ -59,10 +60,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       milliseconds: fc.integer({ min: 1, max: 20 }),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("set"),
+      node,
+      milliseconds: fc.integer({ min: -200, max: 200 }),
+    }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant("turn"), turns }) },
 );
 
-/** Three near caches, with clocks of their own, in front of one source of truth. */
+/** Three near caches, with clocks of their own that are set now and then, in front of one source of truth. */
 class World extends Nodes {
   readonly truth = new Map<string, number>();
   readonly walls: readonly Wall[];
@@ -84,7 +93,11 @@ class World extends Nodes {
 
   async take(step: Step): Promise<void> {
     if (step.do === "pass") {
-      for (const wall of this.walls) wall.time += step.milliseconds;
+      for (const wall of this.walls) wall.pass(step.milliseconds);
+      return;
+    }
+    if (step.do === "set") {
+      this.walls[step.node]?.set(step.milliseconds);
       return;
     }
     if (step.do === "turn") {

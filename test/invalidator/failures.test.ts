@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { type Adapter, localAdapter, type Store } from "nebulex-streams";
+import { waitFor } from "nebulex-streams/testing";
 import { Listener, until } from "../helpers/actors.js";
 import { asyncAdapter } from "./async-adapter.js";
 import { fast, Nodes, shapes } from "./nodes.js";
@@ -43,7 +44,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     let failures = 0;
     failing.fails = () => ++failures <= 2;
     a.users.put("x", 2);
-    await until(() => !b.users.has("x"));
+    await waitFor(() => !b.users.has("x"));
     await nodes.quiet();
     expect(told.messages.map(({ status, deleted }) => [status, deleted])).toEqual([
       ["error", 0],
@@ -64,7 +65,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     failing.fails = (method, key) => method === "delete" && key === "x";
     a.users.put("x", 2);
     a.users.put("y", 2);
-    await until(() => b.users.countAll() === 0);
+    await waitFor(() => b.users.countAll() === 0);
     await nodes.quiet();
     expect((await b.tree.worker(0, "users:invalidator")).alive).toBe(true);
   });
@@ -78,10 +79,10 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     using errors = new Listener("nebulex.streams.handler_error");
     failing.fails = () => true;
     for (const key of ["x", "y", "z"]) a.users.put(key, 2);
-    await until(() => errors.messages.length > 4);
+    await waitFor(() => errors.messages.length > 4);
     expect(b.users.countAll()).toBe(3);
     failing.fails = () => false;
-    await until(() => b.users.countAll() === 0);
+    await waitFor(() => b.users.countAll() === 0);
   });
 });
 

@@ -32,8 +32,8 @@ class Skewed extends Nodes {
   }
 
   pass(milliseconds: number): void {
-    this.wallA.time += milliseconds;
-    this.wallB.time += milliseconds;
+    this.wallA.pass(milliseconds);
+    this.wallB.pass(milliseconds);
   }
 
   /** What `a` writes in `fn` is under way while `b` writes in `meanwhile`. */
@@ -73,6 +73,30 @@ describe.each(shapes)("partitions: %s", (partitions) => {
       expect(b.users.has("y")).toBe(false);
       // What it kept was newer: the writer of the older one has removed that.
       expect(a.users.has("x")).toBe(false);
+    });
+  });
+
+  describe.each(["wallA", "wallB"] as const)("when %s is set", (wall) => {
+    test.each([3_600_000, -3_600_000])("by %i ms, what is older goes", async (step) => {
+      await using nodes = await Skewed.start(0, partitions);
+      const { a, b } = nodes;
+      b.users.put("x", 1);
+      nodes.pass(second);
+      nodes[wall].set(step);
+      b.users.put("y", 1);
+      nodes.pass(second);
+      for (const key of ["x", "y"]) a.users.put(key, 2);
+      await nodes.quiet();
+      expect([...b.users.getAll().keys()]).toEqual([]);
+      // And what is newer stays.
+      await nodes.delayed(
+        () => a.users.put("x", 3),
+        () => {
+          nodes.pass(second);
+          b.users.put("x", 4);
+        },
+      );
+      expect(b.users.get("x")).toBe(4);
     });
   });
 

@@ -28,19 +28,32 @@ import { Notes, Tree } from "../helpers/streams.js";
 
 export const shapes = [undefined, 1, 4] as const;
 
-/** A wall clock that stands still until it is set. Timers are real. */
+/** A clock that stands still until time passes, and a wall clock that can be set. Timers are real. */
 export class Wall implements Clock {
-  time: number;
-  readonly now = systemClock.now;
   readonly setTimeout = systemClock.setTimeout;
   readonly clearTimeout = systemClock.clearTimeout;
+  #now = 0;
+  #offset: number;
 
   constructor(time: number) {
-    this.time = time;
+    this.#offset = time;
+  }
+
+  now(): number {
+    return this.#now;
   }
 
   wallTime(): number {
-    return this.time;
+    return this.#now + this.#offset;
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
+  /** Somebody sets the wall clock: forward, or back where `milliseconds` is below 0. */
+  set(milliseconds: number): void {
+    this.#offset += milliseconds;
   }
 }
 
@@ -49,7 +62,6 @@ export const fast: Clock = {
   now: () => systemClock.now() * 20,
   setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / 20),
   clearTimeout: (handle) => systemClock.clearTimeout(handle),
-  wallTime: () => Date.now(),
 };
 
 export interface NodeOptions {

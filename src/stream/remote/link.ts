@@ -1,4 +1,4 @@
-import type { Clock, TimerHandle } from "../../clock.js";
+import { type Clock, nodeTimeOf, type TimerHandle } from "../../clock.js";
 import type { NebulexError, StreamShape } from "../../errors.js";
 import { frame, RejectedMessageError, unframe } from "../../pubsub/frame.js";
 import type { Milliseconds } from "../../options.js";
@@ -6,7 +6,6 @@ import type { PubSubStatus } from "../../pubsub/transport.js";
 import type { Bus, Listening } from "../../pubsub/types.js";
 import { warnOfError } from "../../telemetry/channels.js";
 import type { PartitionLog } from "../partition-log.js";
-import { wallTimeOf } from "../router.js";
 import { Admission, type Arrival } from "./admission.js";
 import { columnsOf, maxBatch } from "./batch.js";
 import { malformed } from "./check.js";
@@ -59,7 +58,7 @@ export class Link {
   readonly #address: StreamAddress;
   readonly #reports: Reports;
   readonly #names: ChannelNames;
-  readonly #wallTime: () => number;
+  readonly #nodeTime: () => number;
   readonly #inbox: Inbox;
   readonly #handshake: Handshake;
   readonly #ends: (() => void)[] = [];
@@ -82,7 +81,7 @@ export class Link {
     this.#address = { namespace: bus.namespace, cache, name };
     this.#names = channelNames(cache, name, shape);
     this.#ownEpochs = epochsOf(bus);
-    this.#wallTime = wallTimeOf(clock);
+    this.#nodeTime = nodeTimeOf(clock);
     this.#inbox = new Inbox((partition) => this.#logs[partition]);
     this.origins = new Origins({
       // It is known when the pubsub has been started.
@@ -91,7 +90,7 @@ export class Link {
       },
       heartbeat: bus.heartbeat,
       now: () => clock.now(),
-      wallTime: this.#wallTime,
+      nodeTime: this.#nodeTime,
       describe: (index) => {
         const { partitions } = shape;
         return { cache, name, partition: partitions === null ? null : index, partitions };
@@ -277,7 +276,7 @@ export class Link {
 
   #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {
     const { node, epoch, startedAt } = (this.#logs[0] as PartitionLog).source;
-    return { node, epoch, startedAt, sentAt: Math.round(this.#wallTime()) };
+    return { node, epoch, startedAt, sentAt: Math.round(this.#nodeTime()) };
   }
 
   /** Says to all nodes how far this one is. */

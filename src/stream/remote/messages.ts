@@ -16,9 +16,9 @@ export interface StreamAddress {
 export interface OriginId {
   readonly node: string;
   readonly epoch: string;
-  /** Wall clock of that node, when the epoch began; times of events count from it. */
+  /** That node's time when the epoch began; times of events count from it. */
   readonly startedAt: number;
-  /** Wall clock of that node, when the message was made. */
+  /** That node's time when the message was made. */
   readonly sentAt: number;
 }
 

@@ -1,10 +1,9 @@
-import type { Clock } from "../../clock.js";
+import { type Clock, nodeTimeOf } from "../../clock.js";
 import type { StreamShape } from "../../errors.js";
 import type { Cause } from "../../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../../event/event.js";
 import type { EventType, GapEvent } from "../../event/types.js";
 import type { Bus, Listening } from "../../pubsub/types.js";
-import { wallTimeOf } from "../router.js";
 import type { ReadBatch } from "./batch.js";
 import { channelNames } from "./channel-names.js";
 import type { DataMessage, StateMessage } from "./messages.js";
@@ -111,7 +110,7 @@ export class ObservedShape {
       ordered: bus.ordered,
       heartbeat: bus.heartbeat,
       now: () => clock.now(),
-      wallTime: wallTimeOf(clock),
+      nodeTime: nodeTimeOf(clock),
       describe: (partition) => this.#describe(partition),
       listener: {
         events: (...batch) => this.#events(...batch),

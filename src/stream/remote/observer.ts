@@ -27,7 +27,7 @@ export interface ObservedNode {
   readonly node: string;
   readonly epoch: string;
   readonly shape: StreamShape;
-  /** Wall clock of that node when its epoch began. */
+  /** That node's time when its epoch began. */
   readonly startedAt: number;
   /** Nothing has come for longer than a heartbeat. */
   readonly silent: boolean;
@@ -35,7 +35,7 @@ export interface ObservedNode {
   readonly heard: number;
   /** Events that it had not sent yet when it said so last. */
   readonly waiting: number;
-  /** How far its wall clock is ahead of this one's, in milliseconds, less the time that messages take. */
+  /** How far its time is ahead of this one's, in milliseconds, less the time that messages take. */
   readonly ahead: number;
 }
 

@@ -43,7 +43,7 @@ export class Origin {
   }
 
   /**
-   * An upper bound of how far this node's wall clock is ahead of the other's, in milliseconds: what takes no time at all to come would show
+   * An upper bound of how far this node's time is ahead of the other's, in milliseconds: what takes no time at all to come would show
    * just that, and nothing comes faster.
    */
   get skew(): number {
@@ -55,7 +55,12 @@ export class Origin {
     if (milliseconds < this.#delay) this.#delay = milliseconds;
   }
 
-  /** Forgets what was seen long ago, since clocks drift and are set. */
+  /** Forgets the differences seen: the other node's clock may have stood still, as on a machine that was suspended. */
+  forgetDelays(): void {
+    this.#delay = this.#delayBefore = Infinity;
+  }
+
+  /** Forgets what was seen long ago, since clocks drift. */
   age(): void {
     this.#delayBefore = this.#delay;
     this.#delay = Infinity;

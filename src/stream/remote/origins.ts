@@ -32,8 +32,8 @@ export interface OriginsOptions {
   readonly heartbeat: number;
   /** Milliseconds, never going back. */
   readonly now: () => number;
-  /** Milliseconds since 1970. */
-  readonly wallTime: () => number;
+  /** This node's time (`nodeTimeOf`), in milliseconds since 1970. */
+  readonly nodeTime: () => number;
   /** What the sources of all events have in common. */
   readonly describe: (partition: number) => Omit<EventSource, "node" | "epoch" | "startedAt">;
   readonly listener: OriginListener;
@@ -149,7 +149,7 @@ export class Origins {
   }
 
   #hear(id: OriginId): Origin {
-    const { now, wallTime, describe, listener } = this.#options;
+    const { now, nodeTime, describe, listener } = this.#options;
     const before = this.#origins.get(id.node);
     let origin = before;
     if (origin?.epoch !== id.epoch) {
@@ -160,7 +160,8 @@ export class Origins {
       if (past === undefined) this.#owe(origin, before ?? this.#past.last(id.node));
     }
     origin.lastHeard = now();
-    origin.delayed(wallTime() - id.sentAt);
+    if (origin.silent || origin !== before) origin.forgetDelays();
+    origin.delayed(nodeTime() - id.sentAt);
     if (origin.silent) {
       origin.silent = false;
       listener.node(origin, "up");

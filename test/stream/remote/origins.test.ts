@@ -12,13 +12,15 @@ class Books {
   readonly told: string[] = [];
   readonly origins: Origins;
   time = 0;
+  /** How far the other node's clock is behind. */
+  behind = 0;
 
   constructor(ordered: boolean, before?: { books: Books; wanted: boolean }) {
     this.origins = new Origins({
       ordered,
       heartbeat,
       now: () => this.time,
-      wallTime: () => this.time,
+      nodeTime: () => this.time,
       describe: () => ({ cache: "users", name: "users", partition: null, partitions: null }),
       listener: {
         events: (_, { epoch }, { numbers }, from) =>
@@ -62,7 +64,7 @@ class Books {
   }
 
   #id(epoch: string): { node: string; epoch: string; startedAt: number; sentAt: number } {
-    return { node: "a", epoch, startedAt: 0, sentAt: this.time };
+    return { node: "a", epoch, startedAt: 0, sentAt: this.time - this.behind };
   }
 }
 
@@ -136,6 +138,22 @@ describe("the books on another node", () => {
     books.state("bye", "one", -1);
     books.data("two", 3);
     expect(books.news()).toEqual(["up", "down", "up", "two gap 0..2", "two 3"]);
+  });
+
+  test("measure the clock of a node that was silent, or seemed gone, anew", () => {
+    const books = new Books(true);
+    const skew = (): number | undefined => books.origins.find("a")?.skew;
+    books.state("hello", "one", -1);
+    books.pass(2 * heartbeat);
+    // Its machine was suspended, and its clock with it.
+    books.behind = 2 * heartbeat;
+    books.state("beat", "one", -1);
+    expect(skew()).toBe(2 * heartbeat);
+    books.pass(200 * heartbeat);
+    expect(skew()).toBeUndefined();
+    books.behind = 202 * heartbeat;
+    books.state("beat", "one", -1);
+    expect(skew()).toBe(202 * heartbeat);
   });
 
   test("are given on to those that follow, for partitions that are still read", () => {
