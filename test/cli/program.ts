@@ -81,7 +81,11 @@ if (Number(writes) < 0) {
     if (unframe(payload, Infinity)[0] === ask) setTimeout(() => process.kill(process.pid, "SIGKILL"), 100);
   });
 }
-if (Number(writes) > 0) setInterval(write, Number(writes));
-process.on("SIGTERM", () => void tree.stop().then(() => process.exit(0)));
+const timer = Number(writes) > 0 ? setInterval(write, Number(writes)) : undefined;
+process.on("SIGTERM", () => {
+  // Once the tree stops, a write would throw.
+  clearInterval(timer);
+  void tree.stop().then(() => process.exit(0));
+});
 console.log("started");
 `;

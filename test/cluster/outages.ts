@@ -48,12 +48,12 @@ export const outages: Readonly<Record<OutageId, Outage>> = {
     name: "broker stopped (SIGSTOP) for 2 heartbeats, then until it is given up",
     losses: "possible",
     strike: async (cluster, { heartbeat, rate }) => {
-      cluster.broker.freeze();
+      await cluster.broker.freeze();
       await sleep(2 * heartbeat);
       cluster.broker.thaw();
       await cluster.acquainted();
       await cluster.writesOn(rate / 2);
-      cluster.broker.freeze();
+      await cluster.broker.freeze();
       await disconnected(cluster);
       cluster.broker.thaw();
     },

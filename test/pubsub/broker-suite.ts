@@ -159,7 +159,7 @@ export function brokerSuite({ start, settings }: Engine): void {
   test("gives a frozen broker up, and with it what is pending", async () => {
     await using a = await Tapped.connected(settings(broker, quick));
     await using b = await Tapped.connected(settings(broker, quick), "c");
-    broker.freeze();
+    await broker.freeze();
     // Publishing all the while, more than any buffer on the way holds: traffic of ours is no sign of life of theirs.
     const pending: Promise<unknown>[] = [];
     const big = new Uint8Array(200_000);
@@ -246,7 +246,7 @@ export function brokerSuite({ start, settings }: Engine): void {
 
   test("closes in time though the broker is frozen", async () => {
     const a = await Tapped.connected(settings(broker, quick), "c");
-    broker.freeze();
+    await broker.freeze();
     const pending = failure(a.publish("c", "x"));
     await a.transport.close();
     await pending;

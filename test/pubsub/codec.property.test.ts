@@ -37,6 +37,27 @@ const { value } = fc.letrec((tie) => ({
   ),
 }));
 
+class Time {
+  readonly time: number;
+
+  constructor(time: number) {
+    this.time = time;
+  }
+}
+
+/** The same value with each date as its time: on Node.js 20 two invalid dates are never equal. */
+function datesAsTimes(given: unknown): unknown {
+  if (given instanceof Date) return new Time(given.getTime());
+  if (Array.isArray(given)) return given.map(datesAsTimes);
+  if (given instanceof Set) return new Set([...given].map(datesAsTimes));
+  if (given instanceof Map)
+    return new Map([...given].map(([key, item]) => [datesAsTimes(key), datesAsTimes(item)]));
+  if (typeof given !== "object" || given === null || given instanceof Uint8Array) return given;
+  return Object.fromEntries(
+    Object.entries(given).map(([name, item]) => [name, datesAsTimes(item)]),
+  );
+}
+
 describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
   const both = (given: unknown): unknown => codec.decode(codec.encode(given));
 
@@ -44,9 +65,9 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
     fc.assert(
       fc.property(value, (given) => {
         // Jest's own strict comparison trips over a field named constructor.
-        expect(isDeepStrictEqual(both(given), given)).toBe(true);
+        expect(isDeepStrictEqual(datesAsTimes(both(given)), datesAsTimes(given))).toBe(true);
       }),
-      { numRuns: 1500 },
+      { numRuns: 1500, examples: [[new Date(NaN)], [new Map([[new Date(NaN), 1]])]] },
     );
   });
 

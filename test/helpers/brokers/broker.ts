@@ -67,9 +67,10 @@ export class Broker implements AsyncDisposable {
     await this.#child?.kill();
   }
 
-  /** SIGSTOP: connections stay, nothing is answered. */
-  freeze(): void {
+  /** SIGSTOP: connections stay. Settles when it has stopped: from then on nothing is answered. */
+  async freeze(): Promise<void> {
     this.#child?.signal("SIGSTOP");
+    while (this.running && this.#child?.stopped === false) await sleep(1);
   }
 
   /** SIGCONT. */

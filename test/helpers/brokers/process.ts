@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** A child process that never outlives this one, however this one ends. */
 export class Child {
@@ -25,6 +26,20 @@ export class Child {
 
   get running(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Whether all its threads have stopped (SIGSTOP); a signal takes effect some time after it is sent. */
+  get stopped(): boolean {
+    const tasks = `/proc/${this.#process.pid}/task`;
+    // The state follows the name, which is in brackets and may hold anything.
+    const stateOf = (task: string): string | undefined =>
+      /.*\) (\w)/s.exec(readFileSync(`${tasks}/${task}/stat`, "latin1"))?.[1];
+    try {
+      return readdirSync(tasks).every((task) => stateOf(task) === "T");
+    } catch {
+      // A thread has ended meanwhile.
+      return false;
+    }
   }
 
   /** What it has printed. */

@@ -30,7 +30,11 @@ export class Proxy implements AsyncDisposable {
 
   /** Ends all connections; new ones are taken. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) {
+      // A socket that is being shut down can't be reset: that fails (EINVAL) and leaves it open.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 
   /** Ends all connections, and refuses new ones. */
