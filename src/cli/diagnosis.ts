@@ -21,7 +21,7 @@ export interface Problem {
 }
 
 /** Signs of life that it takes to see that something grows. */
-const minSamples = 3;
+const minSamples = 4;
 /** Milliseconds that two clocks may differ. */
 const maxSkew = 1000;
 
@@ -147,12 +147,15 @@ const checks: readonly ((findings: Findings, context: Context) => Problem[])[] =
   },
 ];
 
-/** Whether what waits never got less, and got more. */
+/** Whether what waits never got less, and was more than at first most of the time: once is no trend. */
 function isGrowing({ samples }: WatchedNode): boolean {
   const [first] = samples;
-  const last = samples.at(-1);
-  if (first === undefined || last === undefined || samples.length < minSamples) return false;
-  return last > first && samples.every((value, index) => value >= (samples[index - 1] ?? 0));
+  if (first === undefined || samples.length < minSamples) return false;
+  const above = samples.filter((value) => value > first).length;
+  return (
+    above > samples.length / 2 &&
+    samples.every((value, index) => value >= (samples[index - 1] ?? 0))
+  );
 }
 
 function reasonsText(rejected: number, reasons: Readonly<Record<string, number>>): string {

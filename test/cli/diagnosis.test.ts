@@ -80,6 +80,11 @@ describe("what is wrong", () => {
       { nodes: [{ ...node, samples: [0, 5, 5, 9] }] },
       "node a wait to be sent: 0 at first, 9 now.",
     ],
+    [
+      "outbox",
+      { nodes: [{ ...node, samples: [0, 0, 1, 1, 1] }] },
+      "node a wait to be sent: 0 at first, 1 now.",
+    ],
     ["lost", { lost: { gaps: 2, events: 7 } }, "2 gaps, 7 events at the least."],
     ["lost", { lost: { gaps: 1, events: 0 } }, "1 gap, of unknown size."],
     ["rejected", { rejected: 3, reasons: { malformed: 1 } }, "1 malformed, 2 oversized."],
@@ -103,7 +108,8 @@ describe("what is wrong", () => {
   });
 
   test("is not that an outbox is sometimes longer, or told of too seldom", () => {
-    for (const samples of [[0, 9], [5, 4, 9], [5, 5, 5], []])
+    const well = [[0, 9], [0, 4, 9], [5, 4, 9, 9], [5, 5, 5, 5], [0, 0, 0, 1], [0, 0, 0, 1, 2], []];
+    for (const samples of well)
       expect(diagnose({ ...healthy, nodes: [{ ...node, samples }] }, options)).toEqual([]);
   });
 });

@@ -41,7 +41,7 @@ export interface StateMessage extends OriginId {
   readonly shape: StreamShape;
   /** For each partition, the last sequence that has been sent; -1: none. */
   readonly coverage: readonly number[];
-  /** Of events that wait to be sent. */
+  /** Events that can't be given to the broker now. */
   readonly waiting: number;
 }
 

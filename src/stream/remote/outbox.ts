@@ -88,9 +88,16 @@ export class Outbox implements CursorReader {
     return this.#sent;
   }
 
-  /** How many rows of the log are to be looked at. */
+  /** How many rows of the log can't be given to the broker now. What can is, in this turn of the event loop. */
   get waiting(): number {
-    return this.#log.next - this.#place.unreadFrom;
+    const canSend = this.#post.isOpen() && !this.#waitsForRetry;
+    if (canSend && this.#underWay.length < maxUnderWay) return 0;
+    return this.#log.next - Math.max(this.#next, this.#place.unreadFrom);
+  }
+
+  /** Whether the broker has all that concerns others. */
+  get isDone(): boolean {
+    return this.#log.next === this.#place.unreadFrom;
   }
 
   wake(): void {

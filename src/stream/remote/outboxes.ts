@@ -82,7 +82,7 @@ export class Outboxes {
     for (const outbox of this.#outboxes) outbox.stop();
   }
 
-  /** How many events are not sent. */
+  /** How many events can't be given to the broker now. */
   get waiting(): number {
     return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
   }
@@ -104,7 +104,7 @@ export class Outboxes {
   /** Some of it has arrived, or never will. */
   settled(): void {
     if (this.#drainers.length === 0) return;
-    if (this.#bus.status !== "connected" || this.waiting === 0)
+    if (this.#bus.status !== "connected" || this.#outboxes.every(({ isDone }) => isDone))
       for (const resolve of this.#drainers.splice(0)) resolve();
   }
 }

@@ -1,5 +1,5 @@
 import { inspect as show } from "node:util";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import { CacheEvent } from "../../../src/event/event.js";
 import { decodeEvents, encodeEvents } from "../../../src/handler/threads/codec.js";
 import {
@@ -14,7 +14,7 @@ import {
   whenIdle,
 } from "../../../src/index.js";
 import { Listener, until } from "../../helpers/actors.js";
-import { Cluster, type ClusterNode, heartbeat, isData, type Message } from "./cluster.js";
+import { Cluster, type ClusterNode, fieldsOf, heartbeat, isData, type Message } from "./cluster.js";
 
 async function pair(
   cluster: Cluster,
@@ -102,6 +102,41 @@ describe("events of several nodes", () => {
       expect(reader.gaps).toEqual([]);
     },
   );
+
+  test("count as waiting only while they can't be given to the broker", async () => {
+    await using cluster = new Cluster();
+    const [a] = await pair(cluster);
+    const told: unknown[] = [];
+    const write = (): void => {
+      for (let n = 0; n < 3; n++) a.cache.put(n, n);
+    };
+    cluster.hub.intercept((message) => {
+      const fields = fieldsOf(message);
+      if (message.from === "a" && fields?.[0] === 3) told.push(fields[10]);
+      return "deliver";
+    });
+    // Under way: the broker has them, but has not said so.
+    cluster.hub.pause("a");
+    write();
+    await cluster.clock.advance(heartbeat / 3);
+    cluster.hub.resume("a");
+    await cluster.until(() => told.length === 1);
+    // Written in the same turn of the event loop.
+    const { setTimeout } = cluster.clock;
+    jest.spyOn(cluster.clock, "setTimeout").mockImplementation((fn, ms) =>
+      setTimeout.call(
+        cluster.clock,
+        () => {
+          write();
+          fn();
+        },
+        ms,
+      ),
+    );
+    await cluster.clock.advance(heartbeat);
+    expect(told.length).toBeGreaterThan(2);
+    expect(told).toEqual(told.map(() => 0));
+  });
 
   test("are given from the earliest on, or from a sequence of this node's, with the gaps between them", async () => {
     await using cluster = new Cluster();
