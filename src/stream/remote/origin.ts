@@ -21,6 +21,8 @@ export class Origin {
   silent = false;
   /** It has ended in order, and what it sent last may still be on its way. */
   leaving = false;
+  /** It is over without having said so: what it sent last is not known. */
+  inDoubt = false;
   /** How many of its events wait to be sent, as it said last. */
   waiting = 0;
   readonly heard = new Map<number, Heard>();

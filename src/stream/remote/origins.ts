@@ -104,7 +104,10 @@ export class Origins {
     const { covered } = heard;
     const first = batch.numbers.findIndex((number) => number > covered);
     heard.covered = Math.max(covered, to);
-    if (first !== -1) this.#options.listener.events(partition, origin, batch, first);
+    if (first === -1) return;
+    this.#options.listener.events(partition, origin, batch, first);
+    // The open gap counts from its place on: what follows a late event has to be in one, too.
+    if (late?.inDoubt === true) this.#mayMissIn(partition, late);
   }
 
   state(message: StateMessage): void {
@@ -118,9 +121,9 @@ export class Origins {
       if (claim !== undefined) this.#claims(partition, origin, claim);
     }
     if (kind !== "bye") return;
+    origin.leaving = true;
     // Where it may overtake what was sent before it, that is waited for.
     if (this.#options.ordered) this.#end(origin);
-    else origin.leaving = true;
   }
 
   /** To be called a few times a heartbeat. */
@@ -175,9 +178,10 @@ export class Origins {
     if (before !== undefined) {
       if (before.leaving) this.#lostAtTheEnd(before);
       else if (!before.silent) this.#mayMiss(before);
+      before.inDoubt = !before.leaving;
       this.#past.keep(before);
     } else if (this.#origins.size >= maxOrigins) this.#forgetOne();
-    origin.silent = origin.leaving = false;
+    origin.silent = origin.leaving = origin.inDoubt = false;
     this.#origins.set(origin.node, origin);
     this.#options.listener.node(origin, before === undefined ? "up" : "restarted");
   }
@@ -194,6 +198,7 @@ export class Origins {
   }
 
   #end(origin: Origin): void {
+    origin.inDoubt = !origin.leaving;
     this.#origins.delete(origin.node);
     this.#past.keep(origin);
     this.#options.listener.node(origin, "down");
@@ -248,8 +253,11 @@ export class Origins {
 
   /** Something may have been sent that never comes. */
   #mayMiss(origin: Origin): void {
-    for (const [partition, { covered }] of origin.heard)
-      if (covered !== undefined)
-        this.#options.listener.gap(partition, origin, covered + 1, covered);
+    for (const partition of origin.heard.keys()) this.#mayMissIn(partition, origin);
+  }
+
+  #mayMissIn(partition: number, origin: Origin): void {
+    const covered = origin.heard.get(partition)?.covered;
+    if (covered !== undefined) this.#options.listener.gap(partition, origin, covered + 1, covered);
   }
 }

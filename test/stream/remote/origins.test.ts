@@ -97,8 +97,31 @@ describe("the books on another node", () => {
       "restarted",
       "two 0",
       "one 3",
+      "one gap 4..3",
       "two 1",
     ]);
+  });
+
+  test("repeat the open gap of a node that is gone behind what came late of it", () => {
+    const books = new Books(false);
+    books.state("hello", "one", -1);
+    books.data("one", 0);
+    books.pass(2 * heartbeat);
+    books.pass(100 * heartbeat);
+    expect(books.news()).toEqual(["up", "one 0", "silent", "one gap 1..0", "down"]);
+    books.data("one", 2);
+    books.data("one", 2);
+    expect(books.news()).toEqual(["one gap 1..1", "one 2", "one gap 3..2"]);
+  });
+
+  test("open no gap behind what came late of a node that said that it ends", () => {
+    const books = new Books(true);
+    books.state("hello", "one", -1);
+    books.data("one", 0);
+    books.state("bye", "one", 0);
+    books.data("one", 0);
+    books.data("one", 1);
+    expect(books.news()).toEqual(["up", "one 0", "down", "one 1"]);
   });
 
   test("wait for what a node that ended has sent, over a transport without order, and tell what does not come", () => {
