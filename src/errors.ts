@@ -162,6 +162,22 @@ export class KeyNotFoundError extends NebulexError {
   }
 }
 
+/** A `fetchOrStore` that could never settle: its load, in the end, waits for itself. Nothing is stored. */
+export class FlightCycleError extends NebulexError {
+  readonly code = "E_FLIGHT_CYCLE";
+  /** The cycle in order: the load of each key waits for that of the next, the last for the first. */
+  readonly keys: readonly unknown[];
+  /** The name of the instance of each of the keys. */
+  readonly caches: readonly string[];
+
+  constructor(caches: readonly string[], keys: readonly unknown[]) {
+    const loads = keys.map((key, index) => `${show(key)} of cache ${String(caches[index])}`);
+    super(`loads wait for each other: ${[...loads, loads[0]].join(" -> ")}`);
+    this.keys = keys;
+    this.caches = caches;
+  }
+}
+
 /** A listener id that is taken on this cache instance. */
 export class ListenerExistsError extends NebulexError {
   readonly code = "E_LISTENER_EXISTS";

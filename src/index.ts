@@ -133,6 +133,7 @@ export {
 export {
   ActorExitError,
   CacheNotStartedError,
+  FlightCycleError,
   GroupBusyError,
   IdleTimeoutError,
   KeyNotFoundError,

@@ -25,6 +25,7 @@ const actorNames = [
 const mainNames = [
   ...actorNames,
   "CacheNotStartedError",
+  "FlightCycleError",
   "GroupBusyError",
   "IdleTimeoutError",
   "KeyNotFoundError",

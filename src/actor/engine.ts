@@ -1,4 +1,5 @@
 import { type ActorProps, type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from "nact";
+import { outsideCalls } from "./call-context.js";
 
 /** The turn-taking half of one incarnation. @internal */
 export interface Turn {
@@ -46,7 +47,7 @@ class NactTurn implements Turn {
   }
 
   wake(): void {
-    dispatch(this.#actor, wakeUp);
+    outsideCalls(() => dispatch(this.#actor, wakeUp));
   }
 
   stop(): void {

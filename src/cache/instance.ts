@@ -20,7 +20,7 @@ export class Instance<K = unknown, V = unknown> {
   readonly store: Store<K, V>;
   /** Whether the store is elsewhere: its commands answer with promises, and it may outlive the instance. */
   readonly isAsync: boolean;
-  readonly flights = new Flights<K>();
+  readonly flights: Flights<K>;
   readonly transactions = new Transactions();
 
   constructor(
@@ -33,6 +33,7 @@ export class Instance<K = unknown, V = unknown> {
     this.ref = ref;
     this.system = system;
     this.emitter = emitter;
+    this.flights = new Flights(emitter.source.name);
     this.store = store;
     this.isAsync = isAsync;
   }

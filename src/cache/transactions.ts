@@ -1,4 +1,5 @@
-import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { AsyncResource } from "node:async_hooks";
+import { callContext } from "../actor/call-context.js";
 import { isThenable } from "../actor/thenable.js";
 
 /** A transaction that is under way, and the one that it was begun in. */
@@ -9,7 +10,7 @@ interface Held {
 }
 
 /** Which transactions the running function, and what it has called since, is part of. */
-const current = new AsyncLocalStorage<Held>();
+const current = callContext<Held>();
 
 /** The transactions of one instance: one at a time. @internal */
 export class Transactions {

@@ -138,7 +138,11 @@ export interface CacheBase<K, V, Self> {
    * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All who ask for a key meanwhile share one
    * call of `fn`. A write to the key meanwhile wins: what `fn` resolves to is then given to those who wait, and not stored.
    *
+   * `fn` may ask for other keys, of this cache or another. Until it has settled it counts as waiting
+   * for all that it asked for, also for what it does not await.
+   *
    * @throws (as a rejection) what `fn` rejected with; nothing is stored, and the next call tries again
+   * @throws (as a rejection) {@link FlightCycleError} when the call is made by an `fn` that the flight it would join waits for
    */
   fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: StoreOptions): Promise<V>;
   /**

@@ -1,3 +1,5 @@
+import { outsideCalls } from "../actor/call-context.js";
+
 /** Who wants a turn of its own. @internal */
 export interface Turn {
   /** Must not throw. */
@@ -13,7 +15,7 @@ export class RunQueue {
     this.#queue.push(turn);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#runAll);
+    outsideCalls(() => setImmediate(this.#runAll));
   }
 
   readonly #runAll = (): void => {

@@ -1,3 +1,4 @@
+import { outsideCalls } from "../../actor/call-context.js";
 import { type Clock, setBackgroundTimeout, type TimerHandle } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
 import type { Bucket, TimedEntry } from "./entry.js";
@@ -113,7 +114,9 @@ export class ExpiryWheel<K, V> {
 
   #setTimer(delay: Milliseconds): void {
     this.#clock.clearTimeout(this.#timer);
-    this.#timer = setBackgroundTimeout(this.#clock, () => this.#sweep(), delay);
+    outsideCalls(() => {
+      this.#timer = setBackgroundTimeout(this.#clock, () => this.#sweep(), delay);
+    });
   }
 
   #sweep(): void {
