@@ -47,6 +47,17 @@ export class OptionError extends NebulexError {
   }
 }
 
+/** A key was hashed before the hash was loaded. */
+export class HashNotReadyError extends NebulexError {
+  readonly code = "E_HASH_NOT_READY";
+
+  constructor() {
+    super(
+      "the hash is not loaded yet: call defaultHash after a stream has started (await startSupervisor), or await hashReady first",
+    );
+  }
+}
+
 /** OTP's atom for why a supervisor refused or failed; never nested. */
 export type SupervisorErrorReason =
   | "already_started"

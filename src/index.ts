@@ -54,7 +54,7 @@ export type {
   ResolvedStreamOptions,
   StreamServerOptions,
 } from "./stream/stream-options.js";
-export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
+export { defaultHash, type Hash, hashReady, type KeyEvent } from "./stream/hash.js";
 export {
   getStream,
   lookupStream,
@@ -135,6 +135,7 @@ export {
   CacheNotStartedError,
   FlightCycleError,
   GroupBusyError,
+  HashNotReadyError,
   IdleTimeoutError,
   KeyNotFoundError,
   ListenerExistsError,

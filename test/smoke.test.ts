@@ -32,6 +32,32 @@ await tree.stop();
 console.log(JSON.stringify(seen));
 `;
 
+const required = `
+const { defaultHash, defineCache, startSupervisor, streamServer, whenIdle } = require("nebulex-streams");
+require("nebulex-streams/actor");
+require("nebulex-streams/testing");
+
+async function main() {
+  const event = { target: { kind: "key", key: "ada" }, metadata: { partitions: 4 } };
+  let early;
+  try {
+    defaultHash(event);
+  } catch (error) {
+    early = error.code;
+  }
+  const users = defineCache({ name: "users" });
+  const children = [users, streamServer({ cache: users, partitions: 4 })];
+  const tree = await startSupervisor({ strategy: "rest_for_one", children });
+  const seen = [];
+  users.subscribe(({ metadata }) => void seen.push(metadata.partition), { partition: "all" });
+  users.put("ada", 1);
+  await whenIdle(users);
+  await tree.stop();
+  console.log(JSON.stringify({ early, same: seen[0] === defaultHash(event) }));
+}
+void main();
+`;
+
 const exportedNames = `
 import * as main from "nebulex-streams";
 import * as actor from "nebulex-streams/actor";
@@ -89,6 +115,7 @@ beforeAll(async () => {
   await writeFile(join(app, "package.json"), `{ "private": true, "type": "module" }`);
   await npm(app, "install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, tarball));
   await writeFile(join(app, "program.mjs"), program);
+  await writeFile(join(app, "required.cjs"), required);
   await writeFile(join(app, "names.mjs"), exportedNames);
   await writeFile(join(app, "typed.ts"), typed);
 }, installing);
@@ -119,6 +146,17 @@ describe.each(runtimes)("the packed tarball on $name", ({ node, version }) => {
         ["updated", "ada", 1],
         ["deleted", "ada", 2],
       ]);
+    },
+    installing,
+  );
+
+  test(
+    "is loaded by require(), and hashes keys from the stream's start on",
+    async () => {
+      expect(JSON.parse(await node("required.cjs"))).toEqual({
+        early: "E_HASH_NOT_READY",
+        same: true,
+      });
     },
     installing,
   );

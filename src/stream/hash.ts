@@ -1,6 +1,6 @@
 import xxhash from "xxhash-wasm";
 import type { ActorRef } from "../actor/ref.js";
-import { show } from "../errors.js";
+import { HashNotReadyError, show } from "../errors.js";
 import type { CacheEntryEvent } from "../event/types.js";
 
 /** Chooses the partition of an event about one key: an integer from 0 to partitions - 1, or `"none"` to leave it out of the stream. */
@@ -11,7 +11,29 @@ export interface KeyEvent<K = unknown, V = unknown> extends CacheEntryEvent<K, V
   readonly target: { readonly kind: "key"; readonly key: K };
 }
 
-const { h32, h32Raw } = await xxhash();
+let h32: (text: string, seed: number) => number = notReady;
+let h32Raw: (bytes: Uint8Array, seed: number) => number = notReady;
+let isReady = false;
+
+/**
+ * Settles when keys can be hashed. xxhash-wasm starts asynchronously; a stream's start waits for it, so only code that calls
+ * {@link defaultHash} before any stream has started needs to await this.
+ */
+export const hashReady: Promise<void> = xxhash().then((hasher) => {
+  ({ h32, h32Raw } = hasher);
+  isReady = true;
+});
+// A rejection is reported to every stream's start; nothing else awaits it.
+hashReady.catch(() => {});
+
+/** Whether `hashReady` has settled. @internal */
+export function isHashReady(): boolean {
+  return isReady;
+}
+
+function notReady(): never {
+  throw new HashNotReadyError();
+}
 
 /** One seed for each kind of key, so that `1`, `"1"` and `1n` are no more alike than any other keys. */
 const seeds = { string: 0, number: 1, bytes: 2, other: 3 } as const;
@@ -55,6 +77,7 @@ export function partitionOfHash(hash: number, partitions: number): number {
  * The partition of an event by xxHash of the key's value, modulo `event.metadata.partitions` (0 on a stream without partitions).
  *
  * @throws TypeError for an event that is not about a single key, and for a key that has no value to hash (a function)
+ * @throws {@link HashNotReadyError} before {@link hashReady} has settled
  */
 export function defaultHash(event: CacheEntryEvent<unknown, unknown, unknown>): number {
   const { target } = event;

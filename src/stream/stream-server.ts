@@ -2,9 +2,11 @@ import type { ActorContext } from "../actor/context.js";
 import { isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { AnyCache } from "../cache/types.js";
+import { ActorExitError } from "../errors.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels } from "../telemetry/channels.js";
+import { hashReady, isHashReady } from "./hash.js";
 import { registerWithBackoff } from "./registration.js";
 import type { Stream } from "./stream.js";
 import {
@@ -32,11 +34,22 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
   const cache = options.name === undefined ? options.cache : options.cache.instance(options.name);
   return actor<StreamServer>({
     id: `${slot.name}:stream`,
-    init: (ctx): Promise<StreamServer> | StreamServer =>
-      new StreamServer(streamOf(slot), cache, resolved, ctx).started(),
+    init: (ctx): Promise<StreamServer> | StreamServer => {
+      const start = (): Promise<StreamServer> | StreamServer =>
+        new StreamServer(streamOf(slot), cache, resolved, ctx).started();
+      return isHashReady() ? start() : startWhenHashReady(ctx, start);
+    },
     receive: (server) => server,
     terminate: (reason, server) => server.terminate(reason),
   });
+}
+
+/** Only the first start of a process waits: nothing may be written to a stream whose keys can't be hashed. */
+async function startWhenHashReady<T>(ctx: ActorContext, start: () => T | Promise<T>): Promise<T> {
+  await hashReady;
+  // It may have been killed meanwhile, and the stream be another incarnation's.
+  if (!ctx.self.alive) throw new ActorExitError(ctx.self.id, "killed");
+  return await start();
 }
 
 /** One incarnation of a stream server. */

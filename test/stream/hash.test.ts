@@ -1,9 +1,9 @@
-import { describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, test } from "@jest/globals";
 import { isDeepStrictEqual } from "node:util";
 import { causeOf } from "../../src/event/cause.js";
 import { CacheEvent, MultiTarget } from "../../src/event/event.js";
 import type { EventType } from "../../src/event/types.js";
-import { defaultHash } from "../../src/index.js";
+import { defaultHash, hashReady } from "../../src/index.js";
 import { hashKey, partitionOfHash } from "../../src/stream/hash.js";
 import { runOk } from "../helpers/run.js";
 import { aboutKeys, aboutQuery, source } from "../event/events.js";
@@ -37,6 +37,8 @@ const twins: [string, () => unknown][] = [
   ["a symbol", () => Symbol.for("s")],
 ];
 
+beforeAll(() => hashReady);
+
 describe("the default hash", () => {
   test.each(twins)("gives the same partition for the same value: %s", (_name, make) => {
     expect(hashKey(make())).toBe(hashKey(make()));
@@ -55,7 +57,8 @@ describe("the default hash", () => {
 
   test("gives the same partition in another process", async () => {
     const script = `
-      import { hashKey } from "./src/stream/hash.ts";
+      import { hashKey, hashReady } from "./src/stream/hash.ts";
+      await hashReady;
       const keys = ["user:1", "鍵", 42.5, -0, 0 / 0, 12345678901234567890n, true, null, new Date(5), Buffer.from("abc"),
         { b: [1, { d: 2, c: 3 }], a: new Map([["x", new Set([2, 1])]]) }];
       console.log(JSON.stringify(keys.map((key) => hashKey(key))));`;
