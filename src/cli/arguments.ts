@@ -1,7 +1,12 @@
 import { parseArgs, type ParseArgsConfig, types } from "node:util";
 import { type EventType, eventTypes } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
-import { type BrokerAddress, natsAddress, redisAddress } from "./broker-address.js";
+import {
+  type BrokerAddress,
+  natsAddress,
+  redisAddress,
+  type Refuse,
+} from "../pubsub/broker-address.js";
 import { type CommandName, defaults, UsageError } from "./usage.js";
 
 /** Which stream, and how to get there. @internal */
@@ -142,8 +147,12 @@ function streamOptions(values: StreamValues): StreamOptions {
 }
 
 function brokerIn(redis: string | undefined, nats: string | undefined): BrokerAddress {
-  if (redis !== undefined) return redisAddress(redis);
-  if (nats !== undefined) return natsAddress(nats);
+  const refuseFor =
+    (option: string): Refuse =>
+    (expected, got) =>
+      new UsageError(`option --${option}: expected ${expected}, got ${got}`);
+  if (redis !== undefined) return redisAddress(redis, refuseFor("redis"));
+  if (nats !== undefined) return natsAddress(nats, refuseFor("nats"));
   throw new UsageError("options --redis and --nats: expected one of them, got none");
 }
 

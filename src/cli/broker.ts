@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { PubSubError, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
+import { type BrokerAddress, withoutSecrets } from "../pubsub/broker-address.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
-import { type BrokerAddress, withoutSecrets } from "./broker-address.js";
 
 /** The broker can't be used, and that won't get better by waiting; its message is one line for the user. @internal */
 export class BrokerFailure extends Error {
@@ -32,17 +32,10 @@ async function redis(broker: BrokerAddress, common: Common): Promise<PubSub> {
   return redisPubSub({ url: broker.urls[0] as string, ...common });
 }
 
-async function nats({ urls, user, password, tls }: BrokerAddress, common: Common): Promise<PubSub> {
+async function nats({ urls }: BrokerAddress, common: Common): Promise<PubSub> {
   const name = "@nats-io/transport-node";
   const { natsPubSub } = await needing("--nats", name, () => import("../nats.js"));
-  // As nats-server has it: a lone user is a token.
-  const credentials =
-    user === undefined ? {} : password === undefined ? { token: user } : { user, pass: password };
-  return natsPubSub({
-    servers: urls,
-    options: { ...credentials, ...(tls ? { tls: {} } : {}) },
-    ...common,
-  });
+  return natsPubSub({ servers: urls, ...common });
 }
 
 async function needing<Module>(

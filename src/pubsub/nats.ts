@@ -1,5 +1,6 @@
 import { OptionError } from "../errors.js";
-import { type Milliseconds, nonEmptyString, positiveMilliseconds } from "../options.js";
+import { type Milliseconds, positiveMilliseconds } from "../options.js";
+import { type NatsAddress, natsAddress, refuseOption, shownKind } from "./broker-address.js";
 import { BrokerTransport, type BrokerTransportOptions } from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
 import { type NatsConnection, type NatsOptions, newConnection, ownOptions } from "./nats-client.js";
@@ -9,7 +10,11 @@ import type { PubSub, PubSubOptions } from "./types.js";
 
 /** What {@link natsPubSub} is made with: exactly one of `servers` and `connection`. */
 export interface NatsPubSubOptions extends PubSubOptions {
-  /** One server or several of a cluster, as `host:port` or `nats://host:port`. */
+  /**
+   * One server, or several of a cluster in an array or with commas between: `host[:port]`,
+   * `nats://[user:password@]host[:port]` or `nats://token@host[:port]`, with `tls:` for TLS. User,
+   * password and token are percent-encoded. TLS and credentials in one URL count for all servers.
+   */
   servers?: string | readonly string[];
   /**
    * A connection of nats.js. It is never closed; it connects again by its own options, and notices a server that has gone silent by its own
@@ -53,14 +58,16 @@ export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOp
       throw new OptionError("options", `"options" go with "servers", not with "connection"`);
     return () => ({ ordered: true, timeout, dial });
   }
-  const given = checkServers(servers);
+  const address = checkServers(servers);
+  const given = address.servers;
   const connectionOptions: NatsOptions = {
     noEcho: true,
     timeout,
     // A server that leaves two pings unanswered is given up with the third.
     pingInterval: timeout / 3,
     maxPingOut: 2,
-    ...checkOptions(options.options),
+    ...optionsOf(address),
+    ...checkOptions(options.options, address),
   };
   return () => {
     const known = new Set(given);
@@ -76,11 +83,26 @@ export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOp
   };
 }
 
-function checkServers(value: unknown): readonly string[] {
+function checkServers(value: unknown): NatsAddress {
+  const refuse = refuseOption("servers");
   const servers: unknown[] = Array.isArray(value) ? value : [value];
-  if (servers.length === 0)
-    throw OptionError.invalid("servers", "a server, or a non-empty array of servers", value);
-  return servers.map((server) => nonEmptyString("servers", server));
+  if (servers.length === 0) throw refuse("a server, or a non-empty array of servers", "[]");
+  for (const server of servers)
+    if (typeof server !== "string") throw refuse("servers as strings", shownKind(server));
+  return natsAddress(servers as string[], refuse);
+}
+
+/** What an address says, as options of nats.js, which makes nothing of a URL but host and port. */
+function optionsOf({ user, password, tls }: NatsAddress): NatsOptions {
+  return {
+    ...(user === undefined
+      ? {}
+      : password === undefined
+        ? { token: user }
+        : { user, pass: password }),
+    // An empty object is enough for it to insist.
+    ...(tls ? { tls: {} } : {}),
+  };
 }
 
 function checkConnection(connection: unknown): NatsConnection {
@@ -90,15 +112,26 @@ function checkConnection(connection: unknown): NatsConnection {
     ["status", "flush", "subscribe", "publish"].every(
       (name) => typeof Reflect.get(connection, name) === "function",
     );
-  if (!isConnection) throw OptionError.invalid("connection", "a connection of nats.js", connection);
+  if (!isConnection)
+    throw refuseOption("connection")("a connection of nats.js", shownKind(connection));
   return connection as NatsConnection;
 }
 
-function checkOptions(value: unknown): NatsOptions {
+const credentials = ["user", "pass", "token", "authenticator"] as const;
+
+/** @throws OptionError also for what the address says, too */
+function checkOptions(value: unknown, address: NatsAddress): NatsOptions {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw OptionError.invalid("options", "an object (the options of connect)", value);
+    throw refuseOption("options")("an object (the options of connect)", shownKind(value));
+  const options: NatsOptions = value;
   for (const name of ownOptions)
     if (name in value) throw new OptionError(name, `"options" of natsPubSub can't have "${name}"`);
-  return value;
+  for (const name of credentials)
+    if (address.user !== undefined && options[name] !== undefined)
+      throw new OptionError("options", `"options" can't have "${name}": the URL has credentials`);
+  const { tls, ...rest } = options;
+  if (address.tls && tls === null)
+    throw new OptionError("options", `"options" can't have "tls: null": the URL is one of TLS`);
+  return tls === undefined ? rest : options;
 }

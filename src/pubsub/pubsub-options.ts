@@ -8,6 +8,7 @@ import {
   plainName,
   positiveMilliseconds,
 } from "../options.js";
+import { refuseOption, shownKind } from "./broker-address.js";
 import type { PubSubOptions } from "./types.js";
 
 /** The options with their defaults. @internal */
@@ -62,6 +63,9 @@ export function commonPubSubOptions(
   options: object,
   own: readonly string[],
 ): PubSubOptions {
+  // A URL given instead of them may have a password in it.
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw refuseOption("options")(`an object (the options of ${what})`, shownKind(options));
   knownOptions(what, options, [...own, ...pubSubOptionNames]);
   const given = Object.entries(options).filter(([key]) =>
     (pubSubOptionNames as readonly string[]).includes(key),

@@ -5,6 +5,7 @@ import {
   type RedisClusterOptions,
 } from "redis";
 import type { Milliseconds } from "../options.js";
+import type { RedisAddress } from "./broker-address.js";
 import { RefusedError, toError } from "./broker-session.js";
 
 /**
@@ -59,14 +60,25 @@ export interface RedisClientLike {
 // Sessions are replaced, not mended; commands have no deadline of their own, and the timer of each would cost more than the command.
 const ours = { disableOfflineQueue: true, clientSideCache: undefined, emitInvalidate: false };
 
+/** What an address says, as options of node-redis; these take precedence over its `url`, which is not used. @internal */
+export function optionsOf({ socket, tls, user, password, database }: RedisAddress): RedisOptions {
+  return {
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+    socket: { ...socket, ...(tls ? { tls: true } : {}) },
+  } as RedisOptions;
+}
+
 /** @internal */
-export function newClient(url: string, options: RedisOptions): RedisConnection {
-  const { socket, commandOptions } = options;
+export function newClient(address: RedisAddress, options: RedisOptions): RedisConnection {
+  const { commandOptions } = options;
+  const given = optionsOf(address);
   return createClient({
     ...options,
-    url,
+    ...given,
     disableOfflineQueue: true,
-    socket: { ...socket, reconnectStrategy: false },
+    socket: { ...options.socket, ...given.socket, reconnectStrategy: false },
     commandOptions: { ...commandOptions, timeout: 0 },
   } as RedisClientOptions) as unknown as RedisConnection;
 }
@@ -119,11 +131,16 @@ function ofNodes(options: RedisOptions, timeout: Milliseconds): RedisClientOptio
 }
 
 const refusal =
-  /^(?:WRONGPASS|NOAUTH|NOPERM|DENIED)\b|^ERR (?:AUTH|invalid password|Client sent AUTH|unknown command|This instance has cluster support disabled)/i;
+  /^(?:WRONGPASS|NOAUTH|NOPERM|DENIED)\b|^ERR (?:AUTH|invalid password|Client sent AUTH|unknown command|This instance has cluster support disabled|DB index is out of range|invalid DB index|SELECT is not allowed)/i;
+// A server that doesn't know a command repeats what came with it, a password included.
+const repeated = /,? with args beginning with:.*/s;
 
 /** As {@link RefusedError} what the server won't say otherwise next time. @internal */
 export function asFailure(error: unknown): Error {
-  const failure = toError(error);
+  const { message } = toError(error);
+  const failure = repeated.test(message)
+    ? new Error(message.replace(repeated, ""))
+    : toError(error);
   const refused = refusal.test(failure.message) || failure.name === "TypeError";
   return refused ? new RefusedError(failure) : failure;
 }

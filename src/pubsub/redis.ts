@@ -1,5 +1,12 @@
 import { OptionError } from "../errors.js";
-import { boolean, type Milliseconds, nonEmptyString, positiveMilliseconds } from "../options.js";
+import { boolean, type Milliseconds, positiveMilliseconds } from "../options.js";
+import {
+  type RedisAddress,
+  redisAddress,
+  type Refuse,
+  refuseOption,
+  shownKind,
+} from "./broker-address.js";
 import type { Dial } from "./broker-session.js";
 import { BrokerTransport, type BrokerTransportOptions, backoff } from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
@@ -9,6 +16,7 @@ import {
   copyOfCluster,
   newClient,
   newCluster,
+  optionsOf,
   type RedisClientLike,
   type RedisOptions,
   type RedisRootNode,
@@ -19,11 +27,17 @@ import type { PubSub, PubSubOptions } from "./types.js";
 
 /** What {@link redisPubSub} is made with: exactly one of `url`, `client` and `rootNodes`. */
 export interface RedisPubSubOptions extends PubSubOptions {
-  /** Where the server is, as `redis://user:password@host:port`; `rediss:` for TLS. */
+  /**
+   * Where the server is: `redis://[user:password@]host[:port][/database]`, `rediss:` for TLS, or
+   * `unix:///path[?db=database]`. User and password are percent-encoded.
+   */
   url?: string;
   /** A client of node-redis, or with `sharded` one of `createCluster`. It is copied: neither put in subscriber mode nor closed, nor need it be connected. */
   client?: RedisClientLike;
-  /** With `sharded`: some nodes of the cluster, to learn the others from. */
+  /**
+   * With `sharded`: some nodes of the cluster, to learn the others from. TLS and credentials in
+   * their URLs count for all nodes.
+   */
   rootNodes?: readonly RedisRootNode[];
   /**
    * What else the clients are made with, e.g. TLS and credentials; not with `client`, which has its own. Of a `socket.reconnectStrategy` the delays
@@ -66,9 +80,9 @@ function plainDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {
     const client = checkClient(options);
     return redisDial(() => copyOf(client), timeout);
   }
-  const url = checkUrl(options.url);
-  const clientOptions = checkOptions(options.options);
-  return redisDial(() => newClient(url, clientOptions), timeout);
+  const address = checkUrl(options.url, refuseOption("url"));
+  const clientOptions = checkOptions(options.options, address);
+  return redisDial(() => newClient(address, clientOptions), timeout);
 }
 
 function shardedDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {
@@ -76,21 +90,52 @@ function shardedDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {
   if (options.client !== undefined) {
     const client = checkClient(options);
     if (!("masters" in client))
-      throw OptionError.invalid("client", "a client of a cluster (createCluster)", client);
+      throw refuseOption("client")("a client of a cluster (createCluster)", shownKind(client));
     return redisClusterDial(() => copyOfCluster(client, timeout), timeout);
   }
-  const clientOptions = checkOptions(options.options);
-  if (options.rootNodes !== undefined) {
-    const { rootNodes } = options;
-    if (!Array.isArray(rootNodes) || rootNodes.length === 0)
-      throw OptionError.invalid("rootNodes", "a non-empty array of nodes", rootNodes);
-    return redisClusterDial(() => newCluster(rootNodes, clientOptions, timeout), timeout);
-  }
-  const url = checkUrl(options.url);
-  return redisClusterDial(
-    () => newCluster([{ url }], { ...inUrl(url), ...clientOptions }, timeout),
-    timeout,
+  const [nodes, addresses] =
+    options.rootNodes === undefined
+      ? rootNodesIn([{ url: options.url }], "url")
+      : rootNodesIn(options.rootNodes, "rootNodes");
+  const [first] = addresses;
+  const given = checkOptions(options.options, first);
+  if (first === undefined)
+    return redisClusterDial(() => newCluster(nodes, given, timeout), timeout);
+  const { socket: _, ...shared } = optionsOf(first);
+  const socket = { ...given.socket, ...(first.tls ? { tls: true } : {}) };
+  const all = { ...given, ...shared, socket } as RedisOptions;
+  return redisClusterDial(() => newCluster(nodes, all, timeout), timeout);
+}
+
+/** The nodes, with what their URLs say as options; and the addresses of those that have a URL. */
+function rootNodesIn(value: unknown, option: string): [RedisRootNode[], RedisAddress[]] {
+  const refuse = refuseOption(option);
+  if (!Array.isArray(value) || value.length === 0)
+    throw refuse("a non-empty array of nodes", shownKind(value));
+  const addresses: RedisAddress[] = [];
+  const nodes = value.map((node: unknown): RedisRootNode => {
+    if (typeof node !== "object" || node === null)
+      throw refuse("nodes that are objects with a url or a socket", shownKind(node));
+    const { url, ...rest } = node as RedisRootNode;
+    if (url === undefined && option !== "url") return rest;
+    const address = checkUrl(url, refuse);
+    if (address.database !== undefined)
+      throw refuse("no database number (a cluster has one database)", String(address.database));
+    addresses.push(address);
+    const own = optionsOf(address);
+    return { ...rest, ...own, socket: { ...rest.socket, ...own.socket } } as RedisRootNode;
+  });
+  const [first] = addresses;
+  const differs = addresses.some(
+    ({ user, password, tls }) =>
+      user !== first?.user || password !== first?.password || tls !== first?.tls,
   );
+  if (differs)
+    throw refuse(
+      "the same scheme, user and password in all URLs",
+      addresses.map(({ shown }) => shown).join(", "),
+    );
+  return [nodes, addresses];
 }
 
 function onlyOneOf(
@@ -116,7 +161,7 @@ function checkClient(options: RedisPubSubOptions): RedisClientLike {
     client === null ||
     typeof Reflect.get(client, "duplicate") !== "function"
   )
-    throw OptionError.invalid("client", "a client of node-redis", client);
+    throw refuseOption("client")("a client of node-redis", shownKind(client));
   if (options.options !== undefined)
     throw new OptionError(
       "options",
@@ -125,33 +170,40 @@ function checkClient(options: RedisPubSubOptions): RedisClientLike {
   return client as RedisClientLike;
 }
 
-function checkUrl(value: unknown): string {
-  const url = nonEmptyString("url", value);
-  if (!/^(?:rediss?|unix):/.test(url) || (!url.startsWith("unix:") && !URL.canParse(url)))
-    throw new OptionError(
-      "url",
-      `invalid value for option "url": expected redis:, rediss: or unix:`,
-    );
-  return url;
+function checkUrl(value: unknown, refuse: Refuse): RedisAddress {
+  if (typeof value !== "string") throw refuse("a URL as a string", shownKind(value));
+  return redisAddress(value, refuse);
 }
 
-function checkOptions(value: unknown): RedisOptions {
+/** @throws OptionError also for what the address says, too */
+function checkOptions(value: unknown, address: RedisAddress | undefined): RedisOptions {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw OptionError.invalid("options", "an object (the options of createClient)", value);
+    throw refuseOption("options")("an object (the options of createClient)", shownKind(value));
   for (const name of ["url", "disableOfflineQueue"])
     if (name in value) throw new OptionError(name, `"options" can't have "${name}"`);
+  if (address !== undefined) checkAgainst(value, address);
   return value;
 }
 
-/** What of a URL counts for all nodes of its cluster. */
-function inUrl(text: string): RedisOptions {
-  const { protocol, username, password } = new URL(text);
-  return {
-    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
-    ...(protocol === "rediss:" ? { socket: { tls: true } } : {}),
-  };
+function checkAgainst(options: RedisOptions, address: RedisAddress): void {
+  const { credentialsProvider, username, password, database } = options;
+  const socket = (options.socket ?? {}) as Record<string, unknown>;
+  const hasCredentials = address.password !== undefined;
+  const twice = [
+    hasCredentials && [credentialsProvider, username, password].some((it) => it !== undefined)
+      ? "user and password"
+      : undefined,
+    address.database !== undefined && database !== undefined ? "a database" : undefined,
+    ["host", "port", "path"].some((name) => socket[name] !== undefined) ? "a host" : undefined,
+  ].find((what) => what !== undefined);
+  if (twice !== undefined)
+    throw new OptionError("options", `"options" can't have ${twice}: it is in the URL`);
+  if (socket["tls"] !== undefined && socket["tls"] !== address.tls)
+    throw new OptionError(
+      "options",
+      `"options" can't have a socket.tls that differs from the URL: rediss: is TLS, the others are not`,
+    );
 }
 
 function delayOf(

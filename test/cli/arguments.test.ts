@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseCommand, type StreamOptions } from "../../src/cli/arguments.js";
-import { withoutSecrets } from "../../src/cli/broker-address.js";
+import { withoutSecrets } from "../../src/pubsub/broker-address.js";
 import { helpText, shortUsage, UsageError } from "../../src/cli/usage.js";
 
 const redis = ["--redis", "redis://localhost:6379"];
@@ -146,6 +146,8 @@ describe("URLs", () => {
       user: "ann",
       password: "s@crit",
       tls: true,
+      socket: { host: "example.org", port: 6380 },
+      database: 2,
       shown: "rediss://example.org:6380/2",
       secrets: ["s%40crit", "s@crit"],
     });
@@ -155,7 +157,8 @@ describe("URLs", () => {
   test("of NATS may be several, without a scheme, and give up what is secret", () => {
     expect(parse("--nats", "nats://ann:s@a:1, b:2,tls://[::1]:3")).toEqual({
       kind: "nats",
-      urls: ["a:1", "b:2", "[::1]:3"],
+      urls: ["nats://ann:s@a:1", "nats://b:2", "tls://[::1]:3"],
+      servers: ["a:1", "b:2", "[::1]:3"],
       user: "ann",
       password: "s",
       tls: true,
@@ -174,12 +177,16 @@ describe("URLs", () => {
       ["--redis", "localhost", 'expected a URL (redis:, rediss:, unix:), got "localhost"'],
       ["--redis", "nats://a", 'expected a URL (redis:, rediss:, unix:), got "nats://a"'],
       ["--redis", "redis:///1", "expected a host"],
-      ["--redis", "redis://a/x", 'expected a database number behind the host, got "/x"'],
+      [
+        "--redis",
+        "redis://a/x",
+        'expected a database number, or nothing, behind the host, got "redis://a/x"',
+      ],
       ["--redis", "redis://a:99999", "expected a URL"],
       ["--redis", "redis://u:50%@a", 'expected a password with "%" written as "%25" in the URL'],
       ["--nats", "redis://a", 'expected a URL (nats:, tls:), got "redis://a"'],
       ["--nats", "a,,b", "expected a URL (nats:, tls:), got nothing"],
-      ["--nats", "nats://a/b", 'expected nothing behind the host, got "/b"'],
+      ["--nats", "nats://a/b", 'expected nothing behind host and port, got "nats://a/b"'],
     ];
     for (const [option, url, message] of options) {
       const text = complaint("tail", "--cache", "c", option, url);

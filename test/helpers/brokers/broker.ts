@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
 import { type BrokerName, findBinary, instruction } from "./binaries.mjs";
 import { Child } from "./process.js";
 
@@ -11,7 +12,7 @@ export interface BrokerKind {
   readonly binary: BrokerName;
   args(port: number, folder: string): string[];
   /** What to send, and what the answer begins with once the server is up. */
-  readonly greeting: { say: string; hear: RegExp };
+  readonly greeting: { say: string; hear: RegExp; tls?: boolean };
 }
 
 const patience = 15_000;
@@ -62,6 +63,14 @@ export class Broker implements AsyncDisposable {
     }
   }
 
+  /** A connection to it. */
+  dial(onConnect: () => void): Socket {
+    const { host, port } = this;
+    return this.#kind.greeting.tls === true
+      ? connectTls({ host, port, rejectUnauthorized: false }, onConnect)
+      : connect({ host, port }, onConnect);
+  }
+
   /** SIGKILL. */
   async kill(): Promise<void> {
     await this.#child?.kill();
@@ -90,14 +99,13 @@ export class Broker implements AsyncDisposable {
   #answers(): Promise<boolean> {
     const { say, hear } = this.#kind.greeting;
     return new Promise((resolve) => {
-      const socket = connect(this.port, this.host);
+      const socket = this.dial(() => socket.write(say));
       const end = (answered: boolean): void => {
         socket.destroy();
         resolve(answered);
       };
       socket.setTimeout(1000, () => end(false));
       socket.on("error", () => end(false)).on("close", () => end(false));
-      socket.on("connect", () => socket.write(say));
       socket.on("data", (data) => end(hear.test(data.toString("latin1"))));
     });
   }

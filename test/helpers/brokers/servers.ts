@@ -1,23 +1,26 @@
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Broker, freePort } from "./broker.js";
+import type { Certificate } from "./certificate.js";
 
 export interface RedisServerOptions {
   password?: string;
   /** A Redis Cluster of this one node, which has all slots. */
   cluster?: boolean;
+  /** Takes connections over TLS only, with this certificate. */
+  tls?: Certificate;
 }
 
 /** Starts a redis-server of its own. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<Broker> {
-  const { password, cluster = false } = options;
+  const { password, cluster = false, tls } = options;
   const busPort = cluster ? await freePort() : 0;
   const broker = await Broker.start({
     binary: "redis-server",
     args: (port, folder) => [
-      ...words(`--port ${port} --bind 127.0.0.1 --daemonize no --loglevel warning`),
+      ...(tls === undefined ? words(`--port ${port}`) : redisTls(tls, port, folder)),
+      ...words("--bind 127.0.0.1 --daemonize no --loglevel warning"),
       "--dir",
       folder,
       "--save",
@@ -28,10 +31,17 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Brok
       ...(cluster ? words(`--cluster-enabled yes --cluster-port ${busPort}`) : []),
       ...(cluster ? words("--cluster-announce-ip 127.0.0.1") : []),
     ],
-    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/ },
+    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/, tls: tls !== undefined },
   });
   if (cluster) await giveSlots(broker, password);
   return broker;
+}
+
+function redisTls(certificate: Certificate, port: number, folder: string): string[] {
+  const { cert, key } = certificate.writeTo(folder);
+  return words(
+    `--tls-cluster yes --port 0 --tls-port ${port} --tls-auth-clients no --tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert}`,
+  );
 }
 
 const words = (text: string): string[] => text.split(" ");
@@ -41,28 +51,38 @@ export interface NatsServerOptions {
   args?: readonly string[];
   /** The text of a configuration file. */
   config?: string;
+  /** Takes connections over TLS only, with this certificate. */
+  tls?: Certificate;
 }
 
 /** Starts a nats-server of its own. */
-export function startNats({ args = [], config = "" }: NatsServerOptions = {}): Promise<Broker> {
+export function startNats({
+  args = [],
+  config = "",
+  tls,
+}: NatsServerOptions = {}): Promise<Broker> {
   return Broker.start({
     binary: "nats-server",
     args: (port, folder) => {
       const file = join(folder, "nats.conf");
       writeFileSync(file, config);
-      return ["-c", file, "-a", "127.0.0.1", "-p", String(port), ...args];
+      return ["-c", file, "-a", "127.0.0.1", "-p", String(port), ...args, ...natsTls(tls, folder)];
     },
     greeting: { say: "", hear: /^INFO / },
   });
+}
+
+function natsTls(certificate: Certificate | undefined, folder: string): string[] {
+  if (certificate === undefined) return [];
+  const { cert, key } = certificate.writeTo(folder);
+  return ["--tls", `--tlscert=${cert}`, `--tlskey=${key}`];
 }
 
 /** Sends commands to a redis-server, one after the other, and gives the answers as they come. */
 export function tellRedis(broker: Broker, ...commands: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
-    const socket = connect(broker.port, broker.host, () =>
-      socket.write([...commands, "QUIT", ""].join("\r\n")),
-    );
+    const socket = broker.dial(() => socket.write([...commands, "QUIT", ""].join("\r\n")));
     socket.setEncoding("latin1").on("data", (chunk: string) => (answer += chunk));
     socket.on("error", reject).on("close", () => resolve(answer));
   });
