@@ -25,7 +25,7 @@ export interface TransportEvents {
 export interface Transport {
   /**
    * Whether what one connection publishes comes to each other one in the order of publishing, across channels too. Where it doesn't, a loss
-   * is told one heartbeat later.
+   * that no later message shows is reported one to two heartbeats later.
    */
   readonly ordered: boolean;
   /** Whether it is certain that no other node is connected now, so that a stream that begins need not wait for an answer. Default false. */

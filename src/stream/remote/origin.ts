@@ -1,13 +1,22 @@
 import type { EventSource } from "../../event/event.js";
+import type { Milliseconds } from "../../options.js";
 import { Causes } from "./batch.js";
 import type { OriginId } from "./messages.js";
+
+/** That an origin has sent all up to a sequence, and when that was heard here. */
+export interface Claim {
+  readonly to: number;
+  readonly at: Milliseconds;
+}
 
 /** What has been heard from an origin about one partition. */
 export interface Heard {
   /** All up to this sequence has come, was announced as lost, or is not owed. Undefined: nothing has been heard yet. */
   covered: number | undefined;
-  /** What it says that it has sent, where what it sends later may come earlier. */
-  claimed: number | undefined;
+  /** Where to begin if nothing comes: what it had sent when it was first heard of. */
+  base: number | undefined;
+  /** Where what it sends later may come earlier: what it says that it has sent, until that has had its time to come. */
+  readonly claims: Claim[];
 }
 
 /** One life of a stream on another node, as it is heard of here. @internal */
@@ -19,7 +28,7 @@ export class Origin {
   lastHeard: number;
   /** Nothing has come for longer than a heartbeat. */
   silent = false;
-  /** It has ended in order, and what it sent last may still be on its way. */
+  /** It has said that it ends; what it sent last may still be on its way. */
   leaving = false;
   /** It is over without having said so: what it sent last is not known. */
   inDoubt = false;
@@ -82,7 +91,7 @@ export class Origin {
   heardOf(partition: number): Heard {
     let heard = this.heard.get(partition);
     if (heard === undefined)
-      this.heard.set(partition, (heard = { covered: undefined, claimed: undefined }));
+      this.heard.set(partition, (heard = { covered: undefined, base: undefined, claims: [] }));
     return heard;
   }
 }

@@ -1,7 +1,7 @@
 import type { EventSource } from "../../event/event.js";
 import type { ReadBatch } from "./batch.js";
 import type { DataMessage, OriginId, StateMessage } from "./messages.js";
-import { type Heard, Origin } from "./origin.js";
+import { type Claim, type Heard, Origin } from "./origin.js";
 import { PastLives } from "./past-lives.js";
 
 /** Origins that are kept at the most: who makes nodes up does not use up the memory. */
@@ -10,6 +10,9 @@ const maxOrigins = 4096;
 const agesAfter = 20;
 /** Heartbeats of silence after which a node counts as gone. */
 const goneAfter = 100;
+
+/** Claims about a partition that are timed at once, of those that come within a heartbeat; of more, the latest count as one. */
+const maxClaims = 4;
 
 /** What becomes of another node. */
 export type NodeStatus = "up" | "silent" | "restarted" | "down";
@@ -50,6 +53,8 @@ export class Origins {
   /** By node, the one heard last last; a node has one life at a time. */
   readonly #origins = new Map<string, Origin>();
   readonly #past = new PastLives(maxOrigins);
+  /** Those that have said that they end, until what they sent last has had its time to come. */
+  readonly #leaving = new Set<Origin>();
   /** The partitions that are listened to, and since when everybody has been asked about them. */
   readonly #wanted = new Map<number, number>();
 
@@ -66,6 +71,7 @@ export class Origins {
   takeOver(other: Origins, logs: Iterable<{ index: number; wanted: boolean }>): void {
     for (const origin of other.#origins.values()) this.#origins.set(origin.node, origin);
     for (const origin of other.#past.all()) this.#past.keep(origin);
+    for (const origin of other.#leaving) this.#leaving.add(origin);
     for (const { index, wanted } of logs) if (wanted) this.#wanted.set(index, -Infinity);
     for (const { heard } of this.#lives())
       for (const partition of heard.keys())
@@ -113,7 +119,8 @@ export class Origins {
   state(message: StateMessage): void {
     const { kind, coverage, waiting } = message;
     const known = this.#origins.get(message.node)?.epoch === message.epoch;
-    if (kind === "bye" && !known) return;
+    // What a life said before it ended doesn't begin it again.
+    if (!known && (kind === "bye" || this.#isLeaving(message))) return;
     const origin = this.#hear(message);
     origin.waiting = waiting;
     for (const partition of this.#wanted.keys()) {
@@ -124,6 +131,7 @@ export class Origins {
     origin.leaving = true;
     // Where it may overtake what was sent before it, that is waited for.
     if (this.#options.ordered) this.#end(origin);
+    else this.#leaving.add(origin);
   }
 
   /** To be called a few times a heartbeat. */
@@ -136,15 +144,11 @@ export class Origins {
     const isLate = !this.#wasLate && time - this.#tickedAt > (2 / 3) * heartbeat;
     this.#wasLate = isLate;
     this.#tickedAt = time;
+    if (!isLate && !this.#options.ordered) this.#settle(time);
     for (const origin of this.#origins.values()) {
       if (ages && !origin.silent) origin.age();
       if (origin.silent && time - origin.lastHeard > goneAfter * heartbeat) this.#end(origin);
       if (isLate || origin.silent || time - origin.lastHeard <= heartbeat) continue;
-      if (origin.leaving) {
-        this.#lostAtTheEnd(origin);
-        this.#end(origin);
-        continue;
-      }
       origin.silent = true;
       listener.node(origin, "silent");
       this.#mayMiss(origin);
@@ -176,8 +180,7 @@ export class Origins {
 
   #replace(before: Origin | undefined, origin: Origin): void {
     if (before !== undefined) {
-      if (before.leaving) this.#lostAtTheEnd(before);
-      else if (!before.silent) this.#mayMiss(before);
+      if (!before.leaving && !before.silent) this.#mayMiss(before);
       before.inDoubt = !before.leaving;
       this.#past.keep(before);
     } else if (this.#origins.size >= maxOrigins) this.#forgetOne();
@@ -195,6 +198,11 @@ export class Origins {
       // Who was there before has said so within a heartbeat; who has not began later.
       if (now() - since > heartbeat) origin.heardOf(partition).covered = -1;
     }
+  }
+
+  #isLeaving(id: OriginId): boolean {
+    const past = this.#past.find(id);
+    return past !== undefined && this.#leaving.has(past);
   }
 
   #end(origin: Origin): void {
@@ -216,26 +224,50 @@ export class Origins {
   *#lives(): Iterable<Origin> {
     yield* this.#origins.values();
     yield* this.#past.all();
+    yield* this.#leaving;
   }
 
   /** Where to begin with what is heard of for the first time. */
-  #baseOf({ claimed }: Heard, after: number): number {
-    if (claimed === undefined) return after;
-    return this.#options.ordered ? claimed : Math.min(claimed, after);
+  #baseOf({ base }: Heard, after: number): number {
+    if (base === undefined) return after;
+    return this.#options.ordered ? base : Math.min(base, after);
   }
 
   #claims(partition: number, origin: Origin, claim: number): void {
     const heard = origin.heardOf(partition);
-    const { claimed } = heard;
-    heard.claimed = claim;
+    heard.base ??= claim;
     if (this.#options.ordered) {
       // All that was sent before has come before.
-      heard.covered ??= claim;
+      heard.covered ??= heard.base;
       if (claim > heard.covered) this.#lost(partition, origin, heard, claim);
-    } else if (claimed !== undefined) {
-      // What the last sign of life told of should have come by this one.
-      heard.covered ??= claimed;
-      if (claimed > heard.covered) this.#lost(partition, origin, heard, claimed);
+      return;
+    }
+    const { claims, covered = -Infinity } = heard;
+    const latest = claims.at(-1);
+    if (claim <= Math.max(covered, latest?.to ?? covered)) return;
+    claims[Math.min(claims.length, maxClaims - 1)] = { to: claim, at: this.#options.now() };
+  }
+
+  /** What was claimed a heartbeat ago should have come by now. */
+  #settle(time: number): void {
+    const { heartbeat } = this.#options;
+    for (const origin of this.#origins.values()) this.#settleOne(origin, time - heartbeat);
+    for (const origin of this.#leaving) {
+      if (time - origin.lastHeard <= heartbeat) continue;
+      this.#settleOne(origin, time);
+      this.#leaving.delete(origin);
+      if (this.#origins.get(origin.node) === origin) this.#end(origin);
+    }
+  }
+
+  #settleOne(origin: Origin, until: number): void {
+    for (const [partition, heard] of origin.heard) {
+      const { claims } = heard;
+      while (claims[0] !== undefined && claims[0].at < until) {
+        const { to } = claims.shift() as Claim;
+        heard.covered ??= heard.base ?? to;
+        if (to > heard.covered) this.#lost(partition, origin, heard, to);
+      }
     }
   }
 
@@ -243,12 +275,6 @@ export class Origins {
     const from = (heard.covered as number) + 1;
     heard.covered = to;
     this.#options.listener.gap(partition, origin, from, to);
-  }
-
-  /** All that it said that it has sent has had its time to come. */
-  #lostAtTheEnd(origin: Origin): void {
-    for (const [partition, { claimed = -1 }] of origin.heard)
-      this.#claims(partition, origin, claimed);
   }
 
   /** Something may have been sent that never comes. */

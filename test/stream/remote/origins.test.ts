@@ -135,13 +135,43 @@ describe("the books on another node", () => {
     expect(books.news()).toEqual(["one gap 3..4", "down"]);
   });
 
-  test("tell what a node that ended has lost before it begins anew, over a transport without order", () => {
+  test("wait as long for what a node has sent that has begun anew meanwhile, over a transport without order", () => {
     const books = new Books(false);
     books.state("hello", "one", -1);
     books.data("one", 0);
     books.state("bye", "one", 4);
     books.state("hello", "two", -1);
-    expect(books.news()).toEqual(["up", "one 0", "one gap 1..4", "restarted"]);
+    books.data("one", 1, 2);
+    // Late as well, and no sign of a life that goes on.
+    books.state("reply", "one", 3);
+    expect(books.news()).toEqual(["up", "one 0", "restarted", "one 1,2"]);
+    for (let n = 0; n < 4; n++) {
+      books.pass(heartbeat / 3);
+      books.state("beat", "two", -1);
+    }
+    expect(books.news()).toEqual(["one gap 3..4"]);
+    books.data("one", 3, 4);
+    expect(books.news()).toEqual([]);
+  });
+
+  test("take no sign of life for a later one because it comes twice, over a transport without order", () => {
+    const books = new Books(false);
+    books.state("hello", "one", -1);
+    books.data("one", 0);
+    for (let n = 0; n < 3; n++) books.state("beat", "one", 4);
+    books.pass(heartbeat / 3);
+    books.state("beat", "one", 6);
+    books.data("one", 1, 2);
+    expect(books.news()).toEqual(["up", "one 0", "one 1,2"]);
+    for (let n = 0; n < 3; n++) {
+      books.pass(heartbeat / 3);
+      books.state("beat", "one", 6);
+    }
+    // A heartbeat has passed since the first of them, and not since the last.
+    expect(books.news()).toEqual(["one gap 3..4"]);
+    books.data("one", 5);
+    books.pass(heartbeat / 3);
+    expect(books.news()).toEqual(["one 5", "one gap 6..6"]);
   });
 
   test("begin behind what was sent before they were asked for, over a transport with order and without", () => {
