@@ -30,6 +30,8 @@ const asyncCommands: Record<keyof AsyncCacheCommands<unknown, unknown>, true> = 
   getAll: true,
   deleteAll: true,
   countAll: true,
+  invalidate: true,
+  invalidateAll: true,
   info: true,
 };
 

@@ -19,6 +19,7 @@ import {
 } from "./command-options.js";
 import type { Definition } from "./definition.js";
 import { type Instance, startInstance } from "./instance.js";
+import { invalidateAll, invalidateKey } from "./invalidation.js";
 import type { InstanceSlot } from "./slot.js";
 import type {
   DrainOptions,
@@ -213,6 +214,15 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     const checked = readQuery(query);
     if (flights.size > 0) flights.supersedeMatching(checked);
     return store.deleteAll(checked, this.#cause(commands.deleteAll));
+  }
+
+  invalidate(key: K): boolean {
+    return invalidateKey(this.#running(), key, this.#cause(commands.invalidate));
+  }
+
+  invalidateAll(query?: Query<K, V>): number {
+    const cause = this.#cause(commands.invalidateAll);
+    return invalidateAll(this.#running(), readQuery(query), cause);
   }
 
   countAll(query?: Query<K, V>): number {

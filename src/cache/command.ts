@@ -34,6 +34,8 @@ export const commands = {
   getAll: command("getAll"),
   deleteAll: command("deleteAll"),
   countAll: command("countAll"),
+  invalidate: command("invalidate"),
+  invalidateAll: command("invalidateAll"),
   stream: command("stream"),
 } as const;
 

@@ -22,6 +22,8 @@ export class Instance<K = unknown, V = unknown> {
   readonly isAsync: boolean;
   readonly flights: Flights<K>;
   readonly transactions = new Transactions();
+  /** Commands that changed nothing here, and yet are an event. */
+  emptyInvalidations = 0;
 
   constructor(
     ref: ActorRef,

@@ -1,6 +1,7 @@
 import { isThenable } from "../actor/thenable.js";
 import { type Cause, causeOf } from "../event/cause.js";
 import type { StoreQuery } from "./adapter.js";
+import type { Instance } from "./instance.js";
 import type { InstanceSlot } from "./slot.js";
 
 const one: Cause = Object.freeze({ ...causeOf("delete"), invalidation: true });
@@ -35,6 +36,63 @@ export function invalidate(
   // What is spared was written; what is on its way for it was written over already.
   if (flights.size > 0) flights.supersedeMatching(chosen.kind === "keys" ? chosen : query);
   return store.deleteAll(chosen, several);
+}
+
+/** The command `invalidate`: deletes, and makes an event of its own when there was nothing. @internal */
+export function invalidateKey<K, V>(instance: Instance<K, V>, key: K, cause: Cause): boolean {
+  const { store, flights, emitter } = instance;
+  flights.supersede(key);
+  const settle = (deleted: boolean): boolean => {
+    if (deleted) return true;
+    instance.emptyInvalidations++;
+    if (emitter.active) emitter.entry("deleted", cause, key, undefined, undefined);
+    return false;
+  };
+  // Of a store that is elsewhere it is a promise.
+  if (instance.isAsync)
+    return (store.delete(key, cause) as unknown as Promise<boolean>).then(settle) as never;
+  emitter.hold();
+  try {
+    return settle(store.delete(key, cause));
+  } finally {
+    emitter.release();
+  }
+}
+
+/** The command `invalidateAll`: what was not there is told of behind what was. @internal */
+export function invalidateAll<K, V>(
+  instance: Instance<K, V>,
+  query: StoreQuery<K, V>,
+  cause: Cause,
+): number {
+  const { store, flights, emitter } = instance;
+  if (flights.size > 0) flights.supersedeMatching(query);
+  const settle = (deleted: number, missing: Iterable<K>): number => {
+    if (query.kind === "where") return deleted;
+    if (query.kind === "keys" ? deleted === query.keys.size : deleted > 0) return deleted;
+    instance.emptyInvalidations++;
+    if (!emitter.active) return deleted;
+    if (query.kind !== "keys") {
+      emitter.query("deleted", cause, query.kind === "all" ? null : { prefix: query.prefix });
+      return deleted;
+    }
+    const keys = [...missing];
+    if (keys.length > 0) emitter.entries("deleted", cause, keys, undefined, new Map());
+    return deleted;
+  };
+  const given = query.kind === "keys" ? query.keys : [];
+  // Which of the keys are there can't be asked for without another command coming in between.
+  if (instance.isAsync)
+    return (store.deleteAll(query, cause) as unknown as Promise<number>).then((deleted) =>
+      settle(deleted, given),
+    ) as never;
+  emitter.hold();
+  try {
+    const missing = [...given].filter((key) => !store.has(key, cause));
+    return settle(store.deleteAll(query, cause), missing);
+  } finally {
+    emitter.release();
+  }
 }
 
 function without(

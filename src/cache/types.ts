@@ -41,7 +41,7 @@ export interface CacheInfo {
   misses: number;
   /** Values stored. */
   writes: number;
-  /** Entries removed by delete, take and deleteAll. */
+  /** Entries removed by delete, take, deleteAll, invalidate and invalidateAll. */
   deletions: number;
   /** Entries that went for want of room. */
   evictions: number;
@@ -109,6 +109,19 @@ export interface CacheCommands<K, V> {
   getAll(query?: Query<K, V>): Map<K, V>;
   /** Removes the entries that a query matches; without one, all. Gives their number. */
   deleteAll(query?: Query<K, V>): number;
+  /**
+   * Removes an entry here and, through their invalidators, on the other nodes, whether or not there
+   * is one here. Its event (`deleted`) is always made; tells whether there was an entry here.
+   */
+  invalidate(key: K): boolean;
+  /**
+   * Removes the entries that a query matches, here and, through their invalidators, on the other
+   * nodes; without a query, all. Gives the number of those that were here. An event (`deleted`) is
+   * always made, and names all `keys` given, the prefix, or everything. `where` sees the entries of
+   * this node only: the keys that it picks are removed on all nodes, and where it picks none there
+   * is no event. Where the store is elsewhere and lacks some of `keys`, a second event names all.
+   */
+  invalidateAll(query?: Query<K, V>): number;
   /** The number of entries that a query matches; without one, of all. */
   countAll(query?: Query<K, V>): number;
   /** What the instance has done since it started. */

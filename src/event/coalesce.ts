@@ -75,8 +75,11 @@ export class CoalescedEvents {
     }
     this.coalesced++;
     this.#unread.delete(key);
-    if (earlier.first.type === "inserted" && !isThere(event.type)) this.coalesced++;
-    else this.#unread.set(key, { first: earlier.first, last: event });
+    if (earlier.first.type === "inserted" && !isThere(event.type)) {
+      // What was invalidated may be elsewhere, whether or not this reader has seen it.
+      if (isInvalidation(event)) this.#unread.set(key, { first: event, last: event });
+      else this.coalesced++;
+    } else this.#unread.set(key, { first: earlier.first, last: event });
   }
 
   #addQuery(event: CacheEvent): void {
@@ -99,6 +102,10 @@ function prefixOf(event: CacheEvent): string | undefined {
 
 function isThere(type: EventType): boolean {
   return type === "inserted" || type === "updated";
+}
+
+function isInvalidation({ command }: CacheEvent): boolean {
+  return command === "invalidate" || command === "invalidateAll";
 }
 
 /** What a first and a last event of a key come to. */

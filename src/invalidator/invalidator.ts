@@ -70,8 +70,8 @@ const listened = new WeakMap<Link, Set<string>>();
  * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses, and from the fourth time on by deleting all of
  *   its partition, which waits meanwhile.
  *
- * Only what changes an entry on the other node is an event: a `delete` of a key that is not there tells nobody. Tell of a change in the source of
- * truth with `put`.
+ * A `delete` of a key that is not there is no event, and reaches no other node. When the source of
+ * truth has changed, use `invalidate` or `put`.
  *
  * @throws {@link OptionError}
  */

@@ -20,8 +20,9 @@ export class Unheard {
 }
 
 /** Undefined for a store that is elsewhere, which can't be asked at once. */
-function changesOf({ store }: Instance): number | undefined {
+function changesOf({ store, emptyInvalidations }: Instance): number | undefined {
   const info = store.info();
   if ("then" in info) return undefined;
-  return info.writes + info.deletions + info.evictions + info.expirations;
+  const { writes, deletions, evictions, expirations } = info;
+  return writes + deletions + evictions + expirations + emptyInvalidations;
 }

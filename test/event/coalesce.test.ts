@@ -36,6 +36,17 @@ describe("coalesced events", () => {
     expect(coalesced).toBe(expected === "nothing" ? 2 : 1);
   });
 
+  test.each(["invalidate", "invalidateAll"])("%s of what is new is not cancelled", (command) => {
+    const { told, coalesced } = coalesce(
+      about("inserted", "k"),
+      about("deleted", "k", {}, command),
+      about("inserted", "k"),
+      about("deleted", "k"),
+    );
+    expect(told.map(({ type }) => type)).toEqual(["deleted"]);
+    expect(coalesced).toBe(3);
+  });
+
   test.each([
     [["deleted", "inserted", "deleted"], "deleted"],
     [["deleted", "inserted", "updated"], "updated"],

@@ -18,8 +18,9 @@ export function about(
   type: EventType,
   subject: unknown,
   values: { value?: unknown; previous?: unknown } = {},
+  command = "put",
 ): CacheEvent {
-  const event = new CacheEvent(type, causeOf("put"), source, subject, sequence++, 5);
+  const event = new CacheEvent(type, causeOf(command), source, subject, sequence++, 5);
   return Object.assign(event, values);
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  type Cache,
   CacheNotStartedError,
   defineCache,
   getStream,
@@ -73,7 +74,11 @@ describe("registration", () => {
     await sup.stop();
   });
 
-  test("with a cache that has changed meanwhile is told to the readers that were there", async () => {
+  test.each<[string, (users: Cache<string, number>) => void]>([
+    ["has changed", (users) => users.put("unheard", 1)],
+    ["has invalidated what was not there", (users) => void users.invalidate("unheard")],
+    ["has invalidated all", (users) => void users.invalidateAll({ prefix: "x" })],
+  ])("with a cache that %s meanwhile is told to the readers that were there", async (_, change) => {
     const clock = new SimulatedClock();
     const users = define();
     const sup = await startSupervisor({ ...one, clock, children: [users] });
@@ -83,7 +88,7 @@ describe("registration", () => {
     const notes = new Notes();
     users.subscribe(notes.note, { gaps: true });
     await clock.advance(1000);
-    users.put("unheard", 1);
+    change(users);
     users.unregisterEventListener("users:stream");
     await clock.advance(200);
     users.subscribe(notes.note, { gaps: true });
