@@ -124,6 +124,30 @@ describe("an observer", () => {
     expect(watching.gaps).toEqual([]);
   });
 
+  test("is owed nothing that was sent before it listened, though a node that has been there says hello", async () => {
+    await using cluster = new Cluster();
+    const a = await cluster.start("a");
+    for (const key of ["k0", "k1", "k2"]) a.cache.put(key, 0);
+    await cluster.rest();
+    const cancel = cluster.hub.intercept((message) =>
+      message.to === "watcher" && fieldsOf(message)?.[0] === 2 ? "drop" : "deliver",
+    );
+    let subscribe!: () => void;
+    const subscribed = new Promise<void>((resolve) => (subscribe = resolve));
+    await using watching = await Watching.start(cluster, undefined, subscribed);
+    // A node says hello whenever it subscribes to something.
+    a.read();
+    await cluster.until(() => watching.shapes.length === 1);
+    a.cache.put("meanwhile", 0);
+    await cluster.rest();
+    subscribe();
+    cancel();
+    await cluster.rest();
+    a.cache.put("after", 0);
+    await cluster.until(() => watching.keys.includes("after"));
+    expect([watching.keys, watching.gaps]).toEqual([["after"], []]);
+  });
+
   test("is no node: nobody hears of it, and it says nothing but its questions", async () => {
     await using cluster = new Cluster();
     const said: unknown[] = [];
@@ -290,7 +314,7 @@ describe("an observer", () => {
     const shape = (partitions: number): unknown[] => [partitions, "h", 1];
     const state = (partitions: number, coverage: number): unknown[] => {
       const head = [3, "nebulex", "users", "users", "evil", "e", 0, 0, shape(partitions)];
-      return [...head, new Array(coverage).fill(-1), 0];
+      return [...head, new Array(coverage).fill(-1), 0, null];
     };
     const hostile: unknown[] = [
       1,

@@ -222,7 +222,7 @@ export class Link {
     );
     if (added === undefined) return;
     const began = clock.now();
-    this.origins.want(index);
+    this.origins.want(index, false);
     added.ready.then(
       () => {
         // Nobody waits longer for it (`listening`).
@@ -271,7 +271,9 @@ export class Link {
   #state(kind: StateMessage["kind"], of: "sent" | "arrived" | "last"): StateMessage {
     const { waiting } = this.outboxes;
     const { shape } = this.#options;
-    return { kind, ...this.#self(), shape, coverage: this.outboxes.coverage(of), waiting };
+    const coverage = this.outboxes.coverage(of);
+    const sent = of === "arrived" ? this.outboxes.coverage("sent") : coverage;
+    return { kind, ...this.#self(), shape, coverage, sent, waiting };
   }
 
   #self(): { node: string; epoch: string; startedAt: number; sentAt: number } {

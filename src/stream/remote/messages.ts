@@ -39,8 +39,10 @@ export interface StateMessage extends OriginId {
    */
   readonly kind: "hello" | "reply" | "beat" | "bye";
   readonly shape: StreamShape;
-  /** For each partition, the last sequence that has been sent; -1: none. */
+  /** For each partition, the last sequence that others should have; -1: none. */
   readonly coverage: readonly number[];
+  /** For each partition, the last sequence given to the broker before this: the broker may not have confirmed it. */
+  readonly sent: readonly number[];
   /** Events that can't be given to the broker now. */
   readonly waiting: number;
 }
@@ -70,11 +72,13 @@ export function packData(
 /** @internal */
 export function packState(address: StreamAddress, state: StateMessage): unknown {
   const { namespace, cache, name } = address;
-  const { kind, node, epoch, startedAt, sentAt, shape, coverage, waiting } = state;
+  const { kind, node, epoch, startedAt, sentAt, shape, coverage, sent, waiting } = state;
   const place = kinds.indexOf(kind);
   const { partitions, hash, version } = shape;
   const shown = [partitions, hash, version];
-  return [place, namespace, cache, name, node, epoch, startedAt, sentAt, shown, coverage, waiting];
+  const more = sent.every((last, partition) => last === coverage[partition]) ? null : sent;
+  const head = [place, namespace, cache, name, node, epoch, startedAt, sentAt];
+  return [...head, shown, coverage, waiting, more];
 }
 
 /** @internal */
@@ -118,8 +122,8 @@ export function readMessage(value: unknown, address: StreamAddress): RemoteMessa
 
 function readState(
   fields: readonly unknown[],
-): Pick<StateMessage, "shape" | "coverage" | "waiting"> {
-  if (fields.length !== 11) throw malformed("length");
+): Pick<StateMessage, "shape" | "coverage" | "sent" | "waiting"> {
+  if (fields.length !== 12) throw malformed("length");
   const [partitions, hash, version] = read.list(fields[8], "shape", 3);
   const shape = {
     partitions:
@@ -127,11 +131,19 @@ function readState(
     hash: read.name(hash, "hash"),
     version: read.integer(version, "version", 0),
   };
-  const coverage = read.list(fields[9], "coverage", maxPartitions);
-  if (coverage.length !== (shape.partitions ?? 1)) throw malformed("coverage");
+  const count = shape.partitions ?? 1;
+  const coverage = readSequences(fields[9], "coverage", count);
   return {
     shape,
-    coverage: coverage.map((last) => read.integer(last, "coverage", -1)),
+    coverage,
+    sent: fields[11] === null ? coverage : readSequences(fields[11], "sent", count),
     waiting: read.integer(fields[10], "waiting", 0),
   };
+}
+
+/** One sequence for each partition. */
+function readSequences(value: unknown, what: string, partitions: number): number[] {
+  const all = read.list(value, what, maxPartitions);
+  if (all.length !== partitions) throw malformed(what);
+  return all.map((last) => read.integer(last, what, -1));
 }

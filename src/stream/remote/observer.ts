@@ -194,7 +194,7 @@ export class Observer {
     this.#options.listener.state?.(message);
   }
 
-  #shapeOf({ shape, node, kind }: StateMessage): ObservedShape {
+  #shapeOf({ shape, node, kind, coverage }: StateMessage): ObservedShape {
     const id = idOf(shape);
     const known = this.#shapes.get(id);
     if (known !== undefined) return known;
@@ -213,7 +213,8 @@ export class Observer {
     const followed = this.#partitionsOf(shape);
     this.#channels += followed.length;
     // A node that begins under our eyes owes all; of those that were there before we want what comes once we listen.
-    observed.follow(followed, kind === "hello").then(
+    const begins = kind === "hello" && coverage.every((last) => last === -1);
+    observed.follow(followed, begins).then(
       () => this.#ask(),
       () => {},
     );

@@ -14,6 +14,14 @@ const goneAfter = 100;
 /** Claims about a partition that are timed at once, of those that come within a heartbeat; of more, the latest count as one. */
 const maxClaims = 4;
 
+/** A partition that is listened to. */
+interface Wanted {
+  /** Since when everybody has been asked about it. */
+  readonly since: number;
+  /** Whether the broker has the subscription. */
+  readonly stands: boolean;
+}
+
 /** What becomes of another node. */
 export type NodeStatus = "up" | "silent" | "restarted" | "down";
 
@@ -55,8 +63,8 @@ export class Origins {
   readonly #past = new PastLives(maxOrigins);
   /** Those that have said that they end, until what they sent last has had its time to come. */
   readonly #leaving = new Set<Origin>();
-  /** The partitions that are listened to, and since when everybody has been asked about them. */
-  readonly #wanted = new Map<number, number>();
+  /** The partitions that are listened to. */
+  readonly #wanted = new Map<number, Wanted>();
 
   #agedAt: number;
   #tickedAt: number;
@@ -72,7 +80,8 @@ export class Origins {
     for (const origin of other.#origins.values()) this.#origins.set(origin.node, origin);
     for (const origin of other.#past.all()) this.#past.keep(origin);
     for (const origin of other.#leaving) this.#leaving.add(origin);
-    for (const { index, wanted } of logs) if (wanted) this.#wanted.set(index, -Infinity);
+    for (const { index, wanted } of logs)
+      if (wanted) this.#wanted.set(index, { since: -Infinity, stands: true });
     for (const { heard } of this.#lives())
       for (const partition of heard.keys())
         if (!this.#wanted.has(partition)) heard.delete(partition);
@@ -86,9 +95,15 @@ export class Origins {
     return this.#origins.get(node);
   }
 
-  /** What comes in a partition from now on is owed. */
-  want(partition: number): void {
-    if (this.#wanted.get(partition) !== -Infinity) this.#wanted.set(partition, this.#options.now());
+  /**
+   * What comes in a partition from now on is owed.
+   *
+   * @param stands whether the broker has the subscription: what other nodes send before that does not come here, and so what they
+   *   say of themselves before that is no place to begin at
+   */
+  want(partition: number, stands = true): void {
+    if (this.#wanted.get(partition)?.since !== -Infinity)
+      this.#wanted.set(partition, { since: this.#options.now(), stands });
   }
 
   /** Nobody reads it any more. */
@@ -117,15 +132,17 @@ export class Origins {
   }
 
   state(message: StateMessage): void {
-    const { kind, coverage, waiting } = message;
+    const { kind, coverage, sent, waiting } = message;
     const known = this.#origins.get(message.node)?.epoch === message.epoch;
     // What a life said before it ended doesn't begin it again.
     if (!known && (kind === "bye" || this.#isLeaving(message))) return;
     const origin = this.#hear(message);
     origin.waiting = waiting;
-    for (const partition of this.#wanted.keys()) {
-      const claim = coverage[partition];
-      if (claim !== undefined) this.#claims(partition, origin, claim);
+    for (const [partition, { stands }] of this.#wanted) {
+      const [claim, base] = [coverage[partition], sent[partition]];
+      if (claim === undefined || base === undefined) continue;
+      if (stands || origin.heard.get(partition)?.covered !== undefined)
+        this.#claims(partition, origin, claim, base);
     }
     if (kind !== "bye") return;
     origin.leaving = true;
@@ -194,7 +211,7 @@ export class Origins {
     const { now, heartbeat } = this.#options;
     // It began under our eyes.
     for (const partition of before?.heard.keys() ?? []) origin.heardOf(partition).covered = -1;
-    for (const [partition, since] of this.#wanted) {
+    for (const [partition, { since }] of this.#wanted) {
       // Who was there before has said so within a heartbeat; who has not began later.
       if (now() - since > heartbeat) origin.heardOf(partition).covered = -1;
     }
@@ -233,9 +250,10 @@ export class Origins {
     return this.#options.ordered ? base : Math.min(base, after);
   }
 
-  #claims(partition: number, origin: Origin, claim: number): void {
+  /** @param base where to begin if nothing has come of this origin yet */
+  #claims(partition: number, origin: Origin, claim: number, base: number): void {
     const heard = origin.heardOf(partition);
-    heard.base ??= claim;
+    heard.base ??= base;
     if (this.#options.ordered) {
       // All that was sent before has come before.
       heard.covered ??= heard.base;

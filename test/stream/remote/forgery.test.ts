@@ -14,9 +14,10 @@ function state(
   epoch: string,
   coverage: unknown,
   at: unknown = 1,
+  sent: unknown = null,
 ): unknown[] {
   const shape = [4, "defaultHash", 1];
-  return [kind, "nebulex", "users", "users", node, epoch, at, at, shape, coverage, 0];
+  return [kind, "nebulex", "users", "users", node, epoch, at, at, shape, coverage, 0, sent];
 }
 const [hello, beat, bye] = [1, 3, 4];
 
@@ -106,6 +107,8 @@ describe("a forged message", () => {
       "coverage of a million partitions",
       state(beat, "x", "e", new Array<number>(1_000_000).fill(0)),
     ],
+    ["too few sequences that were sent", state(beat, "x", "e", all, 1, [1])],
+    ["a negative sequence that was sent", state(beat, "x", "e", all, 1, [-2, 0, 0, 0])],
     ["a time before 1970", state(beat, "x", "e", all, -1)],
     ["an empty name", state(hello, "", "e", all)],
     ["a name of a thousand characters", state(hello, "x".repeat(1000), "e", all)],

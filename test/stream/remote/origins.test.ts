@@ -51,9 +51,10 @@ class Books {
     });
   }
 
-  state(kind: StateMessage["kind"], epoch: string, covered: number): void {
+  state(kind: StateMessage["kind"], epoch: string, covered: number, sent = covered): void {
     const shape = { partitions: null, hash: "defaultHash", version: 1 };
-    this.origins.state({ kind, ...this.#id(epoch), shape, coverage: [covered], waiting: 0 });
+    const claims = { coverage: [covered], sent: [sent] };
+    this.origins.state({ kind, ...this.#id(epoch), shape, ...claims, waiting: 0 });
   }
 
   pass(milliseconds: number): void {
@@ -184,6 +185,35 @@ describe("the books on another node", () => {
     unordered.data("one", 8, 9);
     expect(unordered.news()).toEqual(["up", "one 8,9"]);
   });
+
+  test.each([true, false])(
+    "begin behind what was under way when another node said how far it is (ordered: %p)",
+    (ordered) => {
+      const books = new Books(ordered);
+      // The broker has 308 and is passing 309 on, to those who had subscribed by then.
+      books.state("beat", "one", 308, 309);
+      books.data("one", 310);
+      expect(books.news()).toEqual(["up", "one 310"]);
+      books.data("one", 312);
+      expect(books.news()).toEqual(["one gap 311..311", "one 312"]);
+    },
+  );
+
+  test.each([true, false])(
+    "begin behind nothing that was said before the subscription stood (ordered: %p)",
+    (ordered) => {
+      const books = new Books(ordered);
+      books.origins.unwant(0);
+      books.origins.want(0, false);
+      books.state("beat", "one", 5);
+      books.origins.want(0);
+      books.data("one", 8);
+      expect(books.news()).toEqual(["up", "one 8"]);
+      books.state("beat", "one", 8);
+      books.data("one", 10);
+      expect(books.news()).toEqual(["one gap 9..9", "one 10"]);
+    },
+  );
 
   test("owe a life that began under their eyes from its first event on, also when its first messages are lost", () => {
     const books = new Books(true);
