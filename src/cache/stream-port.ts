@@ -20,8 +20,8 @@ export interface SubscribeOptions {
   /** A name for the reader's place in the stream, which outlives the reader. Default: none. */
   group?: string;
   /**
-   * Where to begin when there is no place kept for the group: behind the newest event, at the oldest kept, or at a sequence
-   * (inclusive; not with `"all"`). Default `"latest"`.
+   * Where to begin when there is no place kept for the group: behind the newest event, at the oldest kept, or at the event of this
+   * node with a sequence (not with `"all"`). Default `"latest"`.
    */
   from?: "latest" | "earliest" | number;
   /** Whether to be given `gap` notices too. Default false. */

@@ -28,11 +28,11 @@ export class CoalescedEvents {
     return this.#unread.size;
   }
 
-  /** Sequence of the oldest event that there is something to tell of. */
+  /** Offset of the oldest event that there is something to tell of. */
   get oldest(): number | undefined {
     let oldest: number | undefined;
     for (const { first } of this.#unread.values())
-      oldest = Math.min(oldest ?? Infinity, CacheEvent.sequenceOf(first));
+      oldest = Math.min(oldest ?? Infinity, CacheEvent.offsetOf(first));
     return oldest;
   }
 
@@ -42,6 +42,11 @@ export class CoalescedEvents {
       yield first;
       if (last !== first) yield last;
     }
+  }
+
+  /** The last event of each key. */
+  *unread(): Iterable<CacheEvent> {
+    for (const { last } of this.#unread.values()) yield last;
   }
 
   add(event: CacheEvent): void {

@@ -40,7 +40,8 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
   readonly #source: EventSource;
   /** The key, or a MultiTarget. */
   readonly #subject: K | MultiTarget<K>;
-  readonly #sequence: number;
+  /** Its offset in the log of this node. */
+  readonly #offset: number;
   /** Milliseconds since the source began: a small integer, where a timestamp would be one more object. */
   readonly #at: number;
   #metadata: EventMetadata | undefined;
@@ -50,14 +51,14 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     cause: Cause,
     source: EventSource,
     subject: K | MultiTarget<K>,
-    sequence: number,
+    offset: number,
     at: number,
   ) {
     this.type = type;
     this.#cause = cause;
     this.#source = source;
     this.#subject = subject;
-    this.#sequence = sequence;
+    this.#offset = offset;
     this.#at = at;
     this.#metadata = undefined;
   }
@@ -112,7 +113,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
       partitions,
       node,
       epoch,
-      sequence: CacheEvent.numberOf(this),
+      sequence: CacheEvent.sequenceOf(this),
       timestamp: startedAt + this.#at,
       origin,
       fill,
@@ -121,18 +122,18 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     };
   }
 
-  /** Its place in the log that it was read from, without making anything. */
-  static sequenceOf(event: CacheEvent): number {
-    return event.#sequence;
+  /** Its offset in the log that it was read from. */
+  static offsetOf(event: CacheEvent): number {
+    return event.#offset;
   }
 
   static sourceOf(event: CacheEvent): EventSource {
     return event.#source;
   }
 
-  /** The sequence that its readers see: that of its origin. */
-  static numberOf(event: CacheEvent): number {
-    return event instanceof NumberedEvent ? NumberedEvent.numberIn(event) : event.#sequence;
+  /** `metadata.sequence`, without making the metadata: its number at the node where it happened. */
+  static sequenceOf(event: CacheEvent): number {
+    return event instanceof NumberedEvent ? NumberedEvent.sequenceIn(event) : event.#offset;
   }
 
   static partsOf(event: CacheEvent): {
@@ -144,7 +145,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     return {
       cause: event.#cause,
       subject: event.#subject,
-      sequence: CacheEvent.numberOf(event),
+      sequence: CacheEvent.sequenceOf(event),
       at: event.#at,
     };
   }
@@ -185,31 +186,31 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
 
   /** The same event with another type or target, without values. */
   static #like(event: CacheEvent, type: EventType, subject: unknown): CacheEvent {
-    const { cause, sequence: number } = CacheEvent.partsOf(event);
+    const { cause, sequence } = CacheEvent.partsOf(event);
     return event instanceof NumberedEvent
-      ? new NumberedEvent(type, cause, event.#source, subject, event.#sequence, event.#at, number)
-      : new CacheEvent(type, cause, event.#source, subject, event.#sequence, event.#at);
+      ? new NumberedEvent(type, cause, event.#source, subject, event.#offset, event.#at, sequence)
+      : new CacheEvent(type, cause, event.#source, subject, event.#offset, event.#at);
   }
 }
 
-/** An event of a log that has events of several nodes: its place there is not its sequence. @internal */
+/** An event of a log that has events of several nodes: its offset there is not its sequence. @internal */
 export class NumberedEvent<K = unknown, V = unknown> extends CacheEvent<K, V> {
-  readonly #number: number;
+  readonly #sequence: number;
 
   constructor(
     type: EventType,
     cause: Cause,
     source: EventSource,
     subject: K | MultiTarget<K>,
-    sequence: number,
+    offset: number,
     at: number,
-    number: number,
+    sequence: number,
   ) {
-    super(type, cause, source, subject, sequence, at);
-    this.#number = number;
+    super(type, cause, source, subject, offset, at);
+    this.#sequence = sequence;
   }
 
-  static numberIn(event: NumberedEvent): number {
-    return event.#number;
+  static sequenceIn(event: NumberedEvent): number {
+    return event.#sequence;
   }
 }

@@ -132,8 +132,22 @@ class Worker implements Behavior<void, unknown> {
   #tellUndelivered(): void {
     const count = this.#cursor.countUnhandled();
     if (count === 0) return;
-    const { log, group, handledUpTo: from } = this.#cursor;
+    const { log, group, firstUnhandled: from } = this.#cursor;
     const { cache, name, partition } = log.source;
-    channels.undelivered.publish({ cache, name, partition, group, from, to: log.next - 1, count });
+    const others = this.#cursor
+      .unhandledOfOthers()
+      .map(({ source: { node, epoch }, first, last, count: left }) => {
+        return { node, epoch, from: first, to: last, count: left };
+      });
+    channels.undelivered.publish({
+      cache,
+      name,
+      partition,
+      group,
+      from,
+      to: log.written - 1,
+      count,
+      ...(others.length > 0 ? { others } : undefined),
+    });
   }
 }

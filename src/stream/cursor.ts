@@ -5,7 +5,7 @@ import { typeBits } from "./event-mask.js";
 import type { CursorOptions } from "./cursor-options.js";
 import { elsewhere, Hand, nowhere } from "./hand.js";
 import type { CursorReader, Message, Progress, Visitor } from "./message.js";
-import { Losses } from "./losses.js";
+import { type Loss, Losses } from "./losses.js";
 import { Gaps } from "./gaps.js";
 import { Place } from "./place.js";
 import type { PartitionLog } from "./partition-log.js";
@@ -200,33 +200,71 @@ export class Cursor extends Place {
     // Of what it was overtaken by, nobody knows any more what it was.
     const overrun = this.#merged === undefined ? Math.max(0, log.first - from) : 0;
     let count = waiting + (this.#merged?.size ?? 0) + (this.#snapshot?.size ?? 0) + overrun;
+    for (const gone of this.gaps?.gone?.all() ?? []) count += gone.count;
     for (let at = from + overrun; (at = log.find(at, mask, skipOrigin)) < log.next; at++) count++;
     return count;
   }
 
-  /** Sequence of the first event that is not known to be handled. */
+  /** The events of other sources than the log's own among those that are not handled. Looks at each. */
+  unhandledOfOthers(): Loss[] {
+    const { log, mask, skipOrigin } = this;
+    const found = new Losses();
+    const add = (event: CacheEvent): void => {
+      const sequence = CacheEvent.sequenceOf(event);
+      found.add(CacheEvent.homeOf(event), sequence, sequence);
+    };
+    for (const message of this.hand.all()) if (message instanceof CacheEvent) add(message);
+    for (const event of this.#merged?.unread() ?? []) add(event);
+    if (log.numbered) {
+      found.addAll(this.gaps?.gone?.all() ?? []);
+      const from = this.unreadFrom;
+      const end = this.#merged === undefined ? Math.max(from, log.first) : from;
+      log.collect(from, end, found);
+      for (let at = end; (at = log.find(at, mask, skipOrigin)) < log.next; at++) add(log.at(at));
+    }
+    return found.all().filter(({ source }) => source !== log.source);
+  }
+
+  /** Offset of the first event that is not known to be handled. */
   get handledUpTo(): number {
     let first = this.#merged?.oldest ?? this.unreadFrom;
-    // What is in hand need not be in order: of merged events the newest sequence counts.
+    // What is in hand need not be in order: of merged events the newest offset counts.
     for (const message of this.hand.all())
-      if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.sequenceOf(message));
+      if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.offsetOf(message));
     const { visitedAt } = this.hand;
     return visitedAt < 0 ? first : Math.min(first, visitedAt);
   }
 
-  /** Whether all events before `sequence` of this log have been handled, and every gap. */
-  hasHandled(sequence: number): boolean {
-    if (this.#isBehindOthers) return false;
-    if (this.unreadFrom < sequence || (this.gaps?.nextAt ?? Infinity) <= sequence) return false;
+  /** Sequence of this node's first own event that is not known to be handled; `log.written` if there is none. */
+  get firstUnhandled(): number {
+    const { log } = this;
+    if (!log.numbered) return this.handledUpTo;
     const { visitedAt } = this.hand;
-    if (visitedAt !== nowhere && visitedAt < sequence) return false;
+    let first = log.sequenceAt(visitedAt < 0 ? this.unreadFrom : visitedAt);
+    const look = (event: CacheEvent): void => {
+      if (CacheEvent.homeOf(event) === log.source)
+        first = Math.min(first, CacheEvent.sequenceOf(event));
+    };
+    for (const event of this.#merged?.all() ?? []) look(event);
+    for (const message of this.hand.all()) if (this.#isOfLog(message)) look(message);
+    for (const gone of this.gaps?.gone?.all() ?? [])
+      if (gone.source === log.source) first = Math.min(first, gone.first);
+    return first;
+  }
+
+  /** Whether all events before an offset in this log have been handled, and every gap. */
+  hasHandled(offset: number): boolean {
+    if (this.#isBehindOthers) return false;
+    if (this.unreadFrom < offset || (this.gaps?.nextAt ?? Infinity) <= offset) return false;
+    const { visitedAt } = this.hand;
+    if (visitedAt !== nowhere && visitedAt < offset) return false;
     return this.hand
       .all()
       .every(
         (message) =>
           message instanceof CacheEvent &&
           this.log.owns(message) &&
-          CacheEvent.sequenceOf(message) >= sequence,
+          CacheEvent.offsetOf(message) >= offset,
       );
   }
 
@@ -297,8 +335,8 @@ export class Cursor extends Place {
   #loseMerged(merged: CoalescedEvents, end: number, reason: GapReason): void {
     const lost = new Losses();
     for (const event of merged.all()) {
-      const number = CacheEvent.numberOf(event);
-      lost.add(CacheEvent.homeOf(event), number, number);
+      const sequence = CacheEvent.sequenceOf(event);
+      lost.add(CacheEvent.homeOf(event), sequence, sequence);
     }
     const from = this.log.numbered ? this.unreadFrom : (merged.oldest as number);
     merged.clear();

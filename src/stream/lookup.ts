@@ -48,13 +48,16 @@ export interface GroupInfo {
   readonly partition: number | null;
   /** Whether it has a live reader. */
   readonly attached: boolean;
-  /** Sequence of the last event that was written to the partition; -1: none. */
+  /** Sequence of the last event that this node wrote to the partition; -1: none. */
   readonly last: number;
-  /** Sequence of the first event that the group has not handled. */
+  /**
+   * Sequence of the first event of this node that the group has not handled; `last + 1`: it has handled them all. `from` takes it:
+   * reading begins with that event. Other nodes' events that the group has not handled may come before it.
+   */
   readonly position: number;
-  /** Events between the two, and what else is to be handled. */
+  /** How many events of any type and any node there are from the group's place on, and in its hands. */
   readonly lag: number;
-  /** Events that the group was told it won't be given. */
+  /** Events that the group was told it won't be given, those of other nodes included. */
   readonly dropped: number;
   /** Events that were merged into later ones (`overflow: "coalesce"`). */
   readonly coalesced: number;
@@ -114,14 +117,14 @@ function groupsOf(stream: Stream): GroupInfo[] {
   const infos: GroupInfo[] = [];
   for (const [group, cursors] of stream.groups.entries()) {
     for (const cursor of cursors.values()) {
-      const { log, handledUpTo: position, lag, dropped, coalesced, deadLetters } = cursor;
+      const { log, firstUnhandled: position, lag, dropped, coalesced, deadLetters } = cursor;
       const { partition } = log.source;
       const attached = cursor.reader !== undefined;
       infos.push({
         group,
         partition,
         attached,
-        last: log.next - 1,
+        last: log.written - 1,
         position,
         lag,
         dropped,

@@ -1,24 +1,31 @@
 import type { EventSource } from "../event/event.js";
 
-/** Events of one source that a reader is not given: `first` to `last`, inclusive; `last = first - 1` if none is known of. @internal */
+/** Events of one source that are not given: sequences `first` to `last`, inclusive; `last = first - 1` if none is known of. @internal */
 export interface Loss {
   readonly source: EventSource;
   readonly first: number;
   readonly last: number;
+  /** How many of them there are, as far as they were counted. */
+  readonly count: number;
 }
 
-/** What goes unread, by where it came from. @internal */
+/** Events that are not given, by their source. @internal */
 export class Losses {
-  readonly #bounds = new Map<EventSource, { first: number; last: number }>();
+  readonly #bounds = new Map<EventSource, { first: number; last: number; count: number }>();
 
-  add(source: EventSource, first: number, last: number): void {
+  add(source: EventSource, first: number, last: number, count = last - first + 1): void {
     const bounds = this.#bounds.get(source);
     if (bounds === undefined) {
-      this.#bounds.set(source, { first, last });
+      this.#bounds.set(source, { first, last, count });
       return;
     }
+    bounds.count += count;
     bounds.first = Math.min(bounds.first, first);
     bounds.last = Math.max(bounds.last, last);
+  }
+
+  addAll(losses: readonly Loss[]): void {
+    for (const { source, first, last, count } of losses) this.add(source, first, last, count);
   }
 
   all(): Loss[] {

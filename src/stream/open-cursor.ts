@@ -77,5 +77,5 @@ function startingPoint(log: PartitionLog, from: "latest" | "earliest" | number):
   if (from === "earliest") return log.first;
   if (from > log.written)
     throw OptionError.invalid("from", `a sequence <= ${log.written} (the next event's)`, from);
-  return log.placeOf(from);
+  return log.offsetOf(from);
 }

@@ -7,12 +7,10 @@ import { allTypes, bitOf } from "./event-mask.js";
 import { type Loss, Losses } from "./losses.js";
 import { type PlacedGap, PlacedGaps } from "./placed-gaps.js";
 import { type Includes, type Row, Segment, segmentBits, segmentSize } from "./segment.js";
+import { SpareSegments } from "./spare-segments.js";
 
 /** So that an offset into a log is always a small integer. @internal */
 export const maxCapacity = 2 ** 30;
-
-/** Empty segments that a log keeps at the most. */
-const maxSpare = 1024;
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -23,7 +21,9 @@ export interface LogLimits {
 }
 
 /**
- * The events of one partition in one epoch, in order, numbered from 0. It grows with what its slowest reader has not read, and is cut
+ * The events of one partition in one epoch, in order of arrival. An event's offset is its place in the log, from 0; its sequence is its
+ * number among the events of the node where it happened. The two are the same unless the log is `numbered`. Offsets stay inside; what is
+ * published are sequences. The log grows with what its slowest reader has not read, and is cut
  * at `capacity`. An append costs the same whatever the number of readers: those that rest are woken once a batch.
  *
  * @internal
@@ -31,9 +31,9 @@ export interface LogLimits {
 export class PartitionLog {
   readonly source: EventSource;
   readonly index: number;
-  /** Sequence of the oldest event that can be read. */
+  /** Offset of the oldest event that can be read. */
   first = 0;
-  /** Sequence that the next event gets. */
+  /** Offset that the next event gets. */
   next = 0;
   /** Whether there are events that resting readers have not been told of, and from which on, and of which types. */
   dirty = false;
@@ -58,12 +58,11 @@ export class PartitionLog {
   readonly #onDirty: () => void;
   readonly #includes: Includes;
   #segments: Segment[] = [];
-  /** Some that have been read, to be used again; held weakly, so that the garbage collector has them if it needs memory. */
-  #spare: WeakRef<Segment[]> | undefined;
-  /** Sequence of the first event of the first segment. */
+  readonly #spare = new SpareSegments();
+  /** Offset of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
-  /** Whether events of several nodes come together here, so that their places are not their sequences. */
+  /** Whether events of several nodes come together here, so that their offsets are not their sequences. */
   readonly numbered: boolean;
   /** How many of this node's own events there have been, in a log that is numbered. */
   #own = 0;
@@ -85,7 +84,7 @@ export class PartitionLog {
     this.numbered = numbered;
   }
 
-  /** Sequence of this node's next own event. */
+  /** Sequence that this node's next own event gets. */
   get written(): number {
     return this.numbered ? this.#own : this.next;
   }
@@ -117,7 +116,7 @@ export class PartitionLog {
     const bit = bitOf(type);
     tail.append(bit, cause, subject, at, value, previous);
     if (this.numbered) tail.number(number ?? this.#own++);
-    const sequence = this.next++;
+    const offset = this.next++;
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
       this.first = this.next - this.limits.capacity;
@@ -125,47 +124,47 @@ export class PartitionLog {
     this.counts[bit] = (this.counts[bit] as number) + 1;
     if (!this.dirty) {
       this.dirty = true;
-      this.batchStart = sequence;
+      this.batchStart = offset;
       this.#onDirty();
     }
   }
 
-  /** The event with a sequence that is still in memory. */
-  at(sequence: number): CacheEvent {
-    const offset = sequence - this.#base;
-    const segment = this.#segments[offset >>> segmentBits] as Segment;
-    return segment.event(offset & (segmentSize - 1), this.source, sequence, this.#shared);
+  /** The event at an offset that is still in memory. */
+  at(offset: number): CacheEvent {
+    const index = offset - this.#base;
+    const segment = this.#segments[index >>> segmentBits] as Segment;
+    return segment.event(index & (segmentSize - 1), this.source, offset, this.#shared);
   }
 
   /** The first event from `from` to before `end` that is of one of the types, and not of an origin; `readTo` is where to read on. */
   read(from: number, end: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
-    for (let sequence = from; sequence < end; sequence++) {
-      const offset = sequence - this.#base;
-      const segment = this.#segments[offset >>> segmentBits] as Segment;
-      const row = offset & (segmentSize - 1);
+    for (let offset = from; offset < end; offset++) {
+      const index = offset - this.#base;
+      const segment = this.#segments[index >>> segmentBits] as Segment;
+      const row = index & (segmentSize - 1);
       if (!segment.matches(row, mask, skipOrigin)) continue;
-      this.readTo = sequence + 1;
-      return segment.event(row, this.source, sequence, this.#shared);
+      this.readTo = offset + 1;
+      return segment.event(row, this.source, offset, this.#shared);
     }
     this.readTo = end;
     return undefined;
   }
 
-  /** Sequence of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
+  /** Offset of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
   find(from: number, mask: number, skipOrigin: unknown): number {
-    let sequence = from;
-    for (; sequence < this.next; sequence++) {
-      const offset = sequence - this.#base;
-      const segment = this.#segments[offset >>> segmentBits] as Segment;
-      if (segment.matches(offset & (segmentSize - 1), mask, skipOrigin)) break;
+    let offset = from;
+    for (; offset < this.next; offset++) {
+      const index = offset - this.#base;
+      const segment = this.#segments[index >>> segmentBits] as Segment;
+      if (segment.matches(index & (segmentSize - 1), mask, skipOrigin)) break;
     }
-    return sequence;
+    return offset;
   }
 
   /** The parts of an event that is still in memory, of a log that is numbered. */
-  row(place: number): Row {
-    const offset = place - this.#base;
-    return (this.#segments[offset >>> segmentBits] as Segment).row(offset & (segmentSize - 1));
+  row(offset: number): Row {
+    const index = offset - this.#base;
+    return (this.#segments[index >>> segmentBits] as Segment).row(index & (segmentSize - 1));
   }
 
   /** Tells all readers of events that did not come, behind those that did. */
@@ -174,30 +173,41 @@ export class PartitionLog {
     for (const cursor of this.cursors) cursor.tell(gap, this.next);
   }
 
-  /** The gaps that are told from a place on. */
-  toldFrom(place: number): readonly PlacedGap[] {
-    return this.#told.all.filter(({ at }) => at >= place);
+  /** The gaps that are told from an offset on. */
+  toldFrom(offset: number): readonly PlacedGap[] {
+    return this.#told.all.filter(({ at }) => at >= offset);
   }
 
-  /** The place of this node's own event with a sequence, or of the next one that is still here. */
-  placeOf(sequence: number): number {
+  /** The offset of this node's own event with a sequence, or of the next one that is still here. */
+  offsetOf(sequence: number): number {
     if (!this.numbered) return sequence;
-    for (let place = this.first; place < this.next; place++) {
-      const { cause, number } = this.row(place);
-      if (cause.source === null && number >= sequence) return place;
+    for (let offset = this.first; offset < this.next; offset++) {
+      const { cause, number } = this.row(offset);
+      if (cause.source === null && number >= sequence) return offset;
     }
     return this.next;
   }
 
-  /** What the events from one place to before another are at their sources; those that are no more in memory have to be in `gone`. */
+  /** Sequence of the first event of this node's own from an offset on; of what is no more in memory only if it is not numbered. */
+  sequenceAt(offset: number): number {
+    if (!this.numbered) return offset;
+    if (offset >= this.next) return this.#own;
+    const index = Math.max(offset - this.#base, 0);
+    return (this.#segments[index >>> segmentBits] as Segment).ownBeforeRow(
+      index & (segmentSize - 1),
+    );
+  }
+
+  /** The events from one offset to before another, by source; those that are no more in memory have to be in `gone`. */
   losses(from: number, end: number, gone?: Losses): Loss[] {
-    if (!this.numbered) return [{ source: this.source, first: from, last: end - 1 }];
+    if (!this.numbered)
+      return [{ source: this.source, first: from, last: end - 1, count: end - from }];
     return this.collect(from, end, gone ?? new Losses()).all();
   }
 
   collect(from: number, end: number, into: Losses): Losses {
-    for (let place = Math.max(from, this.#base); place < end; place++) {
-      const { cause, number } = this.row(place);
+    for (let offset = Math.max(from, this.#base); offset < end; offset++) {
+      const { cause, number } = this.row(offset);
       into.add(cause.source ?? this.source, number, number);
     }
     return into;
@@ -315,23 +325,14 @@ export class PartitionLog {
     for (const cursor of this.#coalescing) cursor.absorb(base);
     if (this.numbered) for (const cursor of this.cursors) cursor.overtaken(base);
     if (this.#told.all.length > 0) this.#told.replace([...this.toldFrom(base)]);
-    this.#recycle(this.#segments.splice(0, whole));
+    this.#spare.keep(this.#segments.splice(0, whole));
     this.#base = base;
-  }
-
-  #recycle(segments: readonly Segment[]): void {
-    let spare = this.#spare?.deref();
-    if (spare === undefined) this.#spare = new WeakRef((spare = []));
-    for (const segment of segments) {
-      if (spare.length === maxSpare) return;
-      segment.clear();
-      spare.push(segment);
-    }
   }
 
   #grow(): Segment {
     this.trim();
-    this.#tail = this.#spare?.deref()?.pop() ?? new Segment(this.#includes, this.numbered);
+    this.#tail = this.#spare.take() ?? new Segment(this.#includes, this.numbered);
+    this.#tail.ownBefore = this.#own;
     this.#segments.push(this.#tail);
     return this.#tail;
   }

@@ -35,7 +35,7 @@ export class Place {
     this.#onGap = options.onGap;
   }
 
-  /** Events up to `base` are about to go, of a log whose places are not sequences: what this reader has not taken of them is noted. */
+  /** Events up to `base` are about to go, of a log whose offsets are not sequences: what this reader has not taken of them is noted. */
   overtaken(base: number): void {
     const from = this.unreadFrom;
     if (this.coalesces || from >= base) return;
@@ -47,7 +47,7 @@ export class Place {
   /** There were events that are in no log, before the next one. */
   missed(reason: GapReason): void {
     const { source, written } = this.log;
-    this.lose([{ source, first: written, last: written - 1 }], reason);
+    this.lose([{ source, first: written, last: written - 1, count: 0 }], reason);
     this.rouse();
   }
 
@@ -59,9 +59,10 @@ export class Place {
 
   /** It begins to read from an event of this node that may be gone already. */
   tellOlder(from: number): void {
-    const { source, next, written } = this.log;
-    const oldest = this.position < next ? this.log.row(this.position).number : written;
-    if (from < oldest) this.lose([{ source, first: from, last: oldest - 1 }], "overrun");
+    const { source } = this.log;
+    const oldest = this.log.sequenceAt(this.position);
+    if (from < oldest)
+      this.lose([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
   }
 
   /** How many events were announced as lost, and in how many gaps. */
@@ -73,7 +74,7 @@ export class Place {
     return this.gaps?.count ?? 0;
   }
 
-  /** Sequence of the next event in the log that may concern this reader. */
+  /** Offset of the next event in the log that may concern this reader. */
   get unreadFrom(): number {
     const { log, position } = this;
     if (!this.resting) return position;
@@ -99,7 +100,7 @@ export class Place {
     this.log.activate(this);
   }
 
-  /** Whether events of a log whose places are not sequences went unread. */
+  /** Whether events of a log whose offsets are not sequences went unread. */
   protected get isOvertaken(): boolean {
     return this.gaps?.gone !== undefined;
   }
@@ -110,7 +111,7 @@ export class Place {
     const { source, written } = this.log;
     // Of this node's own events none may be lost; that their sequence ends is to be told all the same.
     if (reason !== "overrun" && !lost.some((loss) => loss.source === source))
-      lost.push({ source, first: written, last: written - 1 });
+      lost.push({ source, first: written, last: written - 1, count: 0 });
     this.lose(lost, reason);
   }
 

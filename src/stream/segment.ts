@@ -40,14 +40,16 @@ const fixedSlots = 4;
  */
 export class Segment {
   length = 0;
+  /** How many of this node's own events there were in the log before it, where that is not its first offset. */
+  ownBefore = 0;
   readonly #includes: Includes;
   readonly #width: number;
   readonly #slots: unknown[];
-  /** Each event's sequence, where it is not its place. */
+  /** Each event's sequence, where it is not its offset. */
   readonly #numbers: number[] | undefined;
   #made: (CacheEvent | undefined)[] | undefined;
 
-  /** @param numbered whether an event's sequence is not its place: `number` is to be called for each that is appended */
+  /** @param numbered whether an event's sequence is not its offset: `number` is to be called for each that is appended */
   constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
     this.#numbers = numbered ? new Array<number>(segmentSize).fill(0) : undefined;
@@ -99,6 +101,14 @@ export class Segment {
     };
   }
 
+  /** How many of this node's own events there are in the log before a row of a segment that is numbered. */
+  ownBeforeRow(row: number): number {
+    let own = this.ownBefore;
+    for (let slot = 2; slot < row * this.#width; slot += this.#width)
+      if ((this.#slots[slot] as Cause).source === null) own++;
+    return own;
+  }
+
   /** Whether an event is of one of the types, and not of an origin. */
   matches(offset: number, mask: number, skipOrigin: unknown): boolean {
     const slot = offset * this.#width;
@@ -106,12 +116,12 @@ export class Segment {
     return skipOrigin === undefined || (this.#slots[slot + 2] as Cause).origin !== skipOrigin;
   }
 
-  /** The event at an offset; with `shared`, the same object each time. */
-  event(offset: number, source: EventSource, sequence: number, shared: boolean): CacheEvent {
-    const made = this.#made?.[offset];
+  /** The event in a row, with its offset in the log; with `shared`, the same object each time. */
+  event(row: number, source: EventSource, offset: number, shared: boolean): CacheEvent {
+    const made = this.#made?.[row];
     if (made !== undefined) return made;
-    const event = this.#make(offset, source, sequence);
-    if (shared) (this.#made ??= new Array<CacheEvent | undefined>(segmentSize))[offset] = event;
+    const event = this.#make(row, source, offset);
+    if (shared) (this.#made ??= new Array<CacheEvent | undefined>(segmentSize))[row] = event;
     return event;
   }
 
@@ -122,18 +132,18 @@ export class Segment {
     this.#made = undefined;
   }
 
-  #make(offset: number, source: EventSource, sequence: number): CacheEvent {
+  #make(row: number, source: EventSource, offset: number): CacheEvent {
     const slots = this.#slots;
-    const slot = offset * this.#width;
+    const slot = row * this.#width;
     const type = typeOfBit(slots[slot] as number);
     const subject = slots[slot + 3];
     const cause = slots[slot + 2] as Cause;
     const at = slots[slot + 1] as number;
-    const number = this.#numbers?.[offset];
+    const number = this.#numbers?.[row];
     const event =
       number === undefined
-        ? new CacheEvent(type, cause, source, subject, sequence, at)
-        : new NumberedEvent(type, cause, source, subject, sequence, at, number);
+        ? new CacheEvent(type, cause, source, subject, offset, at)
+        : new NumberedEvent(type, cause, source, subject, offset, at, number);
     if (this.#width > fixedSlots) this.#addValues(event, slot + fixedSlots, subject);
     return event;
   }

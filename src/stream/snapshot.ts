@@ -17,7 +17,7 @@ const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: t
 export class Snapshot {
   readonly #entries: (readonly [unknown, unknown] | undefined)[] = [];
   readonly #log: PartitionLog;
-  /** Sequence of the last event before the point. */
+  /** Sequence of this node's last event before the point. */
   readonly #sequence: number;
   readonly #at: number;
   readonly #includesValue: boolean;
@@ -25,7 +25,7 @@ export class Snapshot {
 
   constructor(log: PartitionLog, at: number, includesValue: boolean) {
     this.#log = log;
-    this.#sequence = log.next - 1;
+    this.#sequence = log.written - 1;
     this.#at = at;
     this.#includesValue = includesValue;
   }

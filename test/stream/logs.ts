@@ -83,7 +83,7 @@ export class TestReader implements CursorReader {
 /** An event as its sequence, a gap as its bounds. */
 export function brief(message: Message): number | string {
   return message instanceof CacheEvent
-    ? CacheEvent.sequenceOf(message)
+    ? CacheEvent.offsetOf(message)
     : `${message.reason} ${message.from}..${message.to}`;
 }
 

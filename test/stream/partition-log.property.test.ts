@@ -62,7 +62,7 @@ class CheckedReader {
     }
     this.#inHand.push(message);
     this.#given++;
-    if (message instanceof CacheEvent) this.#checkEvent(CacheEvent.sequenceOf(message));
+    if (message instanceof CacheEvent) this.#checkEvent(CacheEvent.offsetOf(message));
     else this.#checkGap(message as GapEvent);
     return true;
   }

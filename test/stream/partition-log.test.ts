@@ -275,7 +275,7 @@ describe("a coalescing cursor", () => {
     // Memory is given back when the log grows, by segments: there may be two more than the capacity needs.
     expect(messages.length).toBeLessThanOrEqual(10 + 300 + 2 * 256);
     expect(messages.length + reader.cursor.coalesced).toBe(2000);
-    const sequences = messages.map((message) => CacheEvent.sequenceOf(message));
+    const sequences = messages.map((message) => CacheEvent.offsetOf(message));
     expect(sequences).toEqual([...sequences].sort((a, b) => a - b));
     expect(sequences.slice(-300)).toEqual(range(1700, 2000));
     const firstOf = (key: number): string | undefined =>
