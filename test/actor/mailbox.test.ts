@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { Mailbox } from "../../src/actor/mailbox.js";
 
 test("gives what it was given, in order, however pushes and shifts alternate", () => {

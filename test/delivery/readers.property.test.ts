@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { Picture } from "./picture.js";
 import { anyReader, WitnessedActor, WitnessedReader } from "./readers.js";
 import { runs } from "./runs.js";

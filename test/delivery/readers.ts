@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import {
   actor,
   type ActorRef,

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { anyCommand } from "./commands.js";
 import { turns, type World } from "./world.js";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { CoalescedEvents } from "../../src/event/coalesce.js";
 import { CacheEvent } from "../../src/event/event.js";
 import { about, aboutKeys, aboutQuery } from "./events.js";

@@ -77,7 +77,8 @@ for (const { engine, server, how, signal, toGroup, status } of [
           const nodes = await nodesOf(pid);
           expect(nodes).toHaveLength(3);
           const port = Number(/:(\d+) /.exec(nodes[0] ?? "")?.[1]);
-          expect(await takesConnections(port)).toBe(true);
+          // The story kills its broker once, and starts it again.
+          await waitFor(() => takesConnections(port), { timeout: 20_000 });
           const exited = once(main, "exit");
           process.kill(toGroup ? -pid : pid, signal);
           const [code] = (await exited) as [number | null];

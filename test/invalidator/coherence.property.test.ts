@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { Nodes, shapes, Wall } from "./nodes.js";
 
 const names = ["a", "b", "c"] as const;

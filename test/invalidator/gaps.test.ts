@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { defaultHash, GapEvent } from "nebulex-streams";
+import { SimulatedClock } from "nebulex-streams/testing";
 import { Gate, Listener, until } from "../helpers/actors.js";
 import { crash, keys, kill, stop } from "../helpers/streams.js";
 import { asyncAdapter } from "./async-adapter.js";
@@ -112,7 +113,9 @@ test("keys that the hash leaves out of the stream stay", async () => {
 test("a node that falls silent clears", async () => {
   await using nodes = new Nodes();
   const heartbeat = 60;
-  const [a, b] = [await nodes.start("a", { heartbeat }), await nodes.start("b", { heartbeat })];
+  const clock = new SimulatedClock();
+  const options = { heartbeat, clock };
+  const [a, b] = [await nodes.start("a", options), await nodes.start("b", options)];
   await nodes.quiet();
   fill(b);
   // What it has heard of it may not be all.
@@ -121,7 +124,7 @@ test("a node that falls silent clears", async () => {
   expect(cleared(b)).toEqual(new Set());
   nodes.hub.pause("a");
   await until(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await clock.advance(heartbeat);
     return b.users.countAll() === 0;
   });
 });

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { binaryCodec } from "../../src/pubsub/binary-codec.js";
 import { frame, RejectedMessageError, unframe } from "../../src/pubsub/frame.js";
 import { jsonCodec } from "../../src/pubsub/json-codec.js";

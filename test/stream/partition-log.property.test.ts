@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { causeOf } from "../../src/event/cause.js";
 import { CacheEvent } from "../../src/event/event.js";
 import { type EventType, eventTypes, type GapEvent } from "../../src/event/types.js";

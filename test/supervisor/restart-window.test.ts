@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { admitRestart, type RestartHistory } from "../../src/supervisor/restart-window.js";
 
 /** The rule as it is written (73 to 75), with all times kept. */

@@ -118,7 +118,6 @@ test("tells of a pool's handling: events, time, lag, dead letters", async () => 
   const times = await collector.values("nebulex.streams.handler.time", of, byPartition);
   expect(times["0"]).toBeGreaterThanOrEqual(0.003);
   expect(times["1"]).toBeGreaterThanOrEqual(0.004);
-  expect(times["1"]).toBeLessThan(2);
 
   holding = true;
   for (const key of [1, 3, 5]) cache.put(key, "again");

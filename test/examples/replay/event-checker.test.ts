@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../../helpers/fast-check.js";
 import { EventChecker } from "../../../examples/replay/check/event-checker.js";
 import type { CheckedEvent } from "../../../examples/replay/check/link.js";
 import { eventsOf } from "./events.js";

@@ -53,8 +53,8 @@ export function formatScales(results: readonly ScaleResult[]): string {
 
 /** What was promised and is not so. */
 export function outageProblems(results: readonly OutageResult[]): string[] {
-  return results.flatMap(({ id, engine, problems }) =>
-    problems.map((problem) => `(${id}) over ${engine}: ${problem}`),
+  return results.flatMap(({ id, engine, problems, delays }) =>
+    [...problems, ...delays].map((problem) => `(${id}) over ${engine}: ${problem}`),
   );
 }
 

@@ -1,5 +1,12 @@
 import type * as source from "../../../src/index.js";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,6 +18,7 @@ import type {
   WorkerPoolOptions,
 } from "../../../src/index.js";
 import type { StreamServerOptions } from "../../../src/index.js";
+import { type Clock, systemClock, type TimerHandle } from "../../../src/clock.js";
 import { projectRoot } from "../../helpers/run.js";
 import { until } from "../../helpers/actors.js";
 
@@ -26,7 +34,7 @@ export interface Script {
 
 export interface Note {
   thread: number;
-  call: "init" | "handle" | "handled" | "gap" | "terminate";
+  call: "init" | "handle" | "handled" | "stuck" | "gap" | "terminate";
   partition: number | null;
   key?: string;
   sequence?: number;
@@ -49,6 +57,7 @@ export interface WorldOptions {
 /** A tree with a cache, a stream and a worker pool, of the built package. To be disposed. */
 export class World implements AsyncDisposable {
   readonly cache: Cache<string, unknown>;
+  readonly clock = new JumpingClock();
   readonly letters: { key: unknown; error: unknown; attempt: number }[] = [];
   readonly #package: Package;
   readonly #folder: string;
@@ -74,6 +83,7 @@ export class World implements AsyncDisposable {
     try {
       world.#sup = await built.startSupervisor({
         strategy: "rest_for_one",
+        clock: world.clock,
         children: [
           cache,
           built.streamServer<string, unknown>({
@@ -149,6 +159,25 @@ export class World implements AsyncDisposable {
     return this.#package.whenIdle(this.cache);
   }
 
+  /** As `idle`; as soon as a handler is stuck, so much time passes at once. */
+  async idleWhilePassing(milliseconds: number): Promise<void> {
+    let isIdle = false;
+    const idle = this.idle().finally(() => (isIdle = true));
+    for (let stuck = 0; !isIdle;) {
+      await eventually(() => isIdle || this.calls("stuck").length > stuck);
+      if (isIdle) break;
+      stuck++;
+      this.clock.jump(milliseconds);
+      this.release();
+    }
+    await idle;
+  }
+
+  /** Lets a handler that is held go on. */
+  release(): void {
+    appendFileSync(`${this.#log}.released`, ".");
+  }
+
   get sup(): Supervisor {
     return this.#sup;
   }
@@ -166,6 +195,50 @@ export class World implements AsyncDisposable {
       return infos.every(({ ref }) => typeof ref === "object" && ref.alive);
     });
     return new Map(infos.map(({ id, ref }) => [id, ref as ActorRef]));
+  }
+}
+
+interface JumpTimer {
+  readonly due: number;
+  readonly fire: () => void;
+  handle: TimerHandle;
+}
+
+/** The system's clock, but it can jump: what times out does so when a test says it, and not on a busy machine. */
+export class JumpingClock implements Clock {
+  readonly #timers = new Set<JumpTimer>();
+  #ahead = 0;
+
+  now(): number {
+    return systemClock.now() + this.#ahead;
+  }
+
+  setTimeout(fn: () => void, ms: number): JumpTimer {
+    const fire = (): void => {
+      this.clearTimeout(timer);
+      fn();
+    };
+    const timer: JumpTimer = { due: this.now() + ms, fire, handle: undefined };
+    timer.handle = systemClock.setTimeout(fire, ms);
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  clearTimeout(timer: TimerHandle): void {
+    if (!this.#timers.delete(timer as JumpTimer)) return;
+    systemClock.clearTimeout((timer as JumpTimer).handle);
+  }
+
+  /** Fires the timers that are due on the way, in order. */
+  jump(milliseconds: number): void {
+    const end = this.now() + milliseconds;
+    for (;;) {
+      const next = [...this.#timers].sort((a, b) => a.due - b.due)[0];
+      if (next === undefined || next.due > end) break;
+      this.#ahead += Math.max(0, next.due - this.now());
+      next.fire();
+    }
+    this.#ahead += Math.max(0, end - this.now());
   }
 }
 

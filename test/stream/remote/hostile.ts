@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../helpers/fast-check.js";
 import { binaryCodec } from "../../../src/pubsub/binary-codec.js";
 import { frame, unframe } from "../../../src/pubsub/frame.js";
 import { jsonCodec } from "../../../src/pubsub/json-codec.js";

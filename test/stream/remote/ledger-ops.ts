@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import fc from "../../helpers/fast-check.js";
 import { heartbeat } from "./cluster.js";
 
 export const nodeNames = ["a", "b", "c"];

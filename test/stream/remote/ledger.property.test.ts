@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc from "../../helpers/fast-check.js";
 import { runs } from "../../delivery/runs.js";
 import { harmful, harmless, type Op, setup, type Setup } from "./ledger-ops.js";
 import { LedgerRun } from "./ledger-run.js";

@@ -1,5 +1,5 @@
 // Does with each event what its value says, after it has written down that it was given it.
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, statSync } from "node:fs";
 import { threadId } from "node:worker_threads";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -10,6 +10,12 @@ function note(entry) {
 }
 
 const forever = () => new Promise(() => {});
+
+/** How often the test has let a handler go on. */
+const releases = () => (existsSync(`${log}.released`) ? statSync(`${log}.released`).size : 0);
+
+/** How many events have been begun. */
+let begun = 0;
 
 const deeds = {
   throw: () => {
@@ -44,11 +50,12 @@ const deeds = {
     void Promise.reject(new Error("unhandled"));
     return forever();
   },
-  // Returns, and only then breaks the thread.
+  // Returns, and breaks the thread once the next event has begun.
   leaveBomb: () => {
-    setTimeout(() => {
-      throw new Error("bomb");
-    }, 5);
+    const own = begun;
+    setInterval(() => {
+      if (begun > own) throw new Error("bomb");
+    }, 1);
   },
   memory: () => {
     const hoard = [];
@@ -59,17 +66,28 @@ const deeds = {
     deeds.memory();
   },
   spin: () => {
+    note({ call: "stuck" });
     for (;;);
   },
   spinLater: async () => {
     await delay(1);
-    for (;;);
+    deeds.spin();
   },
-  hang: () => forever(),
+  hang: () => {
+    note({ call: "stuck" });
+    return forever();
+  },
   pause: (ms) => delay(ms),
-  busy: (ms) => {
-    const end = performance.now() + ms;
-    while (performance.now() < end);
+  // Until the next event has begun, and the event loop has turned.
+  awaitNext: async () => {
+    const own = begun;
+    while (begun === own) await delay(1);
+  },
+  // Keeps the thread until the test lets it go on.
+  held: () => {
+    const before = releases();
+    note({ call: "stuck" });
+    while (releases() === before);
   },
   post: async () => {
     const { parentPort } = await import("node:worker_threads");
@@ -84,6 +102,7 @@ export default {
     return { count: 0 };
   },
   async handle(event, state, ctx) {
+    begun++;
     const count = ++state.count;
     const { partition, attempt } = ctx;
     note({
