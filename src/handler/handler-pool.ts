@@ -1,7 +1,6 @@
 import type { StartContext } from "../actor/start-context.js";
 import { OptionError } from "../errors.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import { supervisor } from "../supervisor/specs.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import {
@@ -10,11 +9,13 @@ import {
   poolOptionNames,
   resolveWorkerOptions,
 } from "./pool-options.js";
+import { type PoolChild, poolSupervisor } from "./pool-supervisor.js";
 import { workerSpec } from "./worker.js";
 
 /**
  * A child spec of a pool that handles a stream's events: a `one_for_one` supervisor with one worker a partition, each going on where
- * the group's last one stopped. Put it behind the stream server in a `rest_for_one` supervisor's children list. Its start fails with
+ * the group's last one stopped. By default it never gives up: a worker that fails again and again is restarted with growing pauses
+ * (none after the first failure, then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the stream server in a `rest_for_one` supervisor's children list. Its start fails with
  * {@link StreamNotFoundError} when there is no stream server.
  *
  * @throws {@link OptionError}
@@ -26,9 +27,10 @@ export function handlerPool<K, V, State = unknown>(
   checkPoolOptions("handlerPool", given, poolOptionNames);
   return poolSpec(given, "handlers", (stream, id) => {
     const worker = resolveWorkerOptions(given, id);
-    return Array.from({ length: stream?.logs.length ?? 1 }, (_, index) =>
-      workerSpec(`${id}:${index}`, stream, index, worker, given.shutdown),
-    );
+    return Array.from({ length: stream?.logs.length ?? 1 }, (_, index) => ({
+      spec: workerSpec(`${id}:${index}`, stream, index, worker, given.shutdown),
+      partitions: [index],
+    }));
   });
 }
 
@@ -41,18 +43,19 @@ export function handlerPool<K, V, State = unknown>(
 export function poolSpec(
   given: Omit<HandlerPoolOptions, "handler">,
   suffix: string,
-  childrenFor: (stream: Stream | undefined, id: string) => ChildSpec[],
+  childrenFor: (stream: Stream | undefined, id: string) => PoolChild[],
 ): ChildSpec {
   const slot = slotFor(given.cache, given.name);
   const id = given.id ?? `${slot.name}:${suffix}`;
   const { maxRestarts, maxSeconds } = given;
   const specOf = (stream: Stream | undefined): ChildSpec =>
-    supervisor({
+    poolSupervisor({
       id,
-      strategy: "one_for_one",
+      group: given.group ?? id,
+      stream,
       children: childrenFor(stream, id),
-      ...(maxRestarts === undefined ? undefined : { maxRestarts }),
-      ...(maxSeconds === undefined ? undefined : { maxSeconds }),
+      maxRestarts,
+      maxSeconds,
     });
   return {
     // Made once ahead, so that a wrong option is told of here and not at the start.

@@ -59,9 +59,9 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   overflow?: "gap" | "coalesce";
   /** Events of one partition, of different keys, that are handled at once. Default 1. */
   concurrency?: number;
-  /** Restarts of its workers within `maxSeconds` before the pool gives up. Default 3. */
+  /** Restarts of its workers within `maxSeconds` before the pool gives up. Default: it never does, and restarts with growing pauses. */
   maxRestarts?: number;
-  /** Default 5. */
+  /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
   maxSeconds?: number;
   /** How long each worker may take to finish what is in its log when it is stopped, in milliseconds. Default 5000. */
   shutdown?: Milliseconds;
@@ -146,5 +146,7 @@ export function checkPoolOptions(
   checkCacheOption(options.cache);
   if (options.name !== undefined) plainName("name", options.name);
   if (options.id !== undefined) nonEmptyString("id", options.id);
+  if (options.maxSeconds !== undefined && options.maxRestarts === undefined)
+    throw OptionError.invalid("maxSeconds", "undefined without maxRestarts", options.maxSeconds);
   if (options.partitions !== undefined) integer("partitions", options.partitions, 1);
 }

@@ -15,6 +15,7 @@ import {
   resolveWorkerOptions,
   type WorkerOptions,
 } from "./pool-options.js";
+import type { PoolChild } from "./pool-supervisor.js";
 import { LaneHandler } from "./threads/lane-handler.js";
 import { threadSpec } from "./threads/thread-actor.js";
 import { ThreadSlot } from "./threads/thread-slot.js";
@@ -98,7 +99,7 @@ function children(
   settings: ThreadSettings,
   worker: WorkerOptions,
   shutdown: Milliseconds | undefined,
-): ChildSpec[] {
+): PoolChild[] {
   const logs = stream?.logs ?? [];
   const { module, timeout, resourceLimits, batchSize } = settings;
   const count = Math.max(1, Math.min(settings.workers, logs.length));
@@ -107,12 +108,15 @@ function children(
     const lanes = logs
       .filter(({ index }) => index % count === thread)
       .map(({ source: { partition, partitions } }) => ({ partition, partitions }));
-    return threadSpec(
-      `${id}:thread:${thread}`,
-      slot,
-      { module, lanes, timeout, resourceLimits },
-      shutdown,
-    );
+    return {
+      spec: threadSpec(
+        `${id}:thread:${thread}`,
+        slot,
+        { module, lanes, timeout, resourceLimits },
+        shutdown,
+      ),
+      partitions: logs.map(({ index }) => index).filter((index) => index % count === thread),
+    };
   });
   const endsThread = worker.onError === "restart";
   const lanes = logs.map(({ index }) => {
@@ -120,13 +124,14 @@ function children(
     const makeHandler = (): EventHandler =>
       new LaneHandler(Math.floor(index / count), slot, batchSize, endsThread) as EventHandler;
     // What fails is the thread; the worker in the main thread goes on with the next one.
-    return workerSpec(
+    const spec = workerSpec(
       `${id}:${index}`,
       stream,
       index,
       { ...worker, makeHandler, onError: "resume" },
       shutdown,
     );
+    return { spec, partitions: [index] };
   });
   return [...threads, ...lanes];
 }

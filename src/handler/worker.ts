@@ -91,6 +91,7 @@ class Worker implements Behavior<void, unknown> {
       wake: () => this.#pump?.wake(),
     });
     this.#cursor = cursor;
+    failed.delete(cursor);
     this.#delivery = new Delivery(cursor, this.#options, {
       system: ctx.system,
       self: ctx.self,
@@ -126,28 +127,40 @@ class Worker implements Behavior<void, unknown> {
     this.#delivery.close();
     this.#pump.close();
     this.#cursor.detach();
-    if (this.#stopping && channels.undelivered.hasSubscribers) this.#tellUndelivered();
+    if (this.#stopping) tellUndelivered(this.#cursor, "stopped");
+    else failed.add(this.#cursor);
   }
+}
 
-  #tellUndelivered(): void {
-    const count = this.#cursor.countUnhandled();
-    if (count === 0) return;
-    const { log, group, firstUnhandled: from } = this.#cursor;
-    const { cache, name, partition } = log.source;
-    const others = this.#cursor
-      .unhandledOfOthers()
-      .map(({ source: { node, epoch }, first, last, count: left }) => {
-        return { node, epoch, from: first, to: last, count: left };
-      });
-    channels.undelivered.publish({
-      cache,
-      name,
-      partition,
-      group,
-      from,
-      to: log.written - 1,
-      count,
-      ...(others.length > 0 ? { others } : undefined),
+/** The places of workers that have failed, and were not restarted yet. */
+const failed = new WeakSet<Cursor>();
+
+/**
+ * Reports the events that a worker leaves at a stop: one that is stopped, or has failed before and
+ * waits for its restart.
+ *
+ * @internal
+ */
+export function tellUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
+  if (worker === "failed" && !failed.has(cursor)) return;
+  if (!channels.undelivered.hasSubscribers) return;
+  const count = cursor.countUnhandled();
+  if (count === 0) return;
+  const { log, group, firstUnhandled: from } = cursor;
+  const { cache, name, partition } = log.source;
+  const others = cursor
+    .unhandledOfOthers()
+    .map(({ source: { node, epoch }, first, last, count: left }) => {
+      return { node, epoch, from: first, to: last, count: left };
     });
-  }
+  channels.undelivered.publish({
+    cache,
+    name,
+    partition,
+    group,
+    from,
+    to: log.written - 1,
+    count,
+    ...(others.length > 0 ? { others } : undefined),
+  });
 }

@@ -4,6 +4,7 @@ import type { AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
 import { type EventType, eventTypes } from "../event/types.js";
 import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js";
+import { poolSupervisor } from "../handler/pool-supervisor.js";
 import { workerSpec } from "../handler/worker.js";
 import { type Milliseconds, oneOf, subsetOf } from "../options.js";
 import { maskOf } from "../stream/event-mask.js";
@@ -12,7 +13,6 @@ import type { Link } from "../stream/remote/link.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import { supervisor } from "../supervisor/specs.js";
 import { type EventScope, Invalidation } from "./invalidation.js";
 import { RecentWrites } from "./recent-writes.js";
 
@@ -31,9 +31,9 @@ export interface InvalidatorOptions<K = unknown, V = unknown> {
    * evicted elsewhere says nothing about what is true.
    */
   events?: readonly EventType[];
-  /** Restarts of its workers within `maxSeconds` before it gives up. Default 3. */
+  /** Restarts of its workers within `maxSeconds` before it gives up. Default: it never does, and restarts with growing pauses. */
   maxRestarts?: number;
-  /** Default 5. */
+  /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
   maxSeconds?: number;
   /** How long each worker may take to finish what is in its log when it is stopped, in milliseconds. Default 5000. */
   shutdown?: Milliseconds;
@@ -85,20 +85,22 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
   const { maxRestarts, maxSeconds, shutdown } = given;
 
   const specOf = (stream: Stream | undefined, invalidation: Invalidation | undefined): ChildSpec =>
-    supervisor({
+    poolSupervisor({
       id,
-      strategy: "one_for_one",
-      children: Array.from({ length: stream?.logs.length ?? 1 }, (_, index) =>
-        workerSpec(
+      group: id,
+      stream,
+      children: Array.from({ length: stream?.logs.length ?? 1 }, (_, index) => ({
+        spec: workerSpec(
           `${id}:${index}`,
           stream,
           index,
           workerOptions(id, mask, invalidation as Invalidation, stream?.logs[index]),
           shutdown,
         ),
-      ),
-      ...(maxRestarts === undefined ? undefined : { maxRestarts }),
-      ...(maxSeconds === undefined ? undefined : { maxSeconds }),
+        partitions: [index],
+      })),
+      maxRestarts,
+      maxSeconds,
     });
 
   return {

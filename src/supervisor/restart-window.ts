@@ -6,6 +6,34 @@ export interface RestartLimit {
   readonly window: Milliseconds;
 }
 
+/**
+ * Restarts without a limit, with growing pauses: what a supervisor has in place of giving up.
+ */
+export interface RestartPauses {
+  /** What a child has achieved so far; a larger number than at its last failure ends its series. */
+  progressOf(childId: string): number;
+}
+
+/** Failures of one child in a row, and its progress at the last of them. */
+export interface FailureSeries {
+  readonly failures: number;
+  readonly progress: number;
+}
+
+const firstPause: Milliseconds = 10;
+const longestPause: Milliseconds = 1000;
+
+/** One more failure: the next of its series or, after progress, the first of a new one. */
+export function countFailure(series: FailureSeries | undefined, progress: number): FailureSeries {
+  const failures = series === undefined || progress > series.progress ? 1 : series.failures + 1;
+  return { failures, progress };
+}
+
+/** The pause before a restart: none after the first failure, then 10 ms, doubling up to 1 s. */
+export function restartPause({ failures }: FailureSeries): Milliseconds {
+  return failures < 2 ? 0 : Math.min(longestPause, firstPause * 2 ** (failures - 2));
+}
+
 /** How many restarts there were in which millisecond, oldest first. */
 export type RestartHistory = readonly { readonly at: Milliseconds; readonly count: number }[];
 

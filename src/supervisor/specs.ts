@@ -4,6 +4,7 @@ import { checkBehavior } from "../actor/spawn.js";
 import { integer, knownOptions } from "../options.js";
 import { type ChildSettings, childSettings, type ChildSpec, makeChildSpec } from "./child-spec.js";
 import { DynamicSupervision } from "./dynamic-supervision.js";
+import type { RestartPauses } from "./restart-window.js";
 import { StaticSupervision } from "./static-supervision.js";
 import type { Supervision } from "./supervision.js";
 import {
@@ -66,6 +67,26 @@ export function supervisor(options: SupervisorOptions): ChildSpec {
   knownOptions("supervisor", options, ["id", ...staticOptions, ...childSettings]);
   const resolved = resolveStaticOptions(options);
   return supervisorSpec(options, () => new StaticSupervision(resolved));
+}
+
+/**
+ * As {@link supervisor}, `one_for_one`, but one that never gives up: a child that fails again and
+ * again is restarted with growing pauses. `maxSeconds` is only checked and used for the number of
+ * an attempt.
+ *
+ * @throws OptionError
+ * @internal
+ */
+export function pausingSupervisor(
+  options: Omit<SupervisorOptions, "maxRestarts">,
+  progressOf: RestartPauses["progressOf"],
+): ChildSpec {
+  const resolved = resolveStaticOptions(options);
+  const limit = { ...resolved.limit, maxRestarts: Infinity };
+  return supervisorSpec(
+    options,
+    () => new StaticSupervision({ ...resolved, limit, pauses: { progressOf } }),
+  );
 }
 
 /**

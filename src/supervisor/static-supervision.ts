@@ -2,7 +2,14 @@ import { ActorRef } from "../actor/ref.js";
 import { show, SupervisorError, type SupervisorErrorReason } from "../errors.js";
 import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-spec.js";
 import { interrupted } from "./interruption.js";
-import type { RestartLimit } from "./restart-window.js";
+import type { Milliseconds } from "../options.js";
+import {
+  countFailure,
+  type FailureSeries,
+  type RestartLimit,
+  restartPause,
+  type RestartPauses,
+} from "./restart-window.js";
 import type { RunningChild } from "./running-child.js";
 import {
   type AutoShutdown,
@@ -24,6 +31,8 @@ export interface StaticOptions {
   readonly strategy: Strategy;
   readonly autoShutdown: AutoShutdown;
   readonly limit: RestartLimit;
+  /** Pauses between restarts, which are then without a limit. */
+  readonly pauses?: RestartPauses;
   readonly children: readonly ResolvedChildSpec[];
 }
 
@@ -32,6 +41,8 @@ interface Slot {
   readonly spec: ResolvedChildSpec;
   running: RunningChild | undefined;
   retry: Failure | undefined;
+  /** Counted where there are pauses between restarts. */
+  series?: FailureSeries;
 }
 
 /** @internal */
@@ -122,7 +133,9 @@ export class StaticSupervision extends Supervision {
     slot.running = undefined;
     this.reportExit(child);
     if (isRestartDue(slot.spec.restart, child.reason)) {
-      await this.#restart(slot, child);
+      const pause = this.#pauseBefore(slot);
+      if (pause > 0) this.#tryAgain(slot, child, pause);
+      else await this.#restart(slot, child);
       return;
     }
     this.#dropIfTemporary(slot);
@@ -148,20 +161,30 @@ export class StaticSupervision extends Supervision {
       } catch (error) {
         if (error === interrupted) throw error;
         this.restarted({ error });
-        this.#tryAgain(slot, { ref: slot === failed ? ref : undefined, reason: error });
+        const failure = { ref: slot === failed ? ref : undefined, reason: error };
+        this.#tryAgain(slot, failure, this.#pauseBefore(slot));
         return;
       }
     }
     this.restarted();
   }
 
-  #tryAgain(slot: Slot, failure: Failure): void {
+  /** Counts a failure. */
+  #pauseBefore(slot: Slot): Milliseconds {
+    const { pauses } = this.#options;
+    if (pauses === undefined) return 0;
+    slot.series = countFailure(slot.series, pauses.progressOf(slot.spec.id));
+    return restartPause(slot.series);
+  }
+
+  #tryAgain(slot: Slot, { ref, reason }: Failure, pause: Milliseconds): void {
+    const failure: Failure = { ref, reason };
     slot.retry = failure;
     this.later(async () => {
       if (slot.retry !== failure) return;
       slot.retry = undefined;
       await this.#restart(slot, failure);
-    });
+    }, pause);
   }
 
   async #startAsked(slot: Slot): Promise<ActorRef | undefined> {

@@ -4,7 +4,9 @@ import type { ExitReason } from "../actor/exit.js";
 import { spawnIn, type SpawnParent } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import { StartContext } from "../actor/start-context.js";
+import type { TimerHandle } from "../clock.js";
 import { ActorExitError, show, SupervisorError } from "../errors.js";
+import type { Milliseconds } from "../options.js";
 import { channels } from "../telemetry/channels.js";
 import type { Activity } from "../telemetry/open-telemetry.js";
 import { countRestart } from "../telemetry/restarts.js";
@@ -73,6 +75,8 @@ export abstract class Supervision {
   #restarting: Activity | undefined;
   #abandoned: Promise<unknown> | undefined;
   #brokenOffStart = false;
+  /** The timers of restarts that wait. */
+  readonly #pauses = new Set<TimerHandle>();
   #down: Promise<void> | undefined;
 
   constructor(limit: RestartLimit) {
@@ -213,9 +217,22 @@ export abstract class Supervision {
     this.#restarting = undefined;
   }
 
-  /** Has `run` called in a later turn of the event loop, behind what has been asked until then. */
-  protected later(run: () => Promise<void>): void {
-    setImmediate(() => this.cell.dispatch(new Operation(run)));
+  /**
+   * Has `run` called in a later turn of the event loop, behind what has been asked until then; or
+   * after a pause, in which the supervisor does other things.
+   */
+  protected later(run: () => Promise<void>, pause: Milliseconds = 0): void {
+    const operation = new Operation(run);
+    if (pause === 0) {
+      setImmediate(() => this.cell.dispatch(operation));
+      return;
+    }
+    const { clock } = this.cell.runtime;
+    const timer = clock.setTimeout(() => {
+      this.#pauses.delete(timer);
+      this.cell.dispatch(operation);
+    }, pause);
+    this.#pauses.add(timer);
   }
 
   protected endSelf(): void {
@@ -241,6 +258,8 @@ export abstract class Supervision {
 
   #breakOff(): void {
     this.#interruption.raise();
+    for (const timer of this.#pauses) this.cell.runtime.clock.clearTimeout(timer);
+    this.#pauses.clear();
     this.#refuseRequests();
   }
 

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ActorRef } from "../../../src/index.js";
 import { Built } from "../../helpers/built.js";
 import { Listener } from "../../helpers/actors.js";
 import { eventually, type Package, World } from "./world.js";
@@ -202,6 +206,34 @@ test("a pool whose threads keep failing gives up at once, without waiting for wh
   const reason = await world.sup.exited;
   await world[Symbol.asyncDispose]();
   expect(reason).toBeDefined();
+});
+
+test("without maxRestarts a thread that can't start again is tried until it can", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "nebulex-streams-broken-"));
+  const flag = join(folder, "broken");
+  const source = `
+    import { existsSync } from "node:fs";
+    if (existsSync(${JSON.stringify(flag)})) throw new Error("broken");
+    export default () => {};`;
+  try {
+    const pool = { maxRestarts: undefined as never, workers: 1 };
+    await using world = await World.start(pkg, { source, pool });
+    const supervisors = await world.sup.whichChildren();
+    const workers = pkg.supervisorOf(supervisors[2]?.ref as ActorRef);
+    const thread = async (): Promise<ActorRef> =>
+      (await workers.whichChildren())[0]?.ref as ActorRef;
+    using restarts = new Listener<unknown>("nebulex.supervisor.restart");
+    writeFileSync(flag, "");
+    await (await thread()).kill();
+    await eventually(() => restarts.messages.length > 4);
+    rmSync(flag);
+    world.put({ a: null });
+    await world.idle();
+    expect((await thread()).alive).toBe(true);
+    expect(world.sup.ref.alive).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("a gap is told to the handler in the thread, and what it does not tell of is handled", async () => {
