@@ -18,7 +18,12 @@ export class Definition {
   readonly name: string;
   readonly adapter: Adapter | AsyncAdapter;
   readonly #makeHandle: MakeHandle;
-  readonly #handles = new Map<string, UntypedCache>();
+  /** Weak: what runs or is held keeps its slot, and the slot its handle; nothing keeps the others. */
+  readonly #handles = new Map<string, WeakRef<UntypedCache>>();
+  readonly #collected = new FinalizationRegistry<string>((name) => {
+    // There may be a new one of the same name.
+    if (this.#handles.get(name)?.deref() === undefined) this.#handles.delete(name);
+  });
 
   constructor(name: string, adapter: Adapter | AsyncAdapter, makeHandle: MakeHandle) {
     this.name = name;
@@ -26,13 +31,15 @@ export class Definition {
     this.#makeHandle = makeHandle;
   }
 
-  /** The same handle for the same name. */
+  /** The same handle for the same name, as long as anything holds it, its slot or what runs there. */
   instance(name: string): UntypedCache {
-    let handle = this.#handles.get(name);
-    if (handle === undefined) {
-      handle = this.#makeHandle(this, new InstanceSlot(this.name, name), null);
-      this.#handles.set(name, handle);
-    }
+    const known = this.#handles.get(name)?.deref();
+    if (known !== undefined) return known;
+    const slot = new InstanceSlot(this.name, name);
+    const handle = this.#makeHandle(this, slot, null);
+    slot.handle = handle;
+    this.#handles.set(name, new WeakRef(handle));
+    this.#collected.register(handle, name);
     return handle;
   }
 

@@ -15,6 +15,8 @@ export class InstanceSlot {
   readonly cacheName: string;
   /** The instance's name. */
   readonly name: string;
+  /** The handle without an origin: kept as long as the slot, so that there is one slot of a name. */
+  handle: object | undefined = undefined;
   /** The incarnation that runs; commands go to it. */
   running: Instance | undefined = undefined;
   /** The instance's stream, while it has one. */
