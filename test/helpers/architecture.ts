@@ -24,7 +24,7 @@ const layers: readonly string[] = [
   "cli.ts",
 ];
 
-const maxLines = 350;
+const maxLines = 450;
 
 const machinePath = /(?<![\w.@-])\/(?:home|root|Users|tmp|opt|mnt|srv|work)\/|\b[A-Z]:\\/;
 const host = /\bhttps?:\/\/(?<name>[\w.-]+)/g;
