@@ -9,7 +9,7 @@ import type { Cursor } from "../stream/cursor.js";
 import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { type ChildSpec, resolveChildSpec } from "../supervisor/child-spec.js";
-import { channels } from "../telemetry/channels.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
 import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery } from "./delivery.js";
@@ -143,11 +143,17 @@ const failed = new WeakSet<Cursor>();
  */
 export function tellUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
   if (worker === "failed" && !failed.has(cursor)) return;
-  if (!channels.undelivered.hasSubscribers) return;
   const count = cursor.countUnhandled();
   if (count === 0) return;
   const { log, group, firstUnhandled: from } = cursor;
   const { cache, name, partition } = log.source;
+  if (!channels.undelivered.hasSubscribers) {
+    warnOfError(
+      `undelivered events of group ${group} on stream ${name}`,
+      `${count} events are left at a stop${partition === null ? "" : ` (partition ${partition})`}`,
+    );
+    return;
+  }
   const others = cursor
     .unhandledOfOthers()
     .map(({ source: { node, epoch }, first, last, count: left }) => {

@@ -11,5 +11,8 @@ export interface CursorOptions {
   /** Events of this origin are not for this reader. */
   skipOrigin?: unknown;
   /** Told of each gap. */
-  onGap: (gap: GapEvent, place: { readonly group: string | null }) => void;
+  onGap: (
+    gap: GapEvent,
+    place: { readonly group: string | null; readonly wantsGaps: boolean },
+  ) => void;
 }

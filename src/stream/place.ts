@@ -23,7 +23,10 @@ export class Place {
   readonly group: string | null;
   readonly coalesces: boolean;
   protected gaps: Gaps | undefined;
-  readonly #onGap: (gap: GapEvent, place: { readonly group: string | null }) => void;
+  readonly #onGap: (
+    gap: GapEvent,
+    place: { readonly group: string | null; readonly wantsGaps: boolean },
+  ) => void;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     this.log = log;

@@ -11,7 +11,7 @@ import { nodeTimeOf } from "../clock.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { wireVersion } from "../pubsub/frame.js";
-import { channels } from "../telemetry/channels.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import { Groups } from "./groups.js";
@@ -172,8 +172,20 @@ export class Stream {
   }
 
   /** Tells of events that a reader will not be given. */
-  readonly tellGap = (gap: GapEvent, { group }: { readonly group: string | null }): void => {
+  readonly tellGap = (
+    gap: GapEvent,
+    { group, wantsGaps }: { readonly group: string | null; readonly wantsGaps: boolean },
+  ): void => {
     if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group });
+    else if (!wantsGaps) {
+      const { from, to, reason, node } = gap;
+      const reader = group === null ? "a reader without a group" : `group ${group}`;
+      const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
+      warnOfError(
+        `gap of ${reader} on stream ${this.slot.name}, which is not given gaps`,
+        `${events} of node ${node} are lost to it (${reason})`,
+      );
+    }
   };
 
   get #lossReason(): GapReason {

@@ -1,13 +1,13 @@
 import type { Behavior } from "../actor/behavior.js";
 import type { Cell } from "../actor/cell.js";
-import type { ExitReason } from "../actor/exit.js";
+import { type ExitReason, isCleanExit } from "../actor/exit.js";
 import { spawnIn, type SpawnParent } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import { StartContext } from "../actor/start-context.js";
 import type { TimerHandle } from "../clock.js";
 import { ActorExitError, show, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
-import { channels } from "../telemetry/channels.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
 import type { Activity } from "../telemetry/open-telemetry.js";
 import { countRestart } from "../telemetry/restarts.js";
 import { startRestartSpan } from "../telemetry/spans.js";
@@ -196,6 +196,7 @@ export abstract class Supervision {
     if (decision.verdict === "giveUp") {
       if (channels.gaveUp.hasSubscribers)
         channels.gaveUp.publish({ supervisor: this.ref, childId, ref, reason });
+      else this.#warnOfEnd(childId, reason);
       this.endSelf();
       return false;
     }
@@ -212,7 +213,11 @@ export abstract class Supervision {
 
   /** The restart that was admitted last is through: all is up, or it has failed. */
   protected restarted(failure?: { error: unknown }): void {
-    if (failure !== undefined) this.#restarting?.failed(failure.error);
+    if (failure !== undefined) {
+      this.#restarting?.failed(failure.error);
+      if (!channels.restart.hasSubscribers)
+        warnOfError(`a restart by supervisor ${this.cell.path} failed`, failure.error);
+    }
     this.#restarting?.end();
     this.#restarting = undefined;
   }
@@ -302,6 +307,18 @@ export abstract class Supervision {
         ref,
         reason,
       });
+    // A kill is asked for, by whoever has the ref.
+    else if (!isCleanExit(reason) && reason !== "killed")
+      warnOfError(`child "${spec.id}" of ${this.cell.path} ended (${ref.path})`, reason);
+  }
+
+  #warnOfEnd(childId: string, reason: ExitReason): void {
+    const others = Array.from(this.running(), ({ spec }) => spec.id).join(", ");
+    const along = others === "" ? "no other child is" : `${others} are`;
+    warnOfError(
+      `supervisor ${this.cell.path} gives up: child "${childId}" fails too often; ${along} ended with it`,
+      reason,
+    );
   }
 
   #noproc(): SupervisorError {

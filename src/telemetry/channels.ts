@@ -1,4 +1,5 @@
 import { channel, type Channel } from "node:diagnostics_channel";
+import { warnOfError } from "./warnings.js";
 
 /**
  * The diagnostics channels. Whoever has something to tell looks at `hasSubscribers` first, so that nothing is made for nobody.
@@ -45,10 +46,4 @@ export function reportCallbackError(
   else warnOfError(what, error);
 }
 
-/** Tells of an error that would otherwise be silent as a process warning. @internal */
-export function warnOfError(what: string, error: unknown): void {
-  process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), {
-    type: "NebulexWarning",
-    detail: what,
-  });
-}
+export { warnOfError };
