@@ -1,12 +1,27 @@
 /** @jest-config-loader esbuild-register */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Config } from "jest";
+
+// `npm run test:fast` leaves these out; test/suites.test.ts says which have to be among them.
+const slow = JSON.parse(readFileSync(join(__dirname, "test/slow-tests.json"), "utf8")) as Record<
+  string,
+  string[]
+>;
+const isFast = process.env["FAST"] === "true";
+const leftOut = isFast ? Object.values(slow).flat() : [];
 
 const config: Config = {
   testEnvironment: "node",
   roots: ["<rootDir>/test"],
-  globalSetup: "<rootDir>/test/helpers/brokers/global-setup.mjs",
+  ...(isFast ? {} : { globalSetup: "<rootDir>/test/helpers/brokers/global-setup.mjs" }),
   testMatch: ["**/*.test.ts"],
-  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/bench/", "<rootDir>/test/helpers/"],
+  testPathIgnorePatterns: [
+    "/node_modules/",
+    "<rootDir>/test/bench/",
+    "<rootDir>/test/helpers/",
+    ...leftOut.map((path) => `<rootDir>/test/${path.replaceAll(".", "\\.")}$`),
+  ],
   extensionsToTreatAsEsm: [".ts"],
   moduleNameMapper: {
     "^(\\.{1,2}/.*)\\.js$": "$1",
@@ -27,6 +42,7 @@ const config: Config = {
   restoreMocks: true,
   coverageProvider: "v8",
   collectCoverageFrom: ["src/**/*.ts"],
+  reporters: ["default", "<rootDir>/test/helpers/slowest-reporter.mjs"],
   maxWorkers: 2,
   maxConcurrency: 2,
   testTimeout: 30_000,

@@ -10,7 +10,7 @@ import {
   reachableFrom,
 } from "./helpers/architecture.js";
 import { parseModule, readModules } from "./helpers/modules.js";
-import { projectRoot } from "./helpers/run.js";
+import { projectRoot } from "./helpers/project-root.js";
 
 interface Manifest {
   dependencies: Record<string, string>;

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { expectedOutput } from "./helpers/expected-output.js";
-import { projectRoot, runOk } from "./helpers/run.js";
+import { projectRoot } from "./helpers/project-root.js";
+import { runOk } from "./helpers/run.js";
 
 const folder = join(projectRoot, "examples");
 

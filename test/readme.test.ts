@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { expectedOutput } from "./helpers/expected-output.js";
-import { projectRoot, runOk } from "./helpers/run.js";
+import { projectRoot } from "./helpers/project-root.js";
+import { runOk } from "./helpers/run.js";
 
 const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
 /** Every program in the text, as it stands. */

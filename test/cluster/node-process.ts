@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { projectRoot } from "../helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
 import {
   type Answer,
   type Call,

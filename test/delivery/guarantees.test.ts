@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { projectRoot } from "../helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
 
 const [text = "", list = ""] = readFileSync(join(projectRoot, "docs/guarantees.md"), "utf8").split(
   "## Proofs\n",

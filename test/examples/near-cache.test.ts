@@ -11,7 +11,8 @@ import type { BrokerName } from "../helpers/brokers/binaries.mjs";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import { startNats, startRedis } from "../helpers/brokers/servers.js";
 import { expectedOutput } from "../helpers/expected-output.js";
-import { projectRoot, run } from "../helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
+import { run } from "../helpers/run.js";
 
 const program = "examples/near-cache/main.ts";
 const patience = 60_000;

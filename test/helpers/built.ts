@@ -2,7 +2,8 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { projectRoot, runOk } from "./run.js";
+import { projectRoot } from "./project-root.js";
+import { runOk } from "./run.js";
 
 /** The package, built into a folder of its own: threads can't load TypeScript, and `dist` is another test's. */
 export class Built implements AsyncDisposable {

@@ -1,8 +1,5 @@
 import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-/** The folder of package.json. */
-export const projectRoot = fileURLToPath(new URL("../../", import.meta.url));
+import { projectRoot } from "./project-root.js";
 
 export interface RunResult {
   status: number | null;

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { expectedOutput } from "../helpers/expected-output.js";
-import { projectRoot, runOk } from "../helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
+import { runOk } from "../helpers/run.js";
 
 const text = readFileSync(join(projectRoot, "docs", "testing.md"), "utf8");
 const programs = [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, program]) => program ?? "");

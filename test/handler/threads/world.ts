@@ -19,7 +19,7 @@ import type {
 } from "../../../src/index.js";
 import type { StreamServerOptions } from "../../../src/index.js";
 import { type Clock, systemClock, type TimerHandle } from "../../../src/clock.js";
-import { projectRoot } from "../../helpers/run.js";
+import { projectRoot } from "../../helpers/project-root.js";
 import { until } from "../../helpers/actors.js";
 
 export type Package = typeof source;
