@@ -200,7 +200,7 @@ export class CacheHandle<K, V> implements Cache<K, V> {
         return { value: await fn(key), isNew: true };
       },
       (value) => {
-        if (this.#slot.running === instance) return store.put(key, value, ttl, cause);
+        if (this.#slot.running === instance) return instance.store.put(key, value, ttl, cause);
       },
     );
   }
@@ -234,7 +234,7 @@ export class CacheHandle<K, V> implements Cache<K, V> {
   }
 
   info(): CacheInfo {
-    return this.#running().store.info();
+    return this.#running().info();
   }
 
   transaction<R>(fn: () => R): R | Promise<Awaited<R>> {

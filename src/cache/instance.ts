@@ -7,23 +7,30 @@ import type { ActorSystem } from "../actor/system.js";
 import { OptionError, SupervisorError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
+import { BypassedStore } from "./bypassed-store.js";
 import { Emitter } from "./emitter.js";
 import { Flights } from "./flights.js";
 import type { InstanceSlot } from "./slot.js";
 import { Transactions } from "./transactions.js";
+import type { CacheInfo } from "./types.js";
 
 /** One incarnation of an instance: what its commands work on. @internal */
 export class Instance<K = unknown, V = unknown> {
   readonly ref: ActorRef;
   readonly system: ActorSystem;
   readonly emitter: Emitter<K, V>;
-  readonly store: Store<K, V>;
+  /** What commands work on: the opened store, or one that bypasses it. */
+  store: Store<K, V>;
+  /** What the adapter has opened. */
+  readonly opened: Store<K, V>;
   /** Whether the store is elsewhere: its commands answer with promises, and it may outlive the instance. */
   readonly isAsync: boolean;
   readonly flights: Flights<K>;
   readonly transactions = new Transactions();
   /** Commands that changed nothing here, and yet are an event. */
   emptyInvalidations = 0;
+  /** Kept for its misses. */
+  #bypass: Store<K, V> | undefined;
 
   constructor(
     ref: ActorRef,
@@ -36,8 +43,18 @@ export class Instance<K = unknown, V = unknown> {
     this.system = system;
     this.emitter = emitter;
     this.flights = new Flights(emitter.source.name);
-    this.store = store;
+    this.store = this.opened = store;
     this.isAsync = isAsync;
+  }
+
+  /** Whether reads miss and fills store nothing. */
+  set bypassed(bypassed: boolean) {
+    if (bypassed) this.#bypass ??= new BypassedStore(this.opened, this.isAsync);
+    this.store = bypassed ? (this.#bypass as Store<K, V>) : this.opened;
+  }
+
+  info(): CacheInfo {
+    return (this.#bypass ?? this.opened).info();
   }
 }
 
@@ -88,7 +105,7 @@ class InstanceLife {
     this.#instance = undefined;
     this.#slot.end(instance);
     instance.emitter.close();
-    return instance.store.close();
+    return instance.opened.close();
   }
 
   async #startAsync(

@@ -65,7 +65,8 @@ export function invalidateAll<K, V>(
   query: StoreQuery<K, V>,
   cause: Cause,
 ): number {
-  const { store, flights, emitter } = instance;
+  // What is there counts, also where reads are bypassed.
+  const { opened: store, flights, emitter } = instance;
   if (flights.size > 0) flights.supersedeMatching(query);
   const settle = (deleted: number, missing: Iterable<K>): number => {
     if (query.kind === "where") return deleted;

@@ -24,6 +24,7 @@ export class InstanceSlot {
   /** Asked before a listener is registered, with its id; a throw refuses it: the seam for fault injection. */
   registering: ((id: unknown) => void) | undefined = undefined;
   readonly #watchers = new Set<SlotWatcher>();
+  #bypasses = 0;
 
   constructor(cacheName: string, name: string) {
     this.cacheName = cacheName;
@@ -41,7 +42,19 @@ export class InstanceSlot {
     return () => void this.#watchers.delete(own);
   }
 
+  /**
+   * Has reads miss and fills store nothing, of the incarnation that runs and of those to come, until the function that it returns is
+   * called, once; several bypasses end with the last.
+   */
+  bypass(): () => void {
+    if (++this.#bypasses === 1 && this.running !== undefined) this.running.bypassed = true;
+    return () => {
+      if (--this.#bypasses === 0 && this.running !== undefined) this.running.bypassed = false;
+    };
+  }
+
   start(instance: Instance): void {
+    if (this.#bypasses > 0) instance.bypassed = true;
     this.running = instance;
     for (const watcher of this.#watchers) watcher.started?.(instance);
   }

@@ -8,6 +8,7 @@ import type { Milliseconds } from "../options.js";
 import type { PartitionLog } from "../stream/partition-log.js";
 import type { Stream } from "../stream/stream.js";
 import { channels } from "../telemetry/channels.js";
+import type { Bypass } from "./bypass.js";
 import type { RecentWrites } from "./recent-writes.js";
 import { touchedBy } from "./touched.js";
 
@@ -25,11 +26,13 @@ export class Invalidation implements EventHandler<void> {
   readonly #stream: Stream;
   readonly #scope: EventScope;
   readonly #writes: RecentWrites;
+  readonly #bypass: Bypass | undefined;
 
-  constructor(stream: Stream, scope: EventScope, writes: RecentWrites) {
+  constructor(stream: Stream, scope: EventScope, writes: RecentWrites, bypass: Bypass | undefined) {
     this.#stream = stream;
     this.#scope = scope;
     this.#writes = writes;
+    this.#bypass = bypass;
   }
 
   init({ self, partition, partitions }: HandlerContext): void {
@@ -112,6 +115,16 @@ export class Invalidation implements EventHandler<void> {
   }
 
   #clear(partition: number | null): number | Promise<number> {
+    const uncleared = this.#bypass?.uncleared;
+    const deleted = this.#deleteAll(partition);
+    const end = (count: number): number => {
+      this.#bypass?.cleared(uncleared, partition);
+      return count;
+    };
+    return isThenable(deleted) ? deleted.then(end) : end(deleted);
+  }
+
+  #deleteAll(partition: number | null): number | Promise<number> {
     const { slot, router, logs } = this.#stream;
     if (partition === null || logs.length === 1) return invalidate(slot, { kind: "all" });
     const log = logs[partition];

@@ -2,6 +2,7 @@ import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
+import { OptionError } from "../errors.js";
 import { type EventType, eventTypes } from "../event/types.js";
 import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js";
 import { poolSupervisor } from "../handler/pool-supervisor.js";
@@ -13,6 +14,7 @@ import type { Link } from "../stream/remote/link.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
+import { Bypass } from "./bypass.js";
 import { type EventScope, Invalidation } from "./invalidation.js";
 import { RecentWrites } from "./recent-writes.js";
 
@@ -31,6 +33,12 @@ export interface InvalidatorOptions<K = unknown, V = unknown> {
    * evicted elsewhere says nothing about what is true.
    */
   events?: readonly EventType[];
+  /**
+   * What becomes of the copies while this node is cut off from the broker. `"keep"`, the default: they are read, and filled again, until the
+   * connection is back. `"bypass"`: from a heartbeat after the broker was there last, reads of this instance miss and fills store nothing,
+   * until the broker is back and all partitions have been cleared. Not with `eventScope: "local"`.
+   */
+  whileDisconnected?: "keep" | "bypass";
   /** Restarts of its workers within `maxSeconds` before it gives up. Default: it never does, and restarts with growing pauses. */
   maxRestarts?: number;
   /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
@@ -45,6 +53,7 @@ const optionNames = [
   "id",
   "eventScope",
   "events",
+  "whileDisconnected",
   "maxRestarts",
   "maxSeconds",
   "shutdown",
@@ -82,6 +91,12 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
   const id = given.id ?? `${slot.name}:invalidator`;
   const scope = oneOf("eventScope", given.eventScope ?? "remote", ["remote", "local", "all"]);
   const mask = maskOf(subsetOf("events", given.events ?? defaultEvents, eventTypes, 1));
+  const whileDisconnected = oneOf("whileDisconnected", given.whileDisconnected ?? "keep", [
+    "keep",
+    "bypass",
+  ]);
+  if (whileDisconnected === "bypass" && scope === "local")
+    throw OptionError.invalid("whileDisconnected", '"keep" with eventScope "local"', "bypass");
   const { maxRestarts, maxSeconds, shutdown } = given;
 
   const specOf = (stream: Stream | undefined, invalidation: Invalidation | undefined): ChildSpec =>
@@ -109,15 +124,20 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
     start: async (parent: StartContext) => {
       const stream = requireStream(slot);
       const writes = new RecentWrites(slot, nodeTimeOf(stream.system.clock));
-      const invalidation = new Invalidation(stream, scope, writes);
+      const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
+      const invalidation = new Invalidation(stream, scope, writes, bypass);
+      const close = (): void => {
+        bypass?.close();
+        writes.close();
+      };
       let ref: ActorRef | "ignore";
       try {
         ref = await specOf(stream, invalidation).start(parent);
       } catch (error) {
-        writes.close();
+        close();
         throw error;
       }
-      (ref as ActorRef).monitor(() => writes.close());
+      (ref as ActorRef).monitor(close);
       await stream.link?.listening();
       if (scope !== "local") await beginListening(stream, id, invalidation);
       return ref;

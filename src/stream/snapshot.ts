@@ -65,7 +65,7 @@ export class Snapshot {
  * @internal
  */
 export function takeSnapshot(stream: Stream, cursors: readonly Cursor[]): void {
-  const store = stream.slot.running?.store;
+  const store = stream.slot.running?.opened;
   if (store === undefined) return;
   const { router, options } = stream;
   const at = router.now();

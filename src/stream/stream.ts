@@ -16,6 +16,7 @@ import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
+import type { BrokerWatcher } from "./remote/broker-watch.js";
 import { Link } from "./remote/link.js";
 import type { Origins } from "./remote/origins.js";
 import { Router } from "./router.js";
@@ -59,6 +60,8 @@ export class Stream {
   #epochOver = false;
   /** Whether nothing has been, or could be, written in this epoch. */
   #untouched = true;
+  /** Those who want to know when the broker is gone, and back. */
+  readonly brokerWatchers = new Set<BrokerWatcher>();
   /** What connects it with other nodes' streams; undefined: events stay in the process. */
   link: Link | undefined;
   /** What the last link has kept of other nodes. */
@@ -217,6 +220,7 @@ export class Stream {
       clock: system.clock,
       capacity: options.capacity,
       before: this.#books,
+      brokerWatchers: this.brokerWatchers,
       fail: (error) => this.onFailure?.(error),
     });
   }

@@ -20,8 +20,8 @@ export class Unheard {
 }
 
 /** Undefined for a store that is elsewhere, which can't be asked at once. */
-function changesOf({ store, emptyInvalidations }: Instance): number | undefined {
-  const info = store.info();
+function changesOf({ opened, emptyInvalidations }: Instance): number | undefined {
+  const info = opened.info();
   if ("then" in info) return undefined;
   const { writes, deletions, evictions, expirations } = info;
   return writes + deletions + evictions + expirations + emptyInvalidations;

@@ -24,6 +24,8 @@ describe("the options", () => {
     [{ cache, eventScope: "others" }, "eventScope"],
     [{ cache, events: [] }, "events"],
     [{ cache, events: ["gone"] }, "events"],
+    [{ cache, whileDisconnected: "wait" }, "whileDisconnected"],
+    [{ cache, whileDisconnected: "bypass", eventScope: "local" }, "whileDisconnected"],
     [{ cache, maxRestarts: -1 }, "maxRestarts"],
     [{ cache, maxSeconds: 0 }, "maxSeconds"],
     [{ cache, shutdown: -1 }, "shutdown"],

@@ -8,6 +8,7 @@ import { warnOfError } from "../../telemetry/channels.js";
 import type { PartitionLog } from "../partition-log.js";
 import { Admission, type Arrival } from "./admission.js";
 import { columnsOf, maxBatch } from "./batch.js";
+import { BrokerWatch, type BrokerWatcher } from "./broker-watch.js";
 import { malformed } from "./check.js";
 import { type ChannelNames, channelNames } from "./channel-names.js";
 import { Handshake } from "./handshake.js";
@@ -42,6 +43,7 @@ export interface LinkOptions {
   readonly capacity: number;
   /** The books of the link before this one, for readers that have been there since then. */
   readonly before?: Origins | undefined;
+  readonly brokerWatchers: Iterable<BrokerWatcher>;
   /** The stream can't go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
 }
@@ -67,6 +69,7 @@ export class Link {
   readonly #toldClashes = new ToldClashes();
   #logs: readonly PartitionLog[] = [];
   readonly outboxes: Outboxes;
+  readonly broker: BrokerWatch;
   readonly #admission: Admission;
   readonly #reunion: Reunion;
   #beat: TimerHandle;
@@ -120,6 +123,7 @@ export class Link {
     });
     this.#reunion = new Reunion(clock, bus.heartbeat, () => this.outboxes.release());
     this.#outage = new Outage(bus.heartbeat);
+    this.broker = new BrokerWatch(clock, bus.heartbeat, options.brokerWatchers);
     if (bus.status !== "connected") this.#outage.lost(clock.now());
     this.#handshake = new Handshake(clock, handshakePatience(bus));
     this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
@@ -159,10 +163,7 @@ export class Link {
   async shakeHands(): Promise<void> {
     const { bus } = this.#options;
     if (bus.status !== "connected") return;
-    if (bus.alone) {
-      this.#handshake.pending = false;
-      return;
-    }
+    if (bus.alone) return void (this.#handshake.pending = false);
     const ready = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
     if (await within(this.#options.clock, handshakePatience(bus), ready)) {
       this.#ask();
@@ -198,6 +199,7 @@ export class Link {
     this.#inbox.close();
     this.#admission.close();
     this.#reunion.cancel();
+    this.broker.close();
   }
 
   #endEpoch(): void {
@@ -252,6 +254,7 @@ export class Link {
       return;
     }
     this.#outage.over();
+    this.broker.seen();
     // Others may have come, written and gone meanwhile, of whom nobody tells.
     this.#inbox.missedAll();
     this.#shakeHandsLate();
@@ -290,7 +293,7 @@ export class Link {
   #publish(channel: string, state: StateMessage): void {
     const { bus } = this.#options;
     if (bus.status !== "connected") return;
-    bus.publish(channel, frame(bus.codec, packState(this.#address, state))).catch(() => {});
+    this.broker.watch(bus.publish(channel, frame(bus.codec, packState(this.#address, state))));
   }
 
   /** Returns how many events it brought. */
@@ -328,8 +331,7 @@ export class Link {
   }
 
   #answer(node: string): void {
-    if (!this.begun) return;
-    this.#publish(this.#names.node(node), this.#state("reply", "sent"));
+    if (this.begun) this.#publish(this.#names.node(node), this.#state("reply", "sent"));
   }
 
   /** Whoever is about to start fails; whoever has been there says what it sees. */
