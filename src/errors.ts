@@ -279,8 +279,8 @@ export class PubSubError extends NebulexError {
 
 /**
  * Why a {@link PubSubError}: there is no connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the message can't be
- * encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be started (`connect_failed`), or another node has its name
- * (`node_name_taken`).
+ * encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be started (`connect_failed`), the broker does not permit a
+ * channel (`refused`), or another node has its name (`node_name_taken`).
  */
 export type PubSubFailure =
   | "not_connected"
@@ -289,6 +289,7 @@ export type PubSubFailure =
   | "not_encodable"
   | "too_large"
   | "connect_failed"
+  | "refused"
   | "node_name_taken";
 
 /** What the streams of one cache must have in common on all nodes. */

@@ -1,3 +1,4 @@
+import { withoutSecrets } from "../pubsub/broker-address.js";
 import type { DoctorOptions } from "./arguments.js";
 import { shapeText } from "./show-shape.js";
 import type { Findings, WatchedNode } from "./watch.js";
@@ -44,13 +45,15 @@ export function refusal(message: string): Problem {
 }
 
 const checks: readonly ((findings: Findings, context: Context) => Problem[])[] = [
-  ({ connected, disconnects }, { broker, timeout }) => {
+  ({ connected, disconnects, trouble }, { broker, timeout }) => {
     const { shown } = broker;
+    const why = trouble === null ? "" : withoutSecrets(trouble.why, broker);
+    if (trouble?.kind === "refused") return [refusal(`${shown} refuses: ${why}`)];
     if (!connected && disconnects === 0)
       return [
         {
           kind: "unreachable",
-          message: `${shown} can't be reached: no connection within ${timeout} ms.`,
+          message: `${shown} can't be reached: no connection within ${timeout} ms${why === "" ? "" : `; ${why}`}.`,
           advice:
             "Check that the broker runs there, the host and the port, and that no firewall is in between.",
         },

@@ -18,7 +18,7 @@ export interface Report {
 /** @internal */
 export function reportJson({ options, watched, findings, problems }: Report): string {
   const { broker, cache, name, namespace } = options;
-  const { nodes, ...rest } = findings ?? { nodes: [], connected: false };
+  const { nodes, trouble: _, ...rest } = findings ?? { nodes: [], trouble: null, connected: false };
   const report = {
     healthy: problems.length === 0,
     broker: broker.shown,

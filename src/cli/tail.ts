@@ -3,6 +3,9 @@ import type { StreamShape } from "../errors.js";
 import type { CacheEvent } from "../event/event.js";
 import type { GapEvent } from "../event/types.js";
 import type { NodeStatus } from "../stream/remote/origins.js";
+import { withoutSecrets } from "../pubsub/broker-address.js";
+import { reasonOf } from "../pubsub/broker-session.js";
+import type { PubSubStatus } from "../pubsub/transport.js";
 import { type ObservedNode, Observer } from "../stream/remote/observer.js";
 import type { TailOptions } from "./arguments.js";
 import { busIn, connect, makePubSub } from "./broker.js";
@@ -36,8 +39,10 @@ export async function tail(options: TailOptions, output: Output): Promise<void> 
   let timer: NodeJS.Timeout | undefined;
   try {
     await using session = await connect(pubsub, broker);
-    view.status(bus.status);
-    unwatch = bus.onStatus((status) => view.status(status));
+    const tell = (status: PubSubStatus): void =>
+      view.status(status, bus.refusalOf("") ?? bus.trouble);
+    tell(bus.status);
+    unwatch = bus.onStatus(tell);
     timer = setTimeout(() => {
       if (bus.status === "connected" && observer.nodes().length === 0) view.nobody();
     }, patience);
@@ -111,12 +116,14 @@ class TailView {
     if (this.#rejected === 1) this.#say(`a message was rejected: ${reason}; others won't be told`);
   }
 
-  status(status: string): void {
+  status(status: PubSubStatus, trouble: unknown): void {
     if (status === this.#status) return;
     const before = this.#status;
     this.#status = status;
-    const { shown } = this.#options.broker;
-    if (status === "reconnecting") this.#say(`no connection to ${shown}: trying again`);
+    const { broker } = this.#options;
+    const { shown } = broker;
+    const why = trouble === undefined ? "" : ` (${withoutSecrets(reasonOf(trouble), broker)})`;
+    if (status === "reconnecting") this.#say(`no connection to ${shown}: trying again${why}`);
     else if (status === "connected" && before !== undefined) this.#say(`connected to ${shown}`);
   }
 

@@ -2,6 +2,7 @@ import { systemClock } from "../clock.js";
 import type { StreamShape } from "../errors.js";
 import type { GapEvent } from "../event/types.js";
 import type { CacheEvent } from "../event/event.js";
+import { RefusedError, reasonOf } from "../pubsub/broker-session.js";
 import type { Bus } from "../pubsub/types.js";
 import type { StateMessage } from "../stream/remote/messages.js";
 import type { NodeStatus } from "../stream/remote/origins.js";
@@ -30,6 +31,8 @@ export interface WatchedNode extends ObservedNode {
 /** What was seen in a while. @internal */
 export interface Findings {
   readonly connected: boolean;
+  /** Why the broker can't be reached, or what it does not permit, as far as is known. */
+  readonly trouble: { readonly kind: "unreachable" | "refused"; readonly why: string } | null;
   /** How many times the connection was lost. */
   readonly disconnects: number;
   /** Those that are there, by name. */
@@ -115,6 +118,7 @@ export class Watch {
     const all = [...this.#seen.values()];
     return {
       connected: this.#bus.status === "connected",
+      trouble: this.#trouble(),
       disconnects: this.#disconnects,
       nodes: this.#observer
         .nodes()
@@ -134,6 +138,15 @@ export class Watch {
       rejected: this.#bus.rejected,
       reasons: Object.fromEntries(this.#reasons),
     };
+  }
+
+  #trouble(): Findings["trouble"] {
+    const refusal = this.#bus.refusalOf("");
+    if (refusal !== undefined) return { kind: "refused", why: refusal.message };
+    const { trouble } = this.#bus;
+    if (trouble === undefined) return null;
+    const kind = trouble instanceof RefusedError ? "refused" : "unreachable";
+    return { kind, why: reasonOf(trouble) };
   }
 
   close(): void {

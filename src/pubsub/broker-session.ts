@@ -35,6 +35,14 @@ export class RefusedError extends Error {
   }
 }
 
+/** What an error says, with what it was caused by where that is not in it. @internal */
+export function reasonOf(error: unknown): string {
+  const { message, cause } = toError(error);
+  if (cause === undefined) return message;
+  const why = reasonOf(cause);
+  return message.includes(why) ? message : message === "" ? why : `${message}: ${why}`;
+}
+
 /** @internal */
 export function toError(error: unknown): Error {
   return Object.prototype.toString.call(error) === "[object Error]"

@@ -174,8 +174,14 @@ export class BrokerTransport implements Transport {
     const { signal } = this.#closing;
     const delay = this.#options.delay ?? backoff;
     let error: Error | undefined = first;
+    let toldRefusal = false;
     for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
       this.#tell("reconnecting", error);
+      // Not why the connection was lost, but why there is no other.
+      if (error instanceof RefusedError && !toldRefusal) {
+        toldRefusal = true;
+        this.#events?.status("reconnecting", error);
+      }
       await pause(delay(failures, error), signal);
       if (!signal.aborted) error = await this.#attempt();
     }

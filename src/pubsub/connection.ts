@@ -1,11 +1,27 @@
+import type { Clock } from "../clock.js";
 import { PubSubError } from "../errors.js";
 import { warnOfError } from "../telemetry/channels.js";
+import { RefusedError } from "./broker-session.js";
+import { Refusals } from "./refusals.js";
 import type { PubSubStatus, Transport } from "./transport.js";
 import type { WireChannels } from "./wire-channels.js";
 
+/** What a channel is tried with that could not be published on: nobody takes it for a message. */
+const nothing = new Uint8Array(0);
+
+/** What a connection belongs to. @internal */
+export interface ConnectionOwner {
+  readonly nodeName: string;
+  readonly channels: WireChannels;
+  readonly clock: Clock;
+  /** What the names of the streams' channels begin with. */
+  readonly busPrefix: string;
+  onStatus(): void;
+}
+
 /**
  * One incarnation's connection: a transport from its opening to its closing. It counts as connected once everything that was
- * listened to when it began stands with the broker.
+ * listened to when it began stands with the broker, and the broker refuses no channel of a stream.
  *
  * @internal
  */
@@ -14,6 +30,8 @@ export class Connection {
   readonly #nodeName: string;
   readonly #channels: WireChannels;
   readonly #onStatus: () => void;
+  readonly #busPrefix: string;
+  readonly #refusals: Refusals;
   #up = false;
   #lastError: unknown = "the broker can't be reached";
   #attached = false;
@@ -25,21 +43,45 @@ export class Connection {
     this.#decided = resolve;
   });
 
-  constructor(
-    transport: Transport,
-    nodeName: string,
-    channels: WireChannels,
-    onStatus: () => void,
-  ) {
+  constructor(transport: Transport, owner: ConnectionOwner) {
     this.transport = transport;
-    this.#nodeName = nodeName;
-    this.#channels = channels;
-    this.#onStatus = onStatus;
+    this.#nodeName = owner.nodeName;
+    this.#channels = owner.channels;
+    this.#busPrefix = owner.busPrefix;
+    this.#onStatus = () => owner.onStatus();
+    this.#refusals = new Refusals(owner.nodeName, owner.clock, () => this.#onStatus());
   }
 
   get status(): PubSubStatus {
     if (this.#closed) return "closed";
-    return this.#up && this.#attached ? "connected" : "reconnecting";
+    return this.isUp && this.refusalOf("") === undefined ? "connected" : "reconnecting";
+  }
+
+  /** Whether there is a connection, whatever the broker refuses. */
+  get isUp(): boolean {
+    return !this.#closed && this.#up && this.#attached;
+  }
+
+  /** Why there is none, as far as is known. */
+  get trouble(): unknown {
+    return this.#up ? undefined : this.#lastError;
+  }
+
+  /** That the broker refuses a channel of a stream whose name begins so. */
+  refusalOf(prefix: string): PubSubError | undefined {
+    return this.#refusals.of(this.#busPrefix + prefix);
+  }
+
+  /** Nothing more is published on a stream's channels whose names begin so. */
+  abandon(prefix: string): void {
+    this.#refusals.drop(this.#busPrefix + prefix);
+  }
+
+  /** The broker has refused what was published on a stream's channel. */
+  refused(channel: string, cause: unknown): PubSubError {
+    return this.#refusals.add("publish on", channel, cause, () =>
+      this.transport.publish(channel, nothing),
+    );
   }
 
   /** @throws PubSubError `connect_failed` */
@@ -61,7 +103,12 @@ export class Connection {
       );
     }
     if (this.#closed) return;
-    void this.#channels.attach(this.transport).then(() => {
+    const refusals = {
+      refused: (channel: string, error: unknown, retry: () => Promise<void>) =>
+        void this.#refusals.add("subscribe to", channel, error, retry),
+      ended: (channel: string) => this.#refusals.drop(channel),
+    };
+    void this.#channels.attach(this.transport, refusals).then(() => {
       this.#attached = true;
       this.#onStatus();
       this.#decided();
@@ -84,6 +131,7 @@ export class Connection {
   async #close(): Promise<void> {
     this.#closed = true;
     this.#channels.detach(this.transport);
+    this.#refusals.drop("");
     this.#onStatus();
     this.#decided();
     try {
@@ -96,6 +144,9 @@ export class Connection {
   #changed(up: boolean, error: unknown): void {
     if (this.#closed) return;
     if (error !== undefined) this.#lastError = error;
+    // What was permitted before is not any more, so that no connection comes about.
+    if (!up && this.#attached && error instanceof RefusedError)
+      warnOfError(`pubsub ${this.#nodeName}: the broker refuses it, and it is tried again`, error);
     this.#up = up;
     if (up && this.#attached) void this.#channels.retry();
     if (!up) this.#decided();

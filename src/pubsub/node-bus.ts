@@ -1,3 +1,4 @@
+import type { PubSubError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import { channels } from "../telemetry/channels.js";
 import type { Codec } from "./codec.js";
@@ -14,9 +15,15 @@ export interface BusPort {
   readonly solitary: boolean;
   readonly alone: boolean;
   readonly maxMessageSize: number;
+  readonly trouble: unknown;
+  refusalOf(prefix: string): PubSubError | undefined;
+  abandon(prefix: string): void;
   publish(channel: string, payload: Uint8Array): Promise<void>;
   onStatus(fn: (status: PubSubStatus) => void): () => void;
 }
+
+/** What the names of the streams' channels begin with. @internal */
+export const busPrefix = (namespace: string): string => `${namespace}:bus:`;
 
 /** The streams' way to a pubsub's broker, on channels apart from those of the topics. @internal */
 export class NodeBus implements Bus {
@@ -59,6 +66,18 @@ export class NodeBus implements Bus {
     return this.#port.maxMessageSize;
   }
 
+  get trouble(): unknown {
+    return this.#port.trouble;
+  }
+
+  refusalOf(prefix: string): PubSubError | undefined {
+    return this.#port.refusalOf(prefix);
+  }
+
+  abandon(prefix: string): void {
+    this.#port.abandon(prefix);
+  }
+
   get rejected(): number {
     return this.#rejected;
   }
@@ -66,6 +85,8 @@ export class NodeBus implements Bus {
   listen(channel: string, onMessage: (payload: Uint8Array) => void): Listening {
     const name = this.#nameOf(channel);
     return this.#wire.listen(name, (payload) => {
+      // A node tries whether it may publish again.
+      if (payload.length === 0) return;
       if (payload.length <= this.#sizeLimit) onMessage(payload);
       else this.reject(name, "oversized", payload.length);
     });
@@ -86,6 +107,6 @@ export class NodeBus implements Bus {
   }
 
   #nameOf(channel: string): string {
-    return `${this.namespace}:bus:${channel}`;
+    return busPrefix(this.namespace) + channel;
   }
 }

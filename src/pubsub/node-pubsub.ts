@@ -7,7 +7,8 @@ import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import { Connection } from "./connection.js";
-import { type BusPort, NodeBus } from "./node-bus.js";
+import { RefusedError } from "./broker-session.js";
+import { type BusPort, busPrefix, NodeBus } from "./node-bus.js";
 import { codecOf, RejectedMessageError } from "./frame.js";
 import { checkTopic, type ResolvedPubSubOptions } from "./pubsub-options.js";
 import { decodeTopicMessage, encodeTopicMessage } from "./topic-message.js";
@@ -119,8 +120,14 @@ export class NodePubSub implements PubSubWithBus {
       });
     }
     this.#holder = ctx.self as ActorRef;
-    const connection = new Connection(this.#open(), this.nodeName, this.#wire, () => {
-      if (this.#connection === connection) this.#tellStatus(connection.status);
+    const connection = new Connection(this.#open(), {
+      nodeName: this.nodeName,
+      channels: this.#wire,
+      clock: ctx.system.clock,
+      busPrefix: busPrefix(this.#options.namespace),
+      onStatus: () => {
+        if (this.#connection === connection) this.#tellStatus(connection.status);
+      },
     });
     this.#connection = connection;
     this.#tellStatus(connection.status);
@@ -176,7 +183,7 @@ export class NodePubSub implements PubSubWithBus {
 
   async #send(channel: string, topic: string, message: unknown): Promise<void> {
     if (this.#alone) {
-      this.#connected();
+      this.#standing();
       return;
     }
     let payload: Uint8Array;
@@ -192,28 +199,33 @@ export class NodePubSub implements PubSubWithBus {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw this.#error("not_encodable", `can't send on topic ${show(topic)}: ${why}`, cause);
     }
-    await this.#publish(channel, payload);
+    await this.#publish(channel, payload, this.#standing());
   }
 
-  async #publish(channel: string, payload: Uint8Array): Promise<void> {
+  async #publish(channel: string, payload: Uint8Array, connection: Connection): Promise<void> {
     const max = this.#maxMessageSize;
     if (payload.length > max)
       throw this.#error("too_large", `has a message of ${payload.length} bytes, more than ${max}`);
-    const connection = this.#connected();
     if (this.#alone) return;
     try {
       await connection.transport.publish(channel, payload);
     } catch (cause) {
-      if (connection.status === "connected")
+      if (cause instanceof RefusedError)
+        throw channel.startsWith(busPrefix(this.#options.namespace))
+          ? connection.refused(channel, cause)
+          : this.#error("refused", `may not publish on ${channel}: ${cause.message}`, cause);
+      if (connection.isUp)
         throw this.#error("publish_failed", `could not publish: ${show(cause)}`, cause);
       const reason = connection.status === "closed" ? "closed" : "not_connected";
       throw this.#error(reason, "has lost its connection", cause);
     }
   }
 
-  #connected(): Connection {
+  /** @param only whether it is no connection while the broker refuses a stream's channel */
+  #standing(only = false): Connection {
     const connection = this.#connection;
-    if (connection?.status === "connected") return connection;
+    if (connection !== undefined && (only ? connection.status === "connected" : connection.isUp))
+      return connection;
     throw this.#status === "closed"
       ? this.#error("closed", "is not started, or stopped")
       : this.#error("not_connected", "has no connection");
@@ -260,6 +272,7 @@ export class NodePubSub implements PubSubWithBus {
     const ordered = (): boolean => this.#connection?.transport.ordered ?? false;
     const alone = (): boolean => this.#alone || this.#connection?.transport.alone === true;
     const maxMessageSize = (): number => this.#maxMessageSize;
+    const trouble = (): unknown => this.#connection?.trouble;
     return {
       solitary: this.#alone,
       get alone() {
@@ -274,7 +287,12 @@ export class NodePubSub implements PubSubWithBus {
       get maxMessageSize() {
         return maxMessageSize();
       },
-      publish: (channel, payload) => this.#publish(channel, payload),
+      get trouble() {
+        return trouble();
+      },
+      refusalOf: (prefix) => this.#connection?.refusalOf(prefix),
+      abandon: (prefix) => this.#connection?.abandon(prefix),
+      publish: async (channel, payload) => this.#publish(channel, payload, this.#standing(true)),
       onStatus: (fn) => this.onStatus(fn),
     };
   }

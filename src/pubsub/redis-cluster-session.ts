@@ -100,6 +100,8 @@ class RedisClusterSession implements BrokerSession {
     this.#publishing.add(published);
     try {
       await published;
+    } catch (error) {
+      throw asFailure(error);
     } finally {
       this.#publishing.delete(published);
     }

@@ -94,7 +94,11 @@ class RedisSession implements BrokerSession {
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<void> {
-    await this.#publisher.publish(wireName(channel), bufferOf(payload));
+    try {
+      await this.#publisher.publish(wireName(channel), bufferOf(payload));
+    } catch (error) {
+      throw asFailure(error);
+    }
     this.#watchdogs[0]?.heard();
   }
 

@@ -1,4 +1,5 @@
 import type { ActorRef } from "../actor/ref.js";
+import type { PubSubError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import type { Codec } from "./codec.js";
@@ -80,6 +81,12 @@ export interface Bus {
   /** @throws (as a rejection) PubSubError */
   publish(channel: string, payload: Uint8Array): Promise<void>;
   onStatus(fn: (status: PubSubStatus) => void): () => void;
+  /** Why there is no connection, as far as is known. */
+  readonly trouble: unknown;
+  /** That the broker refuses a channel whose name begins so, while it does. */
+  refusalOf(prefix: string): PubSubError | undefined;
+  /** Nothing more is published on channels whose names begin so. */
+  abandon(prefix: string): void;
   /** How many messages from outside were not taken. */
   readonly rejected: number;
   /** Counts a message from outside that is not taken, and tells of it on `nebulex.pubsub.message_rejected`. `size` in bytes. */

@@ -1,9 +1,15 @@
 import { PubSubError } from "../errors.js";
-import { warnOfError } from "../telemetry/channels.js";
 import type { Transport } from "./transport.js";
 import type { Listening } from "./types.js";
 
 type Listener = (payload: Uint8Array) => void;
+
+/** What becomes of subscriptions that a broker refuses. */
+interface RefusedSubscriptions {
+  refused(channel: string, error: unknown, retry: () => Promise<void>): void;
+  /** Nobody listens to it any more. */
+  ended(channel: string): void;
+}
 
 /** One channel that somebody here listens to. */
 class WireChannel {
@@ -47,6 +53,7 @@ export class WireChannels {
   readonly #nodeName: string;
   readonly #channels = new Map<string, WireChannel>();
   #transport: Transport | undefined;
+  #refusals: RefusedSubscriptions | undefined;
 
   constructor(nodeName: string) {
     this.#nodeName = nodeName;
@@ -73,8 +80,9 @@ export class WireChannels {
   }
 
   /** A connection is there: everything is subscribed to with it. Settles when all of that stands. */
-  async attach(transport: Transport): Promise<void> {
+  async attach(transport: Transport, refusals: RefusedSubscriptions): Promise<void> {
     this.#transport = transport;
+    this.#refusals = refusals;
     await this.retry();
   }
 
@@ -95,23 +103,29 @@ export class WireChannels {
 
   async #ask(name: string, channel: WireChannel, transport: Transport): Promise<void> {
     if (channel.askedOf === transport) return;
+    try {
+      await this.#request(name, channel, transport);
+    } catch (error) {
+      if (this.#channels.get(name) !== channel || this.#transport !== transport) return;
+      this.#refusals?.refused(name, error, () => this.#request(name, channel, transport));
+    }
+  }
+
+  async #request(name: string, channel: WireChannel, transport: Transport): Promise<void> {
     channel.askedOf = transport;
     try {
       await transport.subscribe(name);
       if (channel.askedOf === transport) channel.acknowledged();
     } catch (error) {
-      if (channel.askedOf !== transport || this.#transport !== transport) return;
-      channel.askedOf = undefined;
-      warnOfError(
-        `pubsub ${this.#nodeName}: the broker refused the subscription to ${name}`,
-        error,
-      );
+      if (channel.askedOf === transport) channel.askedOf = undefined;
+      throw error;
     }
   }
 
   #close(name: string, channel: WireChannel, listener: Listener): void {
     if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
     this.#channels.delete(name);
+    this.#refusals?.ended(name);
     const transport = channel.askedOf;
     channel.lost(this.#closed());
     if (transport !== undefined) transport.unsubscribe(name).catch(() => {});

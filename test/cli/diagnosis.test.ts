@@ -29,6 +29,7 @@ const node: WatchedNode = {
 };
 const healthy: Findings = {
   connected: true,
+  trouble: null,
   disconnects: 0,
   nodes: [node],
   left: [],

@@ -2,6 +2,8 @@ import type { StreamShape } from "../../errors.js";
 
 /** The channels of one stream; its data have others for each shape, so that streams of different shapes never hear each other's. @internal */
 export interface ChannelNames {
+  /** What all of them begin with, and no other stream's. */
+  readonly prefix: string;
   /** Where all nodes of the stream say that they are there, whatever their shape. */
   readonly nodes: string;
   /** Where one node is answered. */
@@ -15,6 +17,7 @@ export function channelNames(cache: string, name: string, shape: StreamShape): C
   const stream = `stream:${cache}:${name}`;
   const data = `${stream}:data:${version}:${partitions ?? 0}:${encodeURIComponent(hash)}`;
   return {
+    prefix: `${stream}:`,
     nodes: `${stream}:nodes`,
     node: (node) => `${stream}:node:${node}`,
     data: (partition) => `${data}:${partition}`,

@@ -158,17 +158,25 @@ export class Link {
   /**
    * Settles when another node has said that it has the same shape, or none has answered. Where the broker is away, or says nothing, it is left for later.
    *
-   * @throws (as a rejection) ShapeMismatchError, PubSubError (`node_name_taken`)
+   * @throws (as a rejection) ShapeMismatchError, PubSubError (`refused`, `node_name_taken`)
    */
   async shakeHands(): Promise<void> {
     const { bus } = this.#options;
     if (bus.status !== "connected") return;
     if (bus.alone) return void (this.#handshake.pending = false);
     const ready = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
-    if (await within(this.#options.clock, handshakePatience(bus), ready)) {
+    const stands = await within(this.#options.clock, handshakePatience(bus), ready);
+    this.#checkPermitted();
+    if (stands) {
       this.#ask();
       await this.#handshake.outcome();
+      this.#checkPermitted();
     } else void ready.then(() => this.#shakeHandsLate());
+  }
+
+  #checkPermitted(): void {
+    const refusal = this.#options.bus.refusalOf(this.#names.prefix);
+    if (refusal !== undefined) throw refusal;
   }
 
   #shakeHandsLate(): void {
@@ -197,6 +205,7 @@ export class Link {
     for (const end of this.#ends) end();
     for (const listening of this.#control) listening.close();
     this.#inbox.close();
+    this.#options.bus.abandon(this.#names.prefix);
     this.#admission.close();
     this.#reunion.cancel();
     this.broker.close();

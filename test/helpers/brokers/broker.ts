@@ -22,13 +22,14 @@ export class Broker implements AsyncDisposable {
   readonly host = "127.0.0.1";
   readonly port: number;
   readonly #kind: BrokerKind;
-  readonly #folder: string;
+  /** Where it has its files. */
+  readonly folder: string;
   #child: Child | undefined;
 
   private constructor(kind: BrokerKind, port: number, folder: string) {
     this.#kind = kind;
     this.port = port;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   static async start(kind: BrokerKind, port?: number): Promise<Broker> {
@@ -53,7 +54,7 @@ export class Broker implements AsyncDisposable {
     const { binary, args } = this.#kind;
     const path = findBinary(binary);
     if (path === undefined) throw new Error(instruction([binary]));
-    const child = new Child(path, args(this.port, this.#folder), this.#folder);
+    const child = new Child(path, args(this.port, this.folder), this.folder);
     this.#child = child;
     const end = Date.now() + patience;
     while (!(await this.#answers())) {
@@ -69,6 +70,11 @@ export class Broker implements AsyncDisposable {
     return this.#kind.greeting.tls === true
       ? connectTls({ host, port, rejectUnauthorized: false }, onConnect)
       : connect({ host, port }, onConnect);
+  }
+
+  /** SIGHUP: it reads its configuration again. */
+  reload(): void {
+    this.#child?.signal("SIGHUP");
   }
 
   /** SIGKILL. */
@@ -89,7 +95,7 @@ export class Broker implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

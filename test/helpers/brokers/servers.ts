@@ -64,12 +64,20 @@ export function startNats({
   return Broker.start({
     binary: "nats-server",
     args: (port, folder) => {
-      const file = join(folder, "nats.conf");
+      const file = configIn(folder);
       writeFileSync(file, config);
       return ["-c", file, "-a", "127.0.0.1", "-p", String(port), ...args, ...natsTls(tls, folder)];
     },
     greeting: { say: "", hear: /^INFO / },
   });
+}
+
+const configIn = (folder: string): string => join(folder, "nats.conf");
+
+/** Gives a nats-server another configuration while it runs. */
+export function reloadNats(broker: Broker, config: string): void {
+  writeFileSync(configIn(broker.folder), config);
+  broker.reload();
 }
 
 function natsTls(certificate: Certificate | undefined, folder: string): string[] {

@@ -1,0 +1,88 @@
+import type { Clock, TimerHandle } from "../clock.js";
+import { PubSubError } from "../errors.js";
+import { warnOfError } from "../telemetry/channels.js";
+import { backoff } from "./broker-transport.js";
+import { toError } from "./broker-session.js";
+
+interface Refusal {
+  readonly channel: string;
+  readonly error: PubSubError;
+  readonly retry: () => Promise<void>;
+  timer: TimerHandle;
+  failures: number;
+}
+
+/**
+ * The channels that the broker refuses though there is a connection, for want of a permission. Each
+ * is tried again, with growing pauses, until it is allowed or not wanted any more.
+ *
+ * @internal
+ */
+export class Refusals {
+  readonly #nodeName: string;
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  readonly #refused = new Map<string, Refusal>();
+
+  /** @param changed called when a channel is refused, or is not any more */
+  constructor(nodeName: string, clock: Clock, changed: () => void) {
+    this.#nodeName = nodeName;
+    this.#clock = clock;
+    this.#changed = changed;
+  }
+
+  /** The first refusal of a channel whose name begins so. */
+  of(prefix: string): PubSubError | undefined {
+    for (const { channel, error } of this.#refused.values())
+      if (channel.startsWith(prefix)) return error;
+    return undefined;
+  }
+
+  /**
+   * Refused already: no effect.
+   *
+   * @param retry settles when it is allowed
+   */
+  add(
+    what: "subscribe to" | "publish on",
+    channel: string,
+    cause: unknown,
+    retry: () => Promise<void>,
+  ): PubSubError {
+    const id = `${what} ${channel}`;
+    const known = this.#refused.get(id);
+    if (known !== undefined) return known.error;
+    const error = new PubSubError(
+      "refused",
+      this.#nodeName,
+      `the broker does not let pubsub ${this.#nodeName} ${id}: ${toError(cause).message}`,
+      { cause },
+    );
+    const refusal: Refusal = { channel, error, retry, timer: undefined, failures: 0 };
+    this.#refused.set(id, refusal);
+    warnOfError(`pubsub ${this.#nodeName}: a channel is refused, and tried again`, error);
+    this.#schedule(id, refusal);
+    this.#changed();
+    return error;
+  }
+
+  /** Nobody wants the channels whose names begin so any more. */
+  drop(prefix: string): void {
+    for (const [id, { channel }] of this.#refused) if (channel.startsWith(prefix)) this.#end(id);
+  }
+
+  #schedule(id: string, refusal: Refusal): void {
+    refusal.timer = this.#clock.setTimeout(() => {
+      refusal.retry().then(
+        () => this.#refused.get(id) === refusal && this.#end(id),
+        () => this.#refused.get(id) === refusal && this.#schedule(id, refusal),
+      );
+    }, backoff(refusal.failures++));
+  }
+
+  #end(id: string): void {
+    this.#clock.clearTimeout(this.#refused.get(id)?.timer);
+    this.#refused.delete(id);
+    this.#changed();
+  }
+}
