@@ -23,15 +23,17 @@ interface Engine {
   start(rights: Rights): Promise<Broker>;
   change(broker: Broker, rights: Rights): Promise<void>;
   url(broker: Broker): string;
-  pubsub(url: string, nodeName: string): PubSub;
+  pubsub(url: string, nodeName: string, heartbeat: number): PubSub;
   /** What is left when something is taken away from those who are connected. */
   leaves: readonly Rights[];
   option: "--redis" | "--nats";
 }
 
 const settled = { timeout: 20_000 };
-// Also how long a start waits for its connection.
-const heartbeat = 3000;
+/** Also how long a start waits for its connection. */
+const patient = 3000;
+/** How long a connection is away before readers hear of it. */
+const quick = 200;
 
 async function node(pubsub: PubSub, name: string) {
   const cache = defineCache<string, number>({ name: "users" });
@@ -60,7 +62,7 @@ function suite({ start, change, url, pubsub, leaves, option }: Engine): void {
 
   async function examine(broker: Broker): Promise<string> {
     const command = parseCommand(
-      `doctor ${option} ${url(broker)} --cache users --heartbeat ${heartbeat} --timeout 600`.split(
+      `doctor ${option} ${url(broker)} --cache users --heartbeat ${patient} --timeout 600`.split(
         " ",
       ),
     );
@@ -79,7 +81,7 @@ function suite({ start, change, url, pubsub, leaves, option }: Engine): void {
     "a start with the right to %s fails, and doctor says why",
     async (rights) => {
       await using broker = await start(rights);
-      const a = await node(pubsub(url(broker), "a"), "a");
+      const a = await node(pubsub(url(broker), "a", patient), "a");
       const error = (await failure(a.start())) as Error;
       expect(error.cause).toMatchObject({ name: "PubSubError", reason: "refused" });
       expect(String(error.cause)).toContain("stream:users:users:node");
@@ -93,9 +95,9 @@ function suite({ start, change, url, pubsub, leaves, option }: Engine): void {
     "later, with the right to %s only, it is tried again until it has all",
     async (rights) => {
       await using broker = await start("all");
-      const ps = pubsub(url(broker), "a");
+      const ps = pubsub(url(broker), "a", quick);
       const a = await node(ps, "a");
-      const b = await node(pubsub(url(broker), "b"), "b");
+      const b = await node(pubsub(url(broker), "b", quick), "b");
       await using _ = await a.start();
       await using __ = await b.start();
       const gaps: unknown[] = [];
@@ -145,7 +147,7 @@ describeWith("redis-server")("a Redis that refuses channels", () => {
     },
     change,
     url: ({ host, port }) => `redis://ann:s3cret@${host}:${port}`,
-    pubsub: (url, nodeName) => redisPubSub({ url, nodeName, heartbeat }),
+    pubsub: (url, nodeName, heartbeat) => redisPubSub({ url, nodeName, heartbeat }),
     // Subscriptions that stand outlive the right to the command.
     leaves: ["none", "subscribe"],
     option: "--redis",
@@ -164,7 +166,7 @@ describeWith("nats-server")("a NATS that refuses channels", () => {
     start: (rights) => startNats({ config: config(rights) }),
     change: async (broker, rights) => reloadNats(broker, config(rights)),
     url: ({ host, port }) => `nats://ann:s3cret@${host}:${port}`,
-    pubsub: (servers, nodeName) => natsPubSub({ servers, nodeName, heartbeat }),
+    pubsub: (servers, nodeName, heartbeat) => natsPubSub({ servers, nodeName, heartbeat }),
     leaves: ["none", "subscribe", "publish"],
     option: "--nats",
   });
