@@ -68,6 +68,7 @@ export type {
   StreamMessage,
   SubscribeOptions,
   Subscriber,
+  EventStream,
   Subscription,
 } from "./cache/stream-port.js";
 

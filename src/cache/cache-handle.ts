@@ -22,6 +22,7 @@ import { type Instance, startInstance } from "./instance.js";
 import { invalidateAll, invalidateKey } from "./invalidation.js";
 import type { InstanceSlot } from "./slot.js";
 import type {
+  EventStream,
   DrainOptions,
   StreamPort,
   SubscribeOptions,
@@ -245,8 +246,8 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     return this.#stream().subscribe(subscriber as Subscriber<never, never>, options);
   }
 
-  events(options: SubscribeOptions & { signal?: AbortSignal } = {}): AsyncIterable<never> {
-    return this.#stream().events(options) as AsyncIterable<never>;
+  events(options: SubscribeOptions & { signal?: AbortSignal } = {}): EventStream<never> {
+    return this.#stream().events(options) as EventStream<never>;
   }
 
   async whenDrained(options: DrainOptions = {}): Promise<void> {

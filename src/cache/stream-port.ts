@@ -15,15 +15,17 @@ export type Subscriber<K = unknown, V = unknown> =
 export interface SubscribeOptions {
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
-  /** A partition's number, all of them, or one chosen so that readers are spread evenly. Default `"auto"`. */
+  /** A partition's number, all of them, or one chosen so that readers are spread evenly. Default: `"all"` for
+   * functions and iterators, `"auto"` (one) for actors. */
   partition?: number | "all" | "auto";
   /** A name for the reader's place in the stream, which outlives the reader. Default: none. */
   group?: string;
   /**
    * Where to begin when there is no place kept for the group: behind the newest event, at the oldest kept, or at the event of this
-   * node with a sequence (not with `"all"`). Default `"latest"`.
+   * node with a sequence (an integer >= 0; only for one partition), or where a token of `position()` says: behind what was handled then,
+   * or at a gap and then what there is, if that is not kept any more. Default `"latest"`.
    */
-  from?: "latest" | "earliest" | number;
+  from?: "latest" | "earliest" | number | (string & {});
   /** Whether to be given `gap` notices too. Default false. */
   gaps?: boolean;
   /**
@@ -42,8 +44,22 @@ export interface Subscription extends Disposable {
   readonly partition: number | "all" | null;
   /** How many events have not been handled yet. */
   readonly lag: number;
+  /**
+   * A token of where it is in all its partitions, behind the last event handled, for `from`: what comes behind it is then given, and
+   * nothing twice (but what a reader that coalesces had not handled). In a callback, the event that it is called with is not handled
+   * yet. A text of letters, digits, `.`, `-` and `_`, some 40 characters and up to 20 a partition.
+   */
+  position(): string;
   /** Ends it: nothing is delivered afterwards, and its group's place is given up. A second call has no effect. */
   unsubscribe(): void;
+}
+
+/** What `events` returns. */
+export interface EventStream<T = StreamMessage> extends AsyncIterableIterator<T, undefined> {
+  /** How many events have not been handled yet; an event is handled when the next one is asked for. */
+  readonly lag: number;
+  /** A token for `from`, behind the event that was given last. See {@link Subscription.position}. */
+  position(): string;
 }
 
 /** Options of `whenDrained`. */
@@ -59,6 +75,6 @@ export interface DrainOptions {
 /** The stream of a cache instance, as the cache sees it. @internal */
 export interface StreamPort {
   subscribe(subscriber: Subscriber<never, never>, options: SubscribeOptions): Subscription;
-  events(options: SubscribeOptions & { signal?: AbortSignal }): AsyncIterable<StreamMessage>;
+  events(options: SubscribeOptions & { signal?: AbortSignal }): EventStream;
   whenDrained(options: DrainOptions): Promise<void>;
 }

@@ -2,7 +2,13 @@ import type { ActorRef } from "../actor/ref.js";
 import type { CacheEntryEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import type { DrainOptions, StreamMessage, SubscribeOptions, Subscription } from "./stream-port.js";
+import type {
+  DrainOptions,
+  EventStream,
+  StreamMessage,
+  SubscribeOptions,
+  Subscription,
+} from "./stream-port.js";
 
 /** How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the adapter's default is. */
 export type Ttl = Milliseconds | null;
@@ -186,8 +192,8 @@ export interface CacheBase<K, V, Self> {
    */
   events(
     options?: SubscribeOptions & { signal?: AbortSignal; gaps?: false },
-  ): AsyncIterable<CacheEntryEvent<K, V, ActorRef>>;
-  events(options: SubscribeOptions & { signal?: AbortSignal }): AsyncIterable<StreamMessage<K, V>>;
+  ): EventStream<CacheEntryEvent<K, V, ActorRef>>;
+  events(options: SubscribeOptions & { signal?: AbortSignal }): EventStream<StreamMessage<K, V>>;
   /**
    * Back-pressure for who writes much: resolves when no reader of the instance's stream is behind by more than `below` events in any
    * partition; at once when there is no stream.

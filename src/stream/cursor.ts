@@ -1,13 +1,13 @@
-import { CoalescedEvents } from "../event/coalesce.js";
+import type { CoalescedEvents } from "../event/coalesce.js";
 import { CacheEvent } from "../event/event.js";
 import type { GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
 import type { CursorOptions } from "./cursor-options.js";
-import { elsewhere, Hand, nowhere } from "./hand.js";
+import { elsewhere, nowhere } from "./hand.js";
 import type { CursorReader, Message, Progress, Visitor } from "./message.js";
-import { type Loss, Losses } from "./losses.js";
+import { Losses } from "./losses.js";
 import { Gaps } from "./gaps.js";
-import { Place } from "./place.js";
+import { HeldPlace } from "./held-place.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { Snapshot } from "./snapshot.js";
 
@@ -17,23 +17,17 @@ import type { Snapshot } from "./snapshot.js";
  *
  * @internal
  */
-export class Cursor extends Place {
-  skipOrigin: unknown;
+export class Cursor extends HeldPlace {
   readonly tracked: boolean;
   /** Time spent in the handler, in milliseconds. */
   busy = 0;
   /** How many events were handled, and given up after their last attempt. */
   handled = 0;
   deadLetters = 0;
-  readonly hand = new Hand();
-  #snapshot: Snapshot | undefined;
-  readonly #merged: CoalescedEvents | undefined;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     super(log, position, options);
     this.tracked = options.tracked;
-    this.skipOrigin = options.skipOrigin;
-    this.#merged = options.coalesces ? new CoalescedEvents() : undefined;
   }
 
   /** A reader takes over: it is given first what the one before left in hand. */
@@ -58,6 +52,7 @@ export class Cursor extends Place {
   /** Takes over what another cursor of the same reader has to tell, and can't any more. */
   inheritGaps(from: Cursor): void {
     if (from.gaps === undefined) return;
+    this.mark(true);
     (this.gaps ??= new Gaps()).takeFrom(from.gaps);
     this.rouse();
   }
@@ -67,8 +62,9 @@ export class Cursor extends Place {
     const place = other.handledUpTo;
     this.handled = other.handled;
     this.deadLetters = other.deadLetters;
-    this.hand.add(other.hand.all().filter((message) => !other.#isOfLog(message)));
-    this.#snapshot = other.#snapshot;
+    this.hand.add(other.hand.all().filter((message) => !other.isOfLog(message)));
+    this.untold = other.resumePoint();
+    this.snapshot = other.snapshot;
     this.gaps = other.gaps;
     this.gaps?.displace();
     this.position = Math.max(place, this.log.first);
@@ -83,7 +79,7 @@ export class Cursor extends Place {
   /** Gives it a snapshot to read first. */
   begin(snapshot: Snapshot): void {
     if (snapshot.size === 0) return;
-    this.#snapshot = snapshot;
+    this.snapshot = snapshot;
     this.rouse();
   }
 
@@ -96,7 +92,7 @@ export class Cursor extends Place {
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
     const { log, hand } = this;
-    if (hand.held > 0 || this.#isBehindOthers) return undefined;
+    if (hand.held > 0 || this.isBehindOthers) return undefined;
     if (this.resting) this.position = this.unreadFrom;
     const from = this.position;
     const end = Math.min(this.end, from + limit);
@@ -148,16 +144,18 @@ export class Cursor extends Place {
 
   /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
   absorb(base: number): void {
-    const merged = this.#merged as CoalescedEvents;
+    const merged = this.merged as CoalescedEvents;
     const from = this.unreadFrom;
     if (from >= base) {
       if (this.position < base) this.position = base;
       return;
     }
+    if (merged.size === 0) this.mergedFrom = this.pointAt(from);
     for (let position = from; position < base; position++) merged.add(this.log.at(position));
     this.position = base;
     if (this.resting) this.log.activate(this);
     if (merged.size <= this.log.limits.capacity) return;
+    this.mark();
     this.#loseMerged(merged, base, "overrun");
   }
 
@@ -165,11 +163,12 @@ export class Cursor extends Place {
   replaceLog(log: PartitionLog, reason: GapReason | null): void {
     const old = this.log;
     const { unreadFrom } = this;
-    this.#snapshot = undefined;
-    if (reason !== null && this.#merged?.oldest === undefined)
+    this.mark();
+    this.snapshot = undefined;
+    if (reason !== null && this.merged?.oldest === undefined)
       this.loseUnread(unreadFrom, old.next, reason);
-    else if (reason !== null) this.#loseMerged(this.#merged as CoalescedEvents, old.next, reason);
-    this.#merged?.clear();
+    else if (reason !== null) this.#loseMerged(this.merged as CoalescedEvents, old.next, reason);
+    this.merged?.clear();
     if (this.hand.visitedAt !== nowhere) this.hand.visitedAt = elsewhere;
     old.remove(this);
     this.log = log;
@@ -179,111 +178,8 @@ export class Cursor extends Place {
     if (this.gaps?.any === true) this.rouse();
   }
 
-  /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
-  get lag(): number {
-    return (
-      this.hand.size +
-      (this.#merged?.size ?? 0) +
-      (this.#snapshot?.size ?? 0) +
-      this.log.next -
-      this.unreadFrom
-    );
-  }
-
-  /** How many events for this reader are not handled. Looks at each; `lag` does not, and counts those of other types too. */
-  countUnhandled(): number {
-    const { log, mask, skipOrigin } = this;
-    const waiting =
-      this.hand.all().filter(({ type }) => type !== "gap").length +
-      (this.hand.visitedAt === nowhere ? 0 : 1);
-    const from = this.unreadFrom;
-    // Of what it was overtaken by, nobody knows any more what it was.
-    const overrun = this.#merged === undefined ? Math.max(0, log.first - from) : 0;
-    let count = waiting + (this.#merged?.size ?? 0) + (this.#snapshot?.size ?? 0) + overrun;
-    for (const gone of this.gaps?.gone?.all() ?? []) count += gone.count;
-    for (let at = from + overrun; (at = log.find(at, mask, skipOrigin)) < log.next; at++) count++;
-    return count;
-  }
-
-  /** The events of other sources than the log's own among those that are not handled. Looks at each. */
-  unhandledOfOthers(): Loss[] {
-    const { log, mask, skipOrigin } = this;
-    const found = new Losses();
-    const add = (event: CacheEvent): void => {
-      const sequence = CacheEvent.sequenceOf(event);
-      found.add(CacheEvent.homeOf(event), sequence, sequence);
-    };
-    for (const message of this.hand.all()) if (message instanceof CacheEvent) add(message);
-    for (const event of this.#merged?.unread() ?? []) add(event);
-    if (log.numbered) {
-      found.addAll(this.gaps?.gone?.all() ?? []);
-      const from = this.unreadFrom;
-      const end = this.#merged === undefined ? Math.max(from, log.first) : from;
-      log.collect(from, end, found);
-      for (let at = end; (at = log.find(at, mask, skipOrigin)) < log.next; at++) add(log.at(at));
-    }
-    return found.all().filter(({ source }) => source !== log.source);
-  }
-
-  /** Offset of the first event that is not known to be handled. */
-  get handledUpTo(): number {
-    let first = this.#merged?.oldest ?? this.unreadFrom;
-    // What is in hand need not be in order: of merged events the newest offset counts.
-    for (const message of this.hand.all())
-      if (this.#isOfLog(message)) first = Math.min(first, CacheEvent.offsetOf(message));
-    const { visitedAt } = this.hand;
-    return visitedAt < 0 ? first : Math.min(first, visitedAt);
-  }
-
-  /** Sequence of this node's first own event that is not known to be handled; `log.written` if there is none. */
-  get firstUnhandled(): number {
-    const { log } = this;
-    if (!log.numbered) return this.handledUpTo;
-    const { visitedAt } = this.hand;
-    let first = log.sequenceAt(visitedAt < 0 ? this.unreadFrom : visitedAt);
-    const look = (event: CacheEvent): void => {
-      if (CacheEvent.homeOf(event) === log.source)
-        first = Math.min(first, CacheEvent.sequenceOf(event));
-    };
-    for (const event of this.#merged?.all() ?? []) look(event);
-    for (const message of this.hand.all()) if (this.#isOfLog(message)) look(message);
-    for (const gone of this.gaps?.gone?.all() ?? [])
-      if (gone.source === log.source) first = Math.min(first, gone.first);
-    return first;
-  }
-
-  /** Whether all events before an offset in this log have been handled, and every gap. */
-  hasHandled(offset: number): boolean {
-    if (this.#isBehindOthers) return false;
-    if (this.unreadFrom < offset || (this.gaps?.nextAt ?? Infinity) <= offset) return false;
-    const { visitedAt } = this.hand;
-    if (visitedAt !== nowhere && visitedAt < offset) return false;
-    return this.hand
-      .all()
-      .every(
-        (message) =>
-          message instanceof CacheEvent &&
-          this.log.owns(message) &&
-          CacheEvent.offsetOf(message) >= offset,
-      );
-  }
-
   get coalesced(): number {
-    return this.#merged?.coalesced ?? 0;
-  }
-
-  /** Whether a message in hand stands in the log, as no gap and no entry of a snapshot does. */
-  #isOfLog(message: Message): message is CacheEvent {
-    return (
-      message instanceof CacheEvent &&
-      this.log.owns(message) &&
-      message.metadata.snapshot === undefined
-    );
-  }
-
-  /** Whether something is to be given before the events of the log. */
-  get #isBehindOthers(): boolean {
-    return this.hasGap || this.#snapshot !== undefined || this.#hasMerged || this.isOvertaken;
+    return this.merged?.coalesced ?? 0;
   }
 
   /** Whether it reads that log still, and there is something to read before `end`. */
@@ -292,23 +188,20 @@ export class Cursor extends Place {
     return this.reader !== undefined && this.log === log && position < end && position >= log.first;
   }
 
-  get #hasMerged(): boolean {
-    return this.#merged !== undefined && this.#merged.size > 0;
-  }
-
   #take(): Message | undefined {
     if (this.hasGap) return this.gaps?.shift();
-    const entry = this.#snapshot?.shift();
+    const entry = this.snapshot?.shift();
     if (entry !== undefined) return entry;
-    this.#snapshot = undefined;
-    if (this.#hasMerged) {
-      const merged = this.#takeMerged(this.#merged as CoalescedEvents);
+    this.snapshot = undefined;
+    if (this.hasMerged) {
+      const merged = this.#takeMerged(this.merged as CoalescedEvents);
       if (merged !== undefined) return merged;
     }
     const log = this.log;
     // What coalesces reads on to the end of memory, where it was told of all that went.
-    if (this.#merged === undefined && (this.position < log.first || this.isOvertaken)) {
+    if (this.merged === undefined && (this.position < log.first || this.isOvertaken)) {
       const from = this.position;
+      this.mark();
       this.position = log.first;
       this.loseUnread(from, log.first, "overrun");
       if (this.hasGap) return this.gaps?.shift();

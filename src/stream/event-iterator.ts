@@ -1,15 +1,16 @@
-import type { StreamMessage } from "../cache/stream-port.js";
+import type { EventStream, StreamMessage } from "../cache/stream-port.js";
 import type { Message } from "./message.js";
 import type { Intake } from "./intake.js";
 import type { Stream } from "./stream.js";
-import type { ClosableReader } from "./subscription.js";
+import type { ClosableReader, StreamSubscription } from "./subscription.js";
 
 type Result = IteratorResult<StreamMessage, undefined>;
 
 /** A reader that is asked: a message counts as handled when the next one is asked for. @internal */
 export class EventIterator
-  implements AsyncIterableIterator<StreamMessage, undefined>, ClosableReader
+  implements AsyncIterableIterator<StreamMessage, undefined>, EventStream, ClosableReader
 {
+  subscription!: StreamSubscription;
   /** Ends the subscription; set once that is made. */
   unsubscribe: () => void = () => {};
   readonly #stream: Stream;
@@ -21,6 +22,18 @@ export class EventIterator
   constructor(stream: Stream, intake: Intake) {
     this.#stream = stream;
     this.#intake = intake;
+  }
+
+  get given(): Message | undefined {
+    return this.#inHand;
+  }
+
+  get lag(): number {
+    return this.subscription.lag;
+  }
+
+  position(): string {
+    return this.subscription.position(this.#inHand);
   }
 
   next(): Promise<Result> {

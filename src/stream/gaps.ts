@@ -25,6 +25,11 @@ export class Gaps {
     return this.#waiting.all[0]?.at ?? Infinity;
   }
 
+  /** Whether there is one that has no place in the log. */
+  get anyAtOnce(): boolean {
+    return this.nextAt === atOnce;
+  }
+
   note(gap: GapEvent): void {
     this.dropped += gap.to - gap.from + 1;
     this.count++;

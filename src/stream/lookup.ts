@@ -1,5 +1,6 @@
 import type { AnyCache } from "../cache/types.js";
 import type { Hash } from "./hash.js";
+import { tokenOf } from "./resume.js";
 import type { Stream } from "./stream.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 import { findStream, requireStream, slotFor } from "./streams.js";
@@ -55,6 +56,8 @@ export interface GroupInfo {
    * reading begins with that event. Other nodes' events that the group has not handled may come before it.
    */
   readonly position: number;
+  /** Its place exactly, on a stream of several nodes too: `from` takes it, as a token of `position()`. */
+  readonly token: string;
   /** How many events of any type and any node there are from the group's place on, and in its hands. */
   readonly lag: number;
   /** Events that the group was told it won't be given, those of other nodes included. */
@@ -126,6 +129,7 @@ function groupsOf(stream: Stream): GroupInfo[] {
         attached,
         last: log.written - 1,
         position,
+        token: tokenOf(stream, [cursor]),
         lag,
         dropped,
         coalesced,

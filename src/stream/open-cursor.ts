@@ -2,13 +2,15 @@ import { OptionError } from "../errors.js";
 import { Cursor } from "./cursor.js";
 import type { CursorReader } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
+import { tellMissed } from "./resume.js";
 import type { Stream } from "./stream.js";
+import type { ResumePoint } from "./token.js";
 
 /** What a reader wants of one partition. @internal */
 export interface CursorRequest {
   readonly mask: number;
   readonly group: string | null;
-  readonly from: "latest" | "earliest" | number;
+  readonly from: "latest" | "earliest" | number | ResumePoint;
   readonly gaps: boolean;
   readonly coalesces?: boolean;
   readonly tracked: boolean;
@@ -56,6 +58,8 @@ export function openCursor(
   if (kept === undefined && from !== "latest")
     for (const { at, gap } of log.toldFrom(position)) cursor.tell(gap, at);
   if (log.numbered && typeof from === "number") cursor.tellOlder(from);
+  if (kept === undefined && typeof from === "object")
+    tellMissed(cursor, log, from, stream.endedFor);
   log.add(cursor);
   cursor.remind();
   if (kept !== undefined) log.remove(kept);
@@ -71,10 +75,12 @@ export function closeCursor(stream: Stream, cursor: Cursor): void {
   stream.progressed();
 }
 
-function startingPoint(log: PartitionLog, from: "latest" | "earliest" | number): number {
+function startingPoint(log: PartitionLog, from: CursorRequest["from"]): number {
   if (from === "latest") return log.next;
   log.trim();
   if (from === "earliest") return log.first;
+  if (typeof from === "object")
+    return from.epoch === log.source.epoch ? Math.max(from.offset, log.first) : log.first;
   if (from > log.written)
     throw OptionError.invalid("from", `a sequence <= ${log.written} (the next event's)`, from);
   return log.offsetOf(from);

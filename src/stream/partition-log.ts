@@ -67,6 +67,8 @@ export class PartitionLog {
   /** How many of this node's own events there have been, in a log that is numbered. */
   #own = 0;
   readonly #told = new PlacedGaps();
+  /** Offset of the last gap that is no more kept. */
+  #forgotten = -1;
 
   constructor(
     source: EventSource,
@@ -176,6 +178,11 @@ export class PartitionLog {
   /** The gaps that are told from an offset on. */
   toldFrom(offset: number): readonly PlacedGap[] {
     return this.#told.all.filter(({ at }) => at >= offset);
+  }
+
+  /** Whether there was a gap from an offset on that is no more kept. */
+  forgotGapFrom(offset: number): boolean {
+    return this.#forgotten >= offset;
   }
 
   /** The offset of this node's own event with a sequence, or of the next one that is still here. */
@@ -324,7 +331,10 @@ export class PartitionLog {
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.absorb(base);
     if (this.numbered) for (const cursor of this.cursors) cursor.overtaken(base);
-    if (this.#told.all.length > 0) this.#told.replace([...this.toldFrom(base)]);
+    if (this.#told.all.length > 0) {
+      for (const { at } of this.#told.all) if (at < base) this.#forgotten = at;
+      this.#told.replace([...this.toldFrom(base)]);
+    }
     this.#spare.keep(this.#segments.splice(0, whole));
     this.#base = base;
   }

@@ -42,6 +42,7 @@ export class Place {
   overtaken(base: number): void {
     const from = this.unreadFrom;
     if (this.coalesces || from >= base) return;
+    this.mark();
     const gaps = (this.gaps ??= new Gaps());
     gaps.gone = this.log.collect(from, base, gaps.gone ?? new Losses());
     this.position = base;
@@ -50,12 +51,13 @@ export class Place {
   /** There were events that are in no log, before the next one. */
   missed(reason: GapReason): void {
     const { source, written } = this.log;
+    this.mark(true);
     this.lose([{ source, first: written, last: written - 1, count: 0 }], reason);
     this.rouse();
   }
 
   /** There were events on another node that did not come; they would have had a place in the log. */
-  tell(gap: GapEvent, at: number): void {
+  tell(gap: GapEvent, at?: number): void {
     this.#addGap(gap, at);
     this.rouse();
   }
@@ -93,6 +95,15 @@ export class Place {
   /** Where the log ends for now: at its end, or at a gap. */
   protected get end(): number {
     return this.gaps === undefined ? this.log.next : Math.min(this.log.next, this.gaps.nextAt);
+  }
+
+  /**
+   * To be called before something is lost: keeps where a reader would have to resume until it has been told.
+   *
+   * @param incomplete whether the log can't tell what is lost
+   */
+  protected mark(incomplete = false): void {
+    void incomplete;
   }
 
   /** Makes it read what is not in the log. */

@@ -1,6 +1,6 @@
 import { ActorRef } from "../actor/ref.js";
 import type {
-  StreamMessage,
+  EventStream,
   StreamPort,
   SubscribeOptions,
   Subscriber,
@@ -31,7 +31,9 @@ function subscribe(
   subscriber: Subscriber<never, never>,
   options: SubscribeOptions,
 ): Subscription {
-  const resolved = resolveReaderOptions("subscribe", options);
+  const fallback = ActorRef.isRef(subscriber) ? "auto" : "all";
+  const { partitions } = stream;
+  const resolved = resolveReaderOptions("subscribe", options, { fallback, partitions });
   if (ActorRef.isRef(subscriber)) return subscribeActor(stream, subscriber, resolved);
   if (typeof subscriber === "function")
     return subscribeFunction(stream, subscriber as (message: Message) => unknown, resolved);
@@ -77,11 +79,13 @@ function subscribeFunction(
   );
 }
 
-function events(
-  stream: Stream,
-  options: SubscribeOptions & { signal?: AbortSignal },
-): AsyncIterable<StreamMessage> {
-  const resolved = resolveReaderOptions("events", options, ["signal"]);
+function events(stream: Stream, options: SubscribeOptions & { signal?: AbortSignal }): EventStream {
+  const resolved = resolveReaderOptions(
+    "events",
+    options,
+    { fallback: "all", partitions: stream.partitions },
+    ["signal"],
+  );
   const { signal } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw OptionError.invalid("signal", "an AbortSignal", signal);
@@ -93,6 +97,7 @@ function events(
     (intake) => (iterator = new EventIterator(stream, intake)),
   );
   const abort = (): void => iterator.unsubscribe();
+  iterator.subscription = subscription;
   iterator.unsubscribe = () => {
     signal?.removeEventListener("abort", abort);
     subscription.unsubscribe();

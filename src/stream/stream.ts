@@ -191,6 +191,11 @@ export class Stream {
     }
   };
 
+  /** Why the epoch before this one ended. */
+  get endedFor(): GapReason {
+    return this.#beganFor ?? "stream_restarted";
+  }
+
   get #lossReason(): GapReason {
     return this.#epochOver ? "cache_restarted" : "stream_restarted";
   }

@@ -9,7 +9,8 @@ export interface ReaderOptions {
   readonly mask: number;
   readonly partition: number | "all" | "auto";
   readonly group: string | null;
-  readonly from: "latest" | "earliest" | number;
+  /** A string that is neither is a token. */
+  readonly from: string | number;
   readonly gaps: boolean;
   readonly snapshot: boolean;
 }
@@ -18,6 +19,8 @@ export interface ReaderOptions {
 export function resolveReaderOptions(
   what: string,
   options: SubscribeOptions,
+  /** The partitions that are read by default, and how many there are. */
+  { fallback, partitions }: { fallback: "all" | "auto"; partitions: number | null },
   more: readonly string[] = [],
 ): ReaderOptions {
   knownOptions(what, options, [
@@ -29,7 +32,7 @@ export function resolveReaderOptions(
     "snapshot",
     ...more,
   ]);
-  const { events, partition = "auto", group, from = "latest", gaps = false } = options;
+  const { events, partition = fallback, group, from = "latest", gaps = false } = options;
   const snapshot = boolean("snapshot", options.snapshot ?? false);
   if (snapshot && from !== "latest") {
     throw OptionError.invalid("from", '"latest" with snapshot: true', from);
@@ -37,13 +40,18 @@ export function resolveReaderOptions(
   if (snapshot && events?.includes("inserted") === false) {
     throw OptionError.invalid("events", '"inserted" to be among them with snapshot: true', events);
   }
-  if (from !== "latest" && from !== "earliest" && !isSequence(from)) {
-    throw OptionError.invalid("from", '"latest", "earliest" or an integer >= 0 (a sequence)', from);
-  }
-  if (from !== "latest" && from !== "earliest" && partition === "all") {
+  if (typeof from !== "string" && !isSequence(from)) {
     throw OptionError.invalid(
       "from",
-      '"latest" or "earliest" (a sequence belongs to one partition) for partition "all"',
+      '"latest", "earliest", an integer >= 0 (a sequence) or a token of position()',
+      from,
+    );
+  }
+  const readsOneLog = options.partition === undefined && (partitions ?? 1) === 1;
+  if (typeof from === "number" && partition === "all" && !readsOneLog) {
+    throw OptionError.invalid(
+      "from",
+      '"latest", "earliest" or a token (a sequence belongs to one partition) for partition "all"',
       from,
     );
   }

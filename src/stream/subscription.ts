@@ -1,17 +1,20 @@
 import type { Subscription } from "../cache/stream-port.js";
 import { topicOf } from "../event/topic.js";
 import type { Cursor } from "./cursor.js";
-import type { CursorReader } from "./message.js";
+import type { CursorReader, Message } from "./message.js";
 import { typesOf } from "./event-mask.js";
 import { Intake } from "./intake.js";
-import { closeCursor, openCursor } from "./open-cursor.js";
+import { closeCursor, type CursorRequest, openCursor } from "./open-cursor.js";
 import type { PartitionLog } from "./partition-log.js";
+import { pointsIn, tokenOf } from "./resume.js";
 import { takeSnapshot } from "./snapshot.js";
 import type { Reshapable, Stream } from "./stream.js";
 import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
 /** A reader that can be ended. @internal */
 export interface ClosableReader extends CursorReader {
+  /** What it has in hand that counts as handled. */
+  readonly given?: Message | undefined;
   close(): void;
 }
 
@@ -29,6 +32,8 @@ export class StreamSubscription implements Subscription, Reshapable {
   readonly #reader: ClosableReader;
   readonly #intake = new Intake();
   #open = true;
+  /** Where it was when it ended. */
+  #lastPosition = "";
 
   /** @throws GroupBusyError, OptionError; nothing is subscribed then */
   constructor(
@@ -47,7 +52,11 @@ export class StreamSubscription implements Subscription, Reshapable {
     const kept = partitions.filter(
       (index) => options.group !== null && stream.groups.find(options.group, index),
     );
-    this.#intake.cursors = partitions.map((index) => this.#openCursor(index, options.from));
+    const { from } = options;
+    const points = isToken(from) ? pointsIn(stream, from, partitions) : undefined;
+    const fromOf = (index: number): CursorRequest["from"] =>
+      points?.get(index) ?? (from as "latest" | "earliest" | number);
+    this.#intake.cursors = partitions.map((index) => this.#openCursor(index, fromOf(index)));
     stream.readers.add(this);
     if (options.snapshot) this.#takeSnapshot(kept);
   }
@@ -69,6 +78,11 @@ export class StreamSubscription implements Subscription, Reshapable {
 
   get lag(): number {
     return this.#open ? this.#intake.lag : 0;
+  }
+
+  /** @param given what counts as handled, though it is in hand */
+  position(given?: Message): string {
+    return this.#open ? tokenOf(this.#stream, this.#intake.cursors, given) : this.#lastPosition;
   }
 
   unsubscribe(): void {
@@ -123,7 +137,7 @@ export class StreamSubscription implements Subscription, Reshapable {
     }
   }
 
-  #openCursor(index: number, from: ReaderOptions["from"]): Cursor {
+  #openCursor(index: number, from: CursorRequest["from"]): Cursor {
     const { mask, group, gaps } = this.#options;
     return openCursor(
       this.#stream,
@@ -135,6 +149,7 @@ export class StreamSubscription implements Subscription, Reshapable {
 
   #end(release: (cursor: Cursor) => void): void {
     if (!this.#open) return;
+    this.#lastPosition = this.position(this.#reader.given);
     this.#open = false;
     this.#stream.readers.delete(this);
     this.#reader.close();
@@ -144,6 +159,10 @@ export class StreamSubscription implements Subscription, Reshapable {
 
 function checkFree(stream: Stream, group: string, index: number): void {
   stream.groups.checkFree(group, index, (stream.logs[index] as PartitionLog).source.partition);
+}
+
+function isToken(from: string | number): from is string {
+  return typeof from === "string" && from !== "latest" && from !== "earliest";
 }
 
 /** The logs that a reader reads; `"auto"` is the one that the fewest read. */

@@ -94,12 +94,12 @@ describe("options that are wrong", () => {
     [
       {},
       { from: -1 },
-      'invalid value for option "from": expected "latest", "earliest" or an integer >= 0 (a sequence), got: -1',
+      'invalid value for option "from": expected "latest", "earliest", an integer >= 0 (a sequence) or a token of position(), got: -1',
     ],
     [
       {},
       { from: 1, partition: "all" },
-      'invalid value for option "from": expected "latest" or "earliest" (a sequence belongs to one partition) for partition "all", got: 1',
+      'invalid value for option "from": expected "latest", "earliest" or a token (a sequence belongs to one partition) for partition "all", got: 1',
     ],
   ])("%p, %p", async (stream, options, message) => {
     await using tree = await Tree.start({ stream });

@@ -69,12 +69,13 @@ describe("which events", () => {
     }
   });
 
-  test("are of a partition that few others read, by default", async () => {
+  test("are of a partition that few others read, for an automatic reader, and an actor by default", async () => {
     await using tree = await Tree.start({ stream: { partitions: 4 } });
-    const chosen = keys(0, 8).map(() => tree.users.subscribe(() => {}).partition as number);
+    const ref = await syncListener(tree, () => {});
+    const chosen = keys(0, 8).map(() => tree.users.subscribe(ref).partition as number);
     expect(chosen).toEqual([0, 1, 2, 3, 0, 1, 2, 3]);
     const grouped = [0, 1, 2, 3].map(
-      () => tree.users.subscribe(() => {}, { group: "g" }).partition,
+      () => tree.users.subscribe(() => {}, { group: "g", partition: "auto" }).partition,
     );
     expect(grouped).toEqual([0, 1, 2, 3]);
   });
@@ -84,7 +85,9 @@ describe("which events", () => {
     const ref = await syncListener(tree, () => {});
     const { partition } = tree.users.subscribe(ref, { group: "g" });
     await ref.kill();
-    expect(tree.users.subscribe(() => {}, { group: "g" }).partition).toBe(partition);
+    expect(tree.users.subscribe(() => {}, { group: "g", partition: "auto" }).partition).toBe(
+      partition,
+    );
   });
 
   test("have no partition on a stream without", async () => {
