@@ -278,7 +278,7 @@ export class PubSubError extends NebulexError {
 }
 
 /**
- * Why a {@link PubSubError}: there is no connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the message can't be
+ * Why a {@link PubSubError}: the pubsub has not been started (`not_started`), there is no connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the message can't be
  * encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be started (`connect_failed`), the broker does not permit a
  * channel (`refused`), or another node has its name (`node_name_taken`).
  */
@@ -290,6 +290,7 @@ export type PubSubFailure =
   | "too_large"
   | "connect_failed"
   | "refused"
+  | "not_started"
   | "node_name_taken";
 
 /** What the streams of one cache must have in common on all nodes. */

@@ -12,6 +12,7 @@ import { maskOf } from "../stream/event-mask.js";
 import type { PartitionLog } from "../stream/partition-log.js";
 import type { Link } from "../stream/remote/link.js";
 import type { Stream } from "../stream/stream.js";
+import { warnOfError } from "../telemetry/warnings.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { Bypass } from "./bypass.js";
@@ -82,6 +83,9 @@ const listened = new WeakMap<Link, Set<string>>();
  * A `delete` of a key that is not there is no event, and reaches no other node. When the source of
  * truth has changed, use `invalidate` or `put`.
  *
+ * On a stream without a pubsub, whose events are all this node's own, `"remote"` invalidates
+ * nothing: a `NebulexWarning` says so.
+ *
  * @throws {@link OptionError}
  */
 export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec {
@@ -123,6 +127,11 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
     ...specOf(undefined, undefined),
     start: async (parent: StartContext) => {
       const stream = requireStream(slot);
+      if (scope === "remote" && stream.pubsub === null)
+        warnOfError(
+          `invalidator ${id}`,
+          `the stream ${slot.name} has no pubsub, so that no event of another node ever comes: give its streamServer one`,
+        );
       const writes = new RecentWrites(slot, nodeTimeOf(stream.system.clock));
       const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
       const invalidation = new Invalidation(stream, scope, writes, bypass);

@@ -156,18 +156,28 @@ function onlyOneOf(
 
 function checkClient(options: RedisPubSubOptions): RedisClientLike {
   const client: unknown = options.client;
+  const expected = "a client of node-redis (the package redis: createClient or createCluster)";
+  // Those of ioredis have a `duplicate` too, which makes something else.
+  if (isOfIoredis(client)) throw refuseOption("client")(expected, "a client of ioredis");
   if (
     typeof client !== "object" ||
     client === null ||
     typeof Reflect.get(client, "duplicate") !== "function"
   )
-    throw refuseOption("client")("a client of node-redis", shownKind(client));
+    throw refuseOption("client")(expected, shownKind(client));
   if (options.options !== undefined)
     throw new OptionError(
       "options",
       `"options" go with "url", not with "client", which has its own`,
     );
   return client as RedisClientLike;
+}
+
+/** Clients of ioredis, and its clusters, say in `status` how their connection is. */
+function isOfIoredis(client: unknown): boolean {
+  if (typeof client !== "object" || client === null) return false;
+  const { status, sendCommand } = client as { status?: unknown; sendCommand?: unknown };
+  return typeof status === "string" && typeof sendCommand === "function" && !("isOpen" in client);
 }
 
 function checkUrl(value: unknown, refuse: Refuse): RedisAddress {

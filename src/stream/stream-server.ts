@@ -24,7 +24,8 @@ import { slotFor, streamOf } from "./streams.js";
  * backoff, without failing its own start. Killed or crashed, it leaves log, readers' places and epoch to its next incarnation, and
  * what is written meanwhile is in the log; stopped in order, it drops them.
  *
- * Its start fails with {@link SupervisorError} `already_started` when the instance has a live stream server.
+ * Its start fails with {@link SupervisorError} `already_started` when the instance has a live stream server, and with
+ * {@link PubSubError} `not_started` when its pubsub has not been started, or `refused` when the broker does not permit its channels.
  *
  * @throws {@link OptionError}
  */
