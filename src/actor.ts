@@ -17,6 +17,7 @@ export type { Milliseconds } from "./options.js";
 // Errors
 export {
   ActorExitError,
+  FakeTimersError,
   NebulexError,
   OptionError,
   QueryTimeoutError,

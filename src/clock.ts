@@ -1,6 +1,6 @@
-import { performance } from "node:perf_hooks";
 import { OptionError } from "./errors.js";
 import type { Milliseconds } from "./options.js";
+import { clearTimeout, monotonicNow, setTimeout, wallClockNow } from "./timers.js";
 
 /** What a {@link Clock} returns for a timer; only that clock knows what it is. */
 export type TimerHandle = unknown;
@@ -31,9 +31,9 @@ class LongTimer {
   #held = true;
 
   constructor(fn: () => void, ms: Milliseconds) {
-    const deadline = performance.now() + ms;
+    const deadline = monotonicNow() + ms;
     const step = (): NodeJS.Timeout => {
-      const left = deadline - performance.now();
+      const left = deadline - monotonicNow();
       const timer =
         left > longestDelay
           ? setTimeout(() => {
@@ -58,8 +58,8 @@ class LongTimer {
 
 /** Node's monotonic clock and timers. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
-  wallTime: () => Date.now(),
+  now: monotonicNow,
+  wallTime: wallClockNow,
   setTimeout: (fn, ms) => (ms > longestDelay ? new LongTimer(fn, ms) : setTimeout(fn, ms)),
   clearTimeout: (handle) => {
     if (handle instanceof LongTimer) handle.clear();

@@ -328,6 +328,25 @@ function showShape({ partitions, hash, version }: StreamShape): string {
   return `{ partitions: ${partitions}, hash: ${hash}, version: ${version} }`;
 }
 
+/**
+ * A test framework had faked timers, in `node:timers` too, before this package was loaded: it has no way to Node's own, so actors would never
+ * run. Timers that are faked afterwards have no effect on it.
+ */
+export class FakeTimersError extends NebulexError {
+  readonly code = "E_FAKE_TIMERS";
+  /** The functions that were fakes, e.g. `"setImmediate"`. */
+  readonly functions: readonly string[];
+
+  constructor(functions: readonly string[]) {
+    const names = functions.map((name) => JSON.stringify(name)).join(", ");
+    super(
+      `${functions.join(", ")} had been faked before nebulex-streams was loaded, so actors would never run: import nebulex-streams ` +
+        `before you fake timers, or leave these functions real (Jest: doNotFake: [${names}]; Vitest: not in toFake; node:test: not in apis)`,
+    );
+    this.functions = functions;
+  }
+}
+
 /** What an injected fault throws where it was not given an error of its own. */
 export class InjectedFaultError extends NebulexError {
   readonly code = "E_INJECTED_FAULT";

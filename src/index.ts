@@ -134,6 +134,7 @@ export {
 export {
   ActorExitError,
   CacheNotStartedError,
+  FakeTimersError,
   FlightCycleError,
   GroupBusyError,
   HashNotReadyError,

@@ -8,6 +8,7 @@ import {
   layerFaults,
   missingFiles,
   reachableFrom,
+  timeFaults,
 } from "./helpers/architecture.js";
 import { parseModule, readModules } from "./helpers/modules.js";
 import { projectRoot } from "./helpers/project-root.js";
@@ -49,6 +50,10 @@ describe("the source files", () => {
     const reached = reachableFrom(entry, modules);
     const loaded = modules.filter(({ path }) => reached.has(path)).flatMap((m) => m.packages);
     expect(loaded.filter((name) => peers.includes(name))).toEqual([]);
+  });
+
+  test("take time and random numbers from timers.ts, which no test framework can fake", () => {
+    expect(timeFaults(modules)).toEqual([]);
   });
 
   test("keep the habits: named exports, short files, no word of a machine or a host", () => {
@@ -121,6 +126,38 @@ describe("the checks themselves", () => {
     ];
     expect(importersByPackage(both)).toEqual({ nact: ["actor/a.ts", "cache/b.ts"] });
     expect(missingFiles(both)).toEqual(["cache/b.ts imports cache/gone.ts: no such file"]);
+  });
+
+  test("name what takes timers, clocks or random numbers from elsewhere", () => {
+    const broken = [
+      parseModule(
+        "cache/a.ts",
+        `clock.setTimeout(f, 1); a.clearTimeout(t); setTimeout(f, Date.now());`,
+      ),
+      parseModule(
+        "cache/b.ts",
+        `import { sleep } from "node:timers/promises"; new Promise(setImmediate);`,
+      ),
+      parseModule(
+        "cache/c.ts",
+        `import { setTimeout } from "../timers.js"; setTimeout(f, g.now());`,
+      ),
+      parseModule("cache/d.ts", `const o = { setTimeout, random: Math.random, at: new Date() };`),
+      parseModule("cache/e.ts", `const t = () => performance.now(); globalThis.setInterval(t, 1);`),
+      parseModule("cache/f.ts", `interface A { setTimeout(): void } type B = A["setTimeout"];`),
+      parseModule("timers.ts", `export const now = Date.now;`),
+    ];
+    expect(timeFaults(broken).map((fault) => fault.split(" in ")[0])).toEqual([
+      "cache/a.ts uses setTimeout",
+      "cache/a.ts uses Date.now",
+      "cache/b.ts uses node:timers/promises",
+      "cache/b.ts uses setImmediate",
+      "cache/d.ts uses setTimeout",
+      "cache/d.ts uses Math.random",
+      "cache/d.ts uses new Date()",
+      "cache/e.ts uses performance",
+      "cache/e.ts uses globalThis.setInterval",
+    ]);
   });
 
   test("name broken habits", () => {

@@ -7,6 +7,7 @@ import * as testing from "nebulex-streams/testing";
 
 const actorNames = [
   "ActorExitError",
+  "FakeTimersError",
   "NebulexError",
   "OptionError",
   "QueryTimeoutError",

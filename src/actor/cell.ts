@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import { ActorExitError } from "../errors.js";
 import { callable, type Milliseconds, milliseconds, positiveMilliseconds } from "../options.js";
 import type { Behavior } from "./behavior.js";
@@ -13,6 +12,7 @@ import type { CellOptions, Runtime } from "./runtime.js";
 import { Task } from "./task.js";
 import { isThenable } from "./thenable.js";
 import { watchFor } from "./watch.js";
+import { monotonicNow, queueMicrotask } from "../timers.js";
 
 /** How long one actor may keep the event loop before the others have their turn. */
 const turnLength: Milliseconds = 5;
@@ -197,7 +197,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   #takeTurn(): void {
     this.#awake = false;
     if (this.#busy || this.#phase === "dead") return;
-    this.#turnEnds = performance.now() + turnLength;
+    this.#turnEnds = monotonicNow() + turnLength;
     this.#handled = 0;
     this.#advance();
   }
@@ -213,7 +213,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
         return;
       }
       if (this.#mailbox.size === 0) return;
-      if (this.#handled++ % messagesPerLook === 0 && performance.now() >= this.#turnEnds) {
+      if (this.#handled++ % messagesPerLook === 0 && monotonicNow() >= this.#turnEnds) {
         this.#wake();
         return;
       }

@@ -1,5 +1,6 @@
 import { type ActorProps, type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from "nact";
 import { outsideCalls } from "./call-context.js";
+import { clearImmediate, clearTimeout, queueMicrotask, setImmediate } from "../timers.js";
 
 /** The turn-taking half of one incarnation. @internal */
 export interface Turn {
@@ -25,11 +26,11 @@ export class Engine {
   spawn(id: string, run: () => void): Turn {
     // A name of its own for each incarnation: nact's references are paths, and a path that is used again reaches the newcomer.
     const name = `${id.replace(/[^\w-]/g, "_").slice(0, 64)}.${++this.#spawned}`;
-    return new NactTurn(spawn(this.#system, run, name, options));
+    return new NactTurn(this.#system, name, run);
   }
 
   stop(): void {
-    stop(this.#system);
+    withOwnTimers(() => stop(this.#system));
   }
 }
 
@@ -41,16 +42,73 @@ const options: ActorProps<void, unknown, ActorSystemRef> = {
 
 class NactTurn implements Turn {
   readonly #actor: Ref<unknown>;
+  readonly #run: () => void;
+  /** Whether nact has a message of this actor under way: what is dispatched meanwhile, it would schedule by itself. */
+  #busy = false;
+  #again = false;
+  #stopped = false;
 
-  constructor(actor: Ref<unknown>) {
-    this.#actor = actor;
+  constructor(system: ActorSystemRef, name: string, run: () => void) {
+    this.#run = run;
+    this.#actor = spawn(system, () => this.#take(), name, options);
   }
 
   wake(): void {
-    outsideCalls(() => dispatch(this.#actor, wakeUp));
+    if (this.#busy) this.#again = true;
+    else outsideCalls(this.#wakeNact);
   }
 
   stop(): void {
-    stop(this.#actor);
+    this.#stopped = true;
+    withOwnTimers(() => stop(this.#actor));
+  }
+
+  readonly #wakeNact = (): void => withOwnTimers(this.#dispatch);
+
+  readonly #dispatch = (): void => {
+    this.#busy = true;
+    dispatch(this.#actor, wakeUp);
+  };
+
+  readonly #beforeIdle = (): void => queueMicrotask(this.#idle);
+
+  readonly #idle = (): void => {
+    this.#busy = false;
+    if (!this.#again || this.#stopped) return;
+    this.#again = false;
+    this.wake();
+  };
+
+  #take(): void {
+    // nact is through with the message one microtask after this has returned: the second one from here is behind that.
+    queueMicrotask(this.#beforeIdle);
+    this.#run();
+  }
+}
+
+/**
+ * Calls `fn`, in which nact takes timers from the global object, with Node's own in place of what a test framework has put there.
+ */
+function withOwnTimers(fn: () => void): void {
+  const found: Pick<typeof globalThis, "setImmediate" | "clearImmediate" | "clearTimeout"> =
+    globalThis;
+  if (
+    found.setImmediate === setImmediate &&
+    found.clearImmediate === clearImmediate &&
+    found.clearTimeout === clearTimeout
+  ) {
+    fn();
+    return;
+  }
+  const fakes = {
+    setImmediate: found.setImmediate,
+    clearImmediate: found.clearImmediate,
+    clearTimeout: found.clearTimeout,
+  };
+  Object.assign(globalThis, { setImmediate, clearImmediate, clearTimeout });
+  try {
+    fn();
+  } finally {
+    Object.assign(globalThis, fakes);
   }
 }

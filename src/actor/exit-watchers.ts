@@ -2,6 +2,7 @@ import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { ExitReason } from "./exit.js";
 import type { ActorRef, Down } from "./ref.js";
 import { isThenable } from "./thenable.js";
+import { queueMicrotask } from "../timers.js";
 
 /** Who is told of the end of one incarnation: first the library's own hooks, within the end; then the monitors. @internal */
 export class ExitWatchers {

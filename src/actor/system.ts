@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, checkClock, systemClock } from "../clock.js";
-import { ActorExitError } from "../errors.js";
-import { knownOptions, nonEmptyString } from "../options.js";
+import { ActorExitError, FakeTimersError } from "../errors.js";
+import { callable, knownOptions, nonEmptyString } from "../options.js";
+import { fakedAtLoad, mathRandom } from "../timers.js";
 import type { Behavior } from "./behavior.js";
 import { Cell } from "./cell.js";
 import { Engine } from "./engine.js";
@@ -17,12 +18,19 @@ export interface SystemOptions {
   name?: string;
   /** Where its time comes from. Default: Node's monotonic clock and timers. */
   clock?: Clock;
+  /**
+   * Its random numbers, from 0 to below 1, for the jitter of backoffs: a seeded one makes a simulated clock exact. Identifiers do not come
+   * from it. Default: `Math.random`.
+   */
+  random?: () => number;
 }
 
 /** A world of actors: they, their registry and their clock. Two of them in one process never meet. */
 export class ActorSystem implements SpawnParent, AsyncDisposable {
   readonly name: string;
   readonly clock: Clock;
+  /** The random numbers of whatever waits in it, from 0 to below 1. */
+  readonly random: () => number;
   /** The names of its actors; unique keys. */
   readonly registry = new Registry("unique");
   /** Identifies this system among others, in this process and elsewhere: its name and a random part. */
@@ -33,9 +41,11 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
 
   /** @internal */
   constructor(options: SystemOptions) {
-    knownOptions("createSystem", options, ["name", "clock"]);
+    knownOptions("createSystem", options, ["name", "clock", "random"]);
     this.name = options.name === undefined ? "system" : nonEmptyString("name", options.name);
     this.clock = options.clock === undefined ? systemClock : checkClock(options.clock);
+    this.random = options.random === undefined ? mathRandom : callable("random", options.random);
+    if (fakedAtLoad.length > 0) throw new FakeTimersError(fakedAtLoad);
     this.nodeName = `${this.name.replaceAll(":", "-")}-${randomBytes(6).toString("hex")}`;
     this.#runtime = new SystemRuntime(this);
   }
@@ -113,7 +123,7 @@ class SystemRuntime implements Runtime {
 /**
  * Makes an actor system.
  *
- * @throws {@link OptionError}
+ * @throws {@link OptionError}; {@link FakeTimersError} when a test framework had faked Node's timers before this package was loaded
  */
 export function createSystem(options: SystemOptions = {}): ActorSystem {
   return new ActorSystem(options);

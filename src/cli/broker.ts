@@ -5,6 +5,7 @@ import { type BrokerAddress, withoutSecrets } from "../pubsub/broker-address.js"
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
+import { clearTimeout, setTimeout } from "../timers.js";
 
 /** The broker can't be used, and that won't get better by waiting; its message is one line for the user. @internal */
 export class BrokerFailure extends Error {

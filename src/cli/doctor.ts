@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep, systemClock } from "../clock.js";
 import type { DoctorOptions } from "./arguments.js";
 import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
 import { diagnose, refusal } from "./diagnosis.js";
 import type { Output } from "./output.js";
 import { type Report, reportJson, reportText } from "./report.js";
 import { Watch } from "./watch.js";
+import { monotonicNow } from "../timers.js";
 
 /** What came of it. @internal */
 export type Health = "healthy" | "problems" | "no_broker" | "interrupted";
@@ -41,10 +42,10 @@ async function examine(
 ): Promise<Report> {
   const { timeout } = options;
   const isThere = await Promise.race([connected(bus, timeout, signal), session.failed]);
-  const begun = performance.now();
+  const begun = monotonicNow();
   if (isThere) await Promise.race([pause(timeout, signal), session.failed]);
   const findings = watch.findings();
-  const watched = Math.round(performance.now() - begun);
+  const watched = Math.round(monotonicNow() - begun);
   return { options, watched, findings, problems: diagnose(findings, options) };
 }
 
@@ -57,5 +58,5 @@ function tell(report: Report, output: Output): Health {
 
 /** Waits, unless the signal ends it. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
+  await sleep(systemClock, ms, signal).catch(() => {});
 }

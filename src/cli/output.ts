@@ -1,3 +1,4 @@
+import { queueMicrotask } from "../timers.js";
 /** Where a command writes, and what ends it. @internal */
 export interface Output {
   /** Results: text with its line ends. */

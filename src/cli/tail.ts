@@ -12,6 +12,7 @@ import { busIn, connect, makePubSub } from "./broker.js";
 import { aborted, Lines, type Output } from "./output.js";
 import { eventLine, gapLine, jsonLine, printable } from "./show-event.js";
 import { shapeText } from "./show-shape.js";
+import { clearTimeout, setTimeout, wallClockNow } from "../timers.js";
 
 /** Milliseconds that nodes have to answer before it is said that there are none. */
 const patience = 1000;
@@ -79,7 +80,7 @@ class TailView {
   }
 
   gap(gap: GapEvent): void {
-    this.lines.add(this.#options.json ? jsonLine(gap) : gapLine(gap, Date.now()));
+    this.lines.add(this.#options.json ? jsonLine(gap) : gapLine(gap, wallClockNow()));
   }
 
   node({ node, epoch, shape }: ObservedNode, status: NodeStatus): void {

@@ -1,9 +1,9 @@
-import { performance } from "node:perf_hooks";
 import type { TimerHandle } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
 import type { Message } from "../stream/message.js";
 import type { BatchTraits } from "./batch-handler.js";
 import { Pump, type PumpPlace } from "./pump.js";
+import { monotonicNow } from "../timers.js";
 
 /** Events in batches. @internal */
 export class BatchPump extends Pump {
@@ -23,9 +23,9 @@ export class BatchPump extends Pump {
     const { cursor, stream } = this.place;
     this.idle = false;
     this.#collect();
-    const began = performance.now();
+    const began = monotonicNow();
     const after = (): void => {
-      cursor.busy += performance.now() - began;
+      cursor.busy += monotonicNow() - began;
       stream.progressed();
       this.wake();
     };

@@ -1,7 +1,7 @@
-import { performance } from "node:perf_hooks";
 import { CacheEvent } from "../event/event.js";
 import type { Message } from "../stream/message.js";
 import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
+import { monotonicNow } from "../timers.js";
 
 /** Events taken in hand beyond those that are being handled, in search of another key. */
 const lookahead = 256;
@@ -66,10 +66,10 @@ export class ConcurrentPump extends Pump {
 
   #fill(): void {
     const { delivery, target } = this.place;
-    const began = performance.now();
+    const began = monotonicNow();
     for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
       if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
-      if (count % eventsPerLook === 0 && performance.now() - began >= turnLength) {
+      if (count % eventsPerLook === 0 && monotonicNow() - began >= turnLength) {
         target.yieldTurn();
         this.wake();
         return;
@@ -91,12 +91,12 @@ export class ConcurrentPump extends Pump {
   }
 
   #handle(key: unknown, message: Message): void {
-    const began = performance.now();
+    const began = monotonicNow();
     this.#handling++;
     if (!this.#keys.has(key)) this.#keys.set(key, []);
     const after = (): void => {
       this.#handling--;
-      this.place.cursor.busy += performance.now() - began;
+      this.place.cursor.busy += monotonicNow() - began;
       this.#goOn(key);
     };
     const pending = this.attempt(message);

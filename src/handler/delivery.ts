@@ -212,7 +212,7 @@ export class Delivery {
     if (failures > 0 && backoffInitial > 0) {
       await sleep(
         this.#place.system.clock,
-        backoff(failures, backoffInitial, backoffMax, Math.random()),
+        backoff(failures, backoffInitial, backoffMax, this.#place.system.random()),
         this.#place.signal,
       );
     }

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
 import type { Cursor } from "../stream/cursor.js";
@@ -6,6 +5,7 @@ import type { CursorReader, Message } from "../stream/message.js";
 import type { Stream } from "../stream/stream.js";
 import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
+import { monotonicNow } from "../timers.js";
 
 /** How long a worker may keep the event loop, in milliseconds, before others have their turn. */
 export const turnLength = 5;
@@ -96,7 +96,7 @@ export class SerialPump extends Pump {
 
   #run(first: Message, span?: BatchSpan): void | Promise<void> {
     const { stream, cursor, delivery, target } = this.place;
-    const began = performance.now();
+    const began = monotonicNow();
     for (let message: Message | undefined = first; message !== undefined; message = cursor.next()) {
       span?.given(message);
       const pending = delivery.attempt(message, span) ?? this.#handleMore(span);
@@ -106,14 +106,14 @@ export class SerialPump extends Pump {
         return this.#handledLate(pending, began);
       }
       if (delivery.closed || delivery.halted) return;
-      if (performance.now() - began >= turnLength) {
+      if (monotonicNow() - began >= turnLength) {
         target.yieldTurn();
         this.wake();
         break;
       }
     }
     this.idle = cursor.resting;
-    cursor.busy += performance.now() - began;
+    cursor.busy += monotonicNow() - began;
     stream.progressed();
   }
 
@@ -130,12 +130,12 @@ export class SerialPump extends Pump {
     const { stream, cursor } = this.place;
     return pending.then(
       () => {
-        cursor.busy += performance.now() - began;
+        cursor.busy += monotonicNow() - began;
         stream.progressed();
         this.wake();
       },
       (error: unknown) => {
-        cursor.busy += performance.now() - began;
+        cursor.busy += monotonicNow() - began;
         throw error;
       },
     );

@@ -15,6 +15,7 @@ import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery } from "./delivery.js";
 import type { WorkerOptions } from "./pool-options.js";
 import { type Pump, type PumpPlace, SerialPump } from "./pump.js";
+import { nextTurn } from "../timers.js";
 
 /** The spec of one partition's worker. Without a stream it can be checked, but not started. @internal */
 export function workerSpec(
@@ -119,7 +120,7 @@ class Worker implements Behavior<void, unknown> {
     while (!this.#delivery.closed && !(this.#cursor.log === log && this.#cursor.hasHandled(end))) {
       await this.#pump.turn();
       if (this.#pump.idle) return;
-      await new Promise(setImmediate);
+      await nextTurn();
     }
   }
 

@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { sleep, systemClock } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import { type BrokerSession, type Dial, RefusedError, toError } from "./broker-session.js";
 import type { Transport, TransportEvents } from "./transport.js";
+import { clearTimeout, mathRandom, setTimeout } from "../timers.js";
 
 /** @internal */
 export interface BrokerTransportOptions {
@@ -10,7 +11,9 @@ export interface BrokerTransportOptions {
   /** How long an attempt to connect may take. */
   readonly timeout: Milliseconds;
   /** How long to wait after the nth attempt in a row (from 0) that failed. Default: see {@link backoff}. */
-  readonly delay?: (failures: number, error: Error) => Milliseconds;
+  readonly delay?: (failures: number, error: Error, random: () => number) => Milliseconds;
+  /** The system's random numbers, for the jitter of these waits. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 interface Wanted {
@@ -172,7 +175,7 @@ export class BrokerTransport implements Transport {
 
   async #keepTrying(first: Error): Promise<void> {
     const { signal } = this.#closing;
-    const delay = this.#options.delay ?? backoff;
+    const { delay = delayByBackoff, random = mathRandom } = this.#options;
     let error: Error | undefined = first;
     let toldRefusal = false;
     for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
@@ -182,7 +185,7 @@ export class BrokerTransport implements Transport {
         toldRefusal = true;
         this.#events?.status("reconnecting", error);
       }
-      await pause(delay(failures, error), signal);
+      await pause(delay(failures, error, random), signal);
       if (!signal.aborted) error = await this.#attempt();
     }
   }
@@ -205,10 +208,13 @@ export class NoConnectionError extends Error {
 const closedError = (): Error => new Error("the connection to the broker is closed");
 
 /** 50 ms, doubled with each failure up to 2 s, of which a random half, so that nodes don't come back all at once. @internal */
-export function backoff(failures: number): Milliseconds {
+export function backoff(failures: number, random: () => number): Milliseconds {
   const full = Math.min(50 * 2 ** Math.min(failures, 10), 2000);
-  return full / 2 + Math.random() * (full / 2);
+  return full / 2 + random() * (full / 2);
 }
+
+const delayByBackoff = (failures: number, _error: Error, random: () => number): Milliseconds =>
+  backoff(failures, random);
 
 /** Does something with a signal that aborts when it takes too long, or when `outer` does; rejects at that moment. */
 async function within<T>(
@@ -239,5 +245,5 @@ async function within<T>(
 
 /** Waits, unless the signal ends it. */
 async function pause(ms: Milliseconds, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {});
+  await sleep(systemClock, ms, signal).catch(() => {});
 }

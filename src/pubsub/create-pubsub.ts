@@ -8,6 +8,8 @@ import type { PubSub, PubSubOptions } from "./types.js";
 export interface TransportContext {
   readonly nodeName: string;
   readonly namespace: string;
+  /** The random numbers of its system, from 0 to below 1: for the jitter of reconnections. */
+  readonly random: () => number;
 }
 
 /** Makes a transport. It is called for each incarnation of the pubsub's actor, and opens nothing yet. */
@@ -28,7 +30,7 @@ export function createPubSub(
   const { nodeName, namespace } = resolved;
   const make =
     typeof transport === "function"
-      ? (): Transport => transport({ nodeName, namespace })
+      ? (random: () => number): Transport => transport({ nodeName, namespace, random })
       : onlyOnce(checkTransport(transport), nodeName);
   return new NodePubSub(resolved, make, false);
 }

@@ -1,4 +1,5 @@
 import type { Transport, TransportEvents } from "./transport.js";
+import { setImmediate } from "../timers.js";
 
 /** @internal */
 export interface Packet {

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type BrokerSession, type Dial, RefusedError, toError } from "./broker-session.js";
 import {
   asFailure,
@@ -10,6 +9,7 @@ import {
 } from "./nats-client.js";
 import { NatsBatch } from "./nats-batch.js";
 import { subjectOf } from "./nats-subject.js";
+import { nextTurn, queueMicrotask } from "../timers.js";
 
 type Subscription = ReturnType<NatsConnection["subscribe"]>;
 

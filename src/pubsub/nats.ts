@@ -40,7 +40,7 @@ const names = ["servers", "connection", "options", "connectionTimeout"] as const
 export function natsPubSub(options: NatsPubSubOptions): PubSub {
   const common = commonPubSubOptions("natsPubSub", options, names);
   const settings = resolveNats(options);
-  return createPubSub(() => new BrokerTransport(settings()), common);
+  return createPubSub(({ random }) => new BrokerTransport({ ...settings(), random }), common);
 }
 
 /** How to reach the servers, the options checked. @internal */

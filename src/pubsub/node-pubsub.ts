@@ -32,7 +32,7 @@ export class NodePubSub implements PubSubWithBus {
   readonly nodeName: string;
   readonly [busOf]: Bus;
   readonly #options: ResolvedPubSubOptions;
-  readonly #makeTransport: () => Transport;
+  readonly #makeTransport: (random: () => number) => Transport;
   /** No other node can ever hear it: nothing is encoded or sent. */
   readonly #alone: boolean;
   readonly #wire: WireChannels;
@@ -43,7 +43,11 @@ export class NodePubSub implements PubSubWithBus {
   #connection: Connection | undefined;
   #status: PubSubStatus = "closed";
 
-  constructor(options: ResolvedPubSubOptions, makeTransport: () => Transport, alone: boolean) {
+  constructor(
+    options: ResolvedPubSubOptions,
+    makeTransport: (random: () => number) => Transport,
+    alone: boolean,
+  ) {
     this.nodeName = options.nodeName;
     this.#options = options;
     this.#makeTransport = makeTransport;
@@ -120,7 +124,7 @@ export class NodePubSub implements PubSubWithBus {
       });
     }
     this.#holder = ctx.self as ActorRef;
-    const connection = new Connection(this.#open(), {
+    const connection = new Connection(this.#open(ctx.system.random), {
       nodeName: this.nodeName,
       channels: this.#wire,
       clock: ctx.system.clock,
@@ -156,9 +160,9 @@ export class NodePubSub implements PubSubWithBus {
     }
   }
 
-  #open(): Transport {
+  #open(random: () => number): Transport {
     try {
-      return this.#makeTransport();
+      return this.#makeTransport(random);
     } catch (cause) {
       throw this.#error("connect_failed", `could not be started: ${show(cause)}`, cause);
     }

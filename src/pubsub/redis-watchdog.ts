@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../options.js";
 import { toError } from "./broker-session.js";
+import { clearInterval, setInterval } from "../timers.js";
 
 /** How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed. */
 const patience = 3;

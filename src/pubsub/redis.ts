@@ -63,7 +63,7 @@ const names = ["url", "client", "rootNodes", "options", "sharded", "connectionTi
 export function redisPubSub(options: RedisPubSubOptions): PubSub {
   const common = commonPubSubOptions("redisPubSub", options, names);
   const settings = resolveRedis(options);
-  return createPubSub(() => new BrokerTransport(settings), common);
+  return createPubSub(({ random }) => new BrokerTransport({ ...settings, random }), common);
 }
 
 /** How to reach the server, the options checked. @internal */
@@ -216,12 +216,10 @@ function checkAgainst(options: RedisOptions, address: RedisAddress): void {
     );
 }
 
-function delayOf(
-  options: RedisOptions | undefined,
-): (failures: number, error: Error) => Milliseconds {
+function delayOf(options: RedisOptions | undefined): NonNullable<BrokerTransportOptions["delay"]> {
   const strategy = options?.socket?.reconnectStrategy;
-  return (failures, error) => {
+  return (failures, error, random) => {
     const wish = typeof strategy === "function" ? strategy(failures, error) : strategy;
-    return typeof wish === "number" ? wish : backoff(failures);
+    return typeof wish === "number" ? wish : backoff(failures, random);
   };
 }

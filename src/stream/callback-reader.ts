@@ -1,9 +1,9 @@
-import { performance } from "node:perf_hooks";
 import { isThenable } from "../actor/thenable.js";
 import type { Intake } from "./intake.js";
 import type { CursorReader, Message, Progress, Visitor } from "./message.js";
 import type { Turn } from "./run-queue.js";
 import type { Stream } from "./stream.js";
+import { monotonicNow } from "../timers.js";
 
 /** How long one callback may keep the event loop, in milliseconds, before others have their turn. */
 const turnLength = 5;
@@ -45,7 +45,7 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
   takeTurn(): void {
     this.#scheduled = false;
     if (this.#busy) return;
-    const ends = performance.now() + turnLength;
+    const ends = monotonicNow() + turnLength;
     while (!this.#closed) {
       let message: Message | undefined = this.#intake.run(this, messagesPerLook);
       if (message === undefined && !this.#closed) {
@@ -60,7 +60,7 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
         this.#wait(message);
         break;
       }
-      if (performance.now() >= ends) {
+      if (monotonicNow() >= ends) {
         this.wake();
         break;
       }

@@ -3,6 +3,7 @@ import type { Message } from "./message.js";
 import type { Intake } from "./intake.js";
 import type { Stream } from "./stream.js";
 import type { ClosableReader, StreamSubscription } from "./subscription.js";
+import { queueMicrotask } from "../timers.js";
 
 type Result = IteratorResult<StreamMessage, undefined>;
 

@@ -18,6 +18,8 @@ export interface RegistrationOptions {
   readonly initial: Milliseconds;
   readonly max: Milliseconds;
   readonly clock: Clock;
+  /** For the jitter: from 0 to below 1. */
+  readonly random: () => number;
   /** Ends the retries, at once. */
   readonly signal: AbortSignal;
   readonly onRetry: (retry: RegistrationRetry) => void;
@@ -34,6 +36,7 @@ export function registerWithBackoff({
   initial,
   max,
   clock,
+  random,
   signal,
   onRetry,
 }: RegistrationOptions): Promise<void> {
@@ -53,7 +56,7 @@ export function registerWithBackoff({
     if (failure !== undefined) throw new Error("registration failed", { cause: failure.error });
   };
   const wait = async (number: number, error: Error): Promise<void> => {
-    const delay = backoff(number, initial, max, Math.random());
+    const delay = backoff(number, initial, max, random());
     onRetry({ attempt: number, delay, error: error.cause });
     // Our own wait in place of p-retry's, so that it goes by the system's clock.
     await sleep(clock, delay, signal);

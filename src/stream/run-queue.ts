@@ -1,4 +1,5 @@
 import { outsideCalls } from "../actor/call-context.js";
+import { setImmediate } from "../timers.js";
 
 /** Who wants a turn of its own. @internal */
 export interface Turn {

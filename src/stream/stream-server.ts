@@ -118,6 +118,7 @@ class StreamServer {
       initial: this.#options.backoffInitial,
       max: this.#options.backoffMax,
       clock: this.#ctx.system.clock,
+      random: this.#ctx.system.random,
       signal: retries.signal,
       onRetry: (retry) => {
         if (channels.registrationRetry.hasSubscribers)

@@ -2,6 +2,7 @@ import type { ExitReason } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import type { ResolvedChildSpec, Shutdown } from "./child-spec.js";
+import { setImmediate } from "../timers.js";
 
 /** One incarnation of a child, from its successful start to its end. @internal */
 export class RunningChild {

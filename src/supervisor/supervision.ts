@@ -17,6 +17,7 @@ import { Operation, Request } from "./operation.js";
 import { admitRestart, type RestartHistory, type RestartLimit } from "./restart-window.js";
 import { endActor, RunningChild } from "./running-child.js";
 import { isEndReported, isExitReported } from "./strategy.js";
+import { queueMicrotask, setImmediate } from "../timers.js";
 
 /** What a supervisor says of one child: its id, its ref (`"restarting"` between two tries, `undefined` when it is not running). */
 export interface ChildInfo {

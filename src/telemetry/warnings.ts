@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers";
+import { setTimeout } from "../timers.js";
 
 /** How long further warnings of one place are only counted, in milliseconds. */
 const interval = 60_000;

@@ -1,3 +1,4 @@
+import { mathRandom } from "../timers.js";
 import { integer } from "../options.js";
 
 /** A 32-bit hash of a text (FNV-1a). @internal */
@@ -44,5 +45,5 @@ export class SeededRandom {
 
 /** A seed for who did not choose one. @internal */
 export function anySeed(): number {
-  return Math.floor(Math.random() * 2 ** 31);
+  return Math.floor(mathRandom() * 2 ** 31);
 }

@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock, TimerHandle } from "../clock.js";
 import { integer, type Milliseconds, milliseconds } from "../options.js";
+import { nextTurn } from "../timers.js";
 
 interface Timer {
   readonly due: Milliseconds;

@@ -7,6 +7,7 @@ import {
   milliseconds,
   positiveMilliseconds,
 } from "../options.js";
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "../timers.js";
 
 /** Options of {@link waitFor}. */
 export interface WaitForOptions {

@@ -4,6 +4,7 @@ import type { Module } from "./modules.js";
 const layers: readonly string[] = [
   "errors.ts",
   "options.ts",
+  "timers.ts",
   "clock.ts",
   "event",
   "telemetry",
@@ -99,6 +100,15 @@ export function importersByPackage(modules: readonly Module[]): Record<string, s
     for (const name of packages) (importers[name] ??= []).push(path);
   }
   return importers;
+}
+
+/** Uses of global timers, clocks and random numbers, which only `timers.ts` may refer to. */
+export function timeFaults(modules: readonly Module[]): string[] {
+  return modules
+    .filter(({ path }) => path !== "timers.ts")
+    .flatMap(({ path, timeGlobals }) =>
+      timeGlobals.map((name) => `${path} uses ${name} in place of what timers.ts has`),
+    );
 }
 
 /** `export *` and `export * as`, files too long, and words that name a machine or a host. */

@@ -14,6 +14,8 @@ export interface Module {
   /** Names of the third-party packages that it imports, types included. */
   packages: string[];
   exportsEverything: boolean;
+  /** Timers, clocks and random numbers that it takes from the global object, or from the modules that have them. */
+  timeGlobals: string[];
 }
 
 /** Every TypeScript file below a folder. */
@@ -29,6 +31,8 @@ export function parseModule(path: string, source: string): Module {
   const files = new Set<string>();
   const loads = new Set<string>();
   const packages = new Set<string>();
+  const used = new Set<string>();
+  const imported = new Set<string>();
   let exportsEverything = false;
 
   const add = (specifier: string, typeOnly: boolean): void => {
@@ -44,6 +48,9 @@ export function parseModule(path: string, source: string): Module {
   const visit = (node: ts.Node): void => {
     const specifier = specifierOf(node);
     if (specifier !== undefined) add(specifier, isTypeOnly(node));
+    if (ts.isImportSpecifier(node)) imported.add(node.name.text);
+    const fakeable = fakeableOf(node);
+    if (fakeable !== undefined) used.add(fakeable);
     if (ts.isExportDeclaration(node)) {
       const clause = node.exportClause;
       exportsEverything ||= clause === undefined || ts.isNamespaceExport(clause);
@@ -58,7 +65,33 @@ export function parseModule(path: string, source: string): Module {
     loads: [...loads],
     packages: [...packages],
     exportsEverything,
+    timeGlobals: [...used].filter((name) => !imported.has(name)),
   };
+}
+
+const fakeableNames =
+  /^(?:(?:set|clear)(?:Timeout|Interval|Immediate)|queueMicrotask|performance)$/;
+const fakeableMembers =
+  /^(?:globalThis\.\w+|Date\.now|Math\.random|process\.(?:nextTick|hrtime)|AbortSignal\.timeout)$/;
+const timeBuiltins = /^(?:node:)?(?:timers|timers\/promises|perf_hooks)$/;
+
+/** What a node takes that a test framework may have faked. */
+function fakeableOf(node: ts.Node): string | undefined {
+  if (ts.isImportDeclaration(node)) {
+    const specifier = textOf(node.moduleSpecifier);
+    return specifier !== undefined && timeBuiltins.test(specifier) ? specifier : undefined;
+  }
+  if (ts.isPropertyAccessExpression(node)) {
+    const text = node.getText();
+    return fakeableMembers.test(text) ? text : undefined;
+  }
+  if (ts.isNewExpression(node) && node.getText() === "new Date()") return "new Date()";
+  if (!ts.isIdentifier(node) || !fakeableNames.test(node.text)) return undefined;
+  const { parent } = node;
+  // The name of a member is no use of the global.
+  const isValue =
+    ts.isShorthandPropertyAssignment(parent) || !("name" in parent && parent.name === node);
+  return isValue ? node.text : undefined;
 }
 
 // `import { type A }` is not: verbatimModuleSyntax leaves an import of the file behind.

@@ -61,7 +61,11 @@ describe("the options", () => {
     expect(a.nodeName).not.toBe(b.nodeName);
     expect(make).not.toHaveBeenCalled();
     await start(a);
-    expect(make).toHaveBeenCalledWith({ nodeName: a.nodeName, namespace: "nebulex" });
+    expect(make).toHaveBeenCalledWith({
+      nodeName: a.nodeName,
+      namespace: "nebulex",
+      random: Math.random,
+    });
   });
 
   test("topics and subscribers are checked at the call", async () => {

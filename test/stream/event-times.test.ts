@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { type CacheEntryEvent, whenIdle } from "nebulex-streams";
 import { SimulatedClock } from "nebulex-streams/testing";
 import { systemClock } from "../../src/clock.js";
@@ -24,12 +24,13 @@ describe("the times of events", () => {
   test.each([-3_600_000, 3_600_000])(
     "don't step when the wall clock is set by %i ms",
     async (step) => {
-      await using tree = await Tree.start();
+      let moved = 0;
+      const clock = { ...systemClock, wallTime: () => Date.now() + moved };
+      await using tree = await Tree.start({ clock });
       const before = Date.now();
       const times = await timesOf(tree, () => {
         tree.users.put("x", 1);
-        const { now } = Date;
-        jest.spyOn(Date, "now").mockImplementation(() => now() + step);
+        moved = step;
         tree.users.put("x", 2);
       });
       for (const [first, second] of times as [number, number][]) {

@@ -1,4 +1,9 @@
+import {
+  subscribe as subscribeChannel,
+  unsubscribe as unsubscribeChannel,
+} from "node:diagnostics_channel";
 import { describe, expect, test } from "@jest/globals";
+import { createSystem, defineCache, startSupervisor, streamServer } from "nebulex-streams";
 import { OptionError } from "../../src/errors.js";
 import { SimulatedClock } from "../../src/testing/simulated-clock.js";
 
@@ -104,5 +109,30 @@ describe("a simulated clock", () => {
   test.each([-1, Number.NaN, Infinity, "5"])("refuses to advance by %p", (ms) => {
     const clock = new SimulatedClock();
     expect(() => clock.advance(ms as number)).toThrow(OptionError);
+  });
+});
+
+describe("createSystem({ random })", () => {
+  test("makes backoff exact: its jitter comes from the system", async () => {
+    const clock = new SimulatedClock();
+    await using system = createSystem({ clock, random: () => 0.5 });
+    const cache = defineCache<string, number>({ name: "jitter" });
+    const delays: unknown[] = [];
+    const note = (message: unknown): void => void delays.push((message as { delay: number }).delay);
+    subscribeChannel("nebulex.streams.registration_retry", note);
+    await startSupervisor({
+      system,
+      strategy: "one_for_one",
+      children: [streamServer({ cache, backoffInitial: 100 })],
+    });
+    await clock.advance(400);
+    unsubscribeChannel("nebulex.streams.registration_retry", note);
+    expect(delays).toEqual([105, 210, 420]);
+  });
+
+  test("takes only a function", () => {
+    expect(() => createSystem({ random: 0.5 as never })).toThrow(
+      expect.objectContaining({ code: "E_OPTION", option: "random" }),
+    );
   });
 });

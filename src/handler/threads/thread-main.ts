@@ -1,6 +1,4 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { performance } from "node:perf_hooks";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { isThenable } from "../../actor/thenable.js";
 import type { CacheEntryEvent } from "../../event/types.js";
@@ -10,6 +8,7 @@ import { decodeEvents } from "./codec.js";
 import { describeError, encodeError } from "./error-codec.js";
 import { Progress } from "./progress.js";
 import type { FromThread, Lane, ThreadData, ToThread, Work } from "./protocol.js";
+import { monotonicNow, nextTurn } from "../../timers.js";
 
 const port = parentPort as MessagePort;
 
@@ -69,16 +68,16 @@ class LaneRunner {
   }
 
   async #handleEach(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
-    let turnEnds = performance.now() + turnLength;
+    let turnEnds = monotonicNow() + turnLength;
     for (const event of events) {
       const pending = this.#step(1, () => this.#handler.handle(event as never, this.state, ctx));
       if (pending === false) return;
       if (pending !== undefined) await pending;
       this.#context.attempt = 1;
       // So that what other partitions wait for can come in.
-      if (performance.now() < turnEnds) continue;
+      if (monotonicNow() < turnEnds) continue;
       await nextTurn();
-      turnEnds = performance.now() + turnLength;
+      turnEnds = monotonicNow() + turnLength;
     }
   }
 

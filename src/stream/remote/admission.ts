@@ -1,3 +1,5 @@
+import { setImmediate } from "../../timers.js";
+
 /** Bytes that wait at the most. */
 const maxWaiting = 64 * 2 ** 20;
 

@@ -28,6 +28,7 @@ import { Reunion } from "./reunion.js";
 import { Reports } from "./reports.js";
 import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
 import { within } from "./within.js";
+import { queueMicrotask } from "../../timers.js";
 
 /** How long it is waited for other nodes' word when a stream begins. */
 const handshakePatience = ({ heartbeat }: Bus): Milliseconds => Math.min(heartbeat, 250);

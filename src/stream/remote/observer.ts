@@ -17,6 +17,7 @@ import {
 } from "./messages.js";
 import { ObservedShape } from "./observed-shape.js";
 import type { NodeStatus } from "./origins.js";
+import { queueMicrotask } from "../../timers.js";
 
 /** Who makes shapes up makes neither the memory nor the broker overflow. */
 const maxShapes = 8;

@@ -5,6 +5,7 @@ import type { PartitionLog } from "../partition-log.js";
 import { Place } from "../place.js";
 import type { Row } from "../segment.js";
 import { maxBatch } from "./batch.js";
+import { queueMicrotask, setImmediate } from "../../timers.js";
 
 /** Messages of one partition that may be under way at a time. */
 const maxUnderWay = 16;
