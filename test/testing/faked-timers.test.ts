@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { projectRoot, run, runOk } from "../helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
+import { run, runOk } from "../helpers/run.js";
 
 const modules = join(projectRoot, "node_modules");
 let folder: string;
