@@ -14,6 +14,7 @@ export interface ConnectionOwner {
   readonly nodeName: string;
   readonly channels: WireChannels;
   readonly clock: Clock;
+  readonly random: () => number;
   /** What the names of the streams' channels begin with. */
   readonly busPrefix: string;
   onStatus(): void;
@@ -49,7 +50,9 @@ export class Connection {
     this.#channels = owner.channels;
     this.#busPrefix = owner.busPrefix;
     this.#onStatus = () => owner.onStatus();
-    this.#refusals = new Refusals(owner.nodeName, owner.clock, () => this.#onStatus());
+    this.#refusals = new Refusals(owner.nodeName, owner.clock, owner.random, () =>
+      this.#onStatus(),
+    );
   }
 
   get status(): PubSubStatus {

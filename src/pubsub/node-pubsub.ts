@@ -128,6 +128,7 @@ export class NodePubSub implements PubSubWithBus {
       nodeName: this.nodeName,
       channels: this.#wire,
       clock: ctx.system.clock,
+      random: ctx.system.random,
       busPrefix: busPrefix(this.#options.namespace),
       onStatus: () => {
         if (this.#connection === connection) this.#tellStatus(connection.status);

@@ -21,13 +21,18 @@ interface Refusal {
 export class Refusals {
   readonly #nodeName: string;
   readonly #clock: Clock;
+  readonly #random: () => number;
   readonly #changed: () => void;
   readonly #refused = new Map<string, Refusal>();
 
-  /** @param changed called when a channel is refused, or is not any more */
-  constructor(nodeName: string, clock: Clock, changed: () => void) {
+  /**
+   * @param random for the jitter of pauses, from 0 to 1
+   * @param changed called when a channel is refused, or is not any more
+   */
+  constructor(nodeName: string, clock: Clock, random: () => number, changed: () => void) {
     this.#nodeName = nodeName;
     this.#clock = clock;
+    this.#random = random;
     this.#changed = changed;
   }
 
@@ -72,12 +77,15 @@ export class Refusals {
   }
 
   #schedule(id: string, refusal: Refusal): void {
-    refusal.timer = this.#clock.setTimeout(() => {
-      refusal.retry().then(
-        () => this.#refused.get(id) === refusal && this.#end(id),
-        () => this.#refused.get(id) === refusal && this.#schedule(id, refusal),
-      );
-    }, backoff(refusal.failures++));
+    refusal.timer = this.#clock.setTimeout(
+      () => {
+        refusal.retry().then(
+          () => this.#refused.get(id) === refusal && this.#end(id),
+          () => this.#refused.get(id) === refusal && this.#schedule(id, refusal),
+        );
+      },
+      backoff(refusal.failures++, this.#random),
+    );
   }
 
   #end(id: string): void {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import * as fc from "fast-check";
+import fc from "../../helpers/fast-check.js";
 import { getStream } from "../../../src/index.js";
 import { Cluster, type Message } from "./cluster.js";
 
