@@ -29,6 +29,13 @@ export interface SubscribeOptions {
   /** Whether to be given `gap` notices too. Default false. */
   gaps?: boolean;
   /**
+   * Events of a partition that this reader may be behind by: an integer from 1 to the stream's `capacity`, which is the default. Events
+   * beyond that are not kept for it, so that it can stall without the log growing.
+   */
+  capacity?: number;
+  /** What gives way when it is behind by more: the oldest events, told as a gap, or all but the newest of each key. Default `"gap"`. */
+  overflow?: "gap" | "coalesce";
+  /**
    * Whether to be given first what the cache holds now, as `inserted` events with `metadata.snapshot`, and then all that changes after
    * that point. Not for a group that has a place already: it goes on from there. Only for a cache whose store is in the process, with
    * `from: "latest"`, and if `inserted` is among the types. Default false.

@@ -33,14 +33,14 @@ export class Cursor extends HeldPlace {
   /** A reader takes over: it is given first what the one before left in hand. */
   reattach(
     reader: CursorReader,
-    options: { mask: number; gaps: boolean; skipOrigin: unknown },
+    options: { mask: number; gaps: boolean; skipOrigin: unknown; bound?: number },
   ): void {
     this.reader = reader;
     this.hand.giveAgain();
     this.wantsGaps = options.gaps;
     this.skipOrigin = options.skipOrigin;
     this.position = this.unreadFrom;
-    this.log.refile(this, options.mask);
+    this.log.refile(this, options.mask, options.bound ?? Infinity);
     this.remind();
   }
 
@@ -92,6 +92,7 @@ export class Cursor extends HeldPlace {
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
     const { log, hand } = this;
+    if (this.bound !== Infinity) this.hold();
     if (hand.held > 0 || this.isBehindOthers) return undefined;
     if (this.resting) this.position = this.unreadFrom;
     const from = this.position;
@@ -124,6 +125,7 @@ export class Cursor extends HeldPlace {
     if (again !== undefined) return again;
     // While it rests its position stands still, and the log may have gone on without it.
     if (this.resting) this.position = this.unreadFrom;
+    if (this.bound !== Infinity) this.hold();
     const message = this.#take();
     if (message !== undefined) this.hand.give(message);
     else if (!this.resting) this.log.rest(this);
@@ -142,6 +144,16 @@ export class Cursor extends HeldPlace {
     this.hand.release(message);
   }
 
+  /** Keeps to its own bound: what is older than that, and not taken, gives way. */
+  hold(): void {
+    // An event that is being handled is handled first.
+    if (this.hand.visitedAt !== nowhere) return;
+    const oldest = this.log.next - this.bound;
+    if (this.unreadFrom >= oldest) return;
+    if (this.coalesces) this.absorb(oldest);
+    else this.overtaken(Math.max(oldest, this.log.first));
+  }
+
   /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
   absorb(base: number): void {
     const merged = this.merged as CoalescedEvents;
@@ -154,7 +166,7 @@ export class Cursor extends HeldPlace {
     for (let position = from; position < base; position++) merged.add(this.log.at(position));
     this.position = base;
     if (this.resting) this.log.activate(this);
-    if (merged.size <= this.log.limits.capacity) return;
+    if (merged.size <= Math.min(this.bound, this.log.limits.capacity)) return;
     this.mark();
     this.#loseMerged(merged, base, "overrun");
   }
@@ -202,8 +214,8 @@ export class Cursor extends HeldPlace {
     if (this.merged === undefined && (this.position < log.first || this.isOvertaken)) {
       const from = this.position;
       this.mark();
-      this.position = log.first;
-      this.loseUnread(from, log.first, "overrun");
+      this.position = Math.max(from, log.first);
+      this.loseUnread(from, this.position, "overrun");
       if (this.hasGap) return this.gaps?.shift();
     }
     const before = this.position;

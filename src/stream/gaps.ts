@@ -10,7 +10,7 @@ export class Gaps {
   /** How many events were lost for it, and in how many gaps. */
   dropped = 0;
   count = 0;
-  /** What went unread and is still to be told, of a log whose offsets are not sequences. */
+  /** What went unread and is still to be told, as far as the log does not keep it. */
   gone: Losses | undefined;
   /** What it has not been given, with the place in the log before which each is to be told. */
   readonly #waiting = new PlacedGaps();

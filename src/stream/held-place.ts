@@ -12,6 +12,8 @@ import type { ResumePoint } from "./token.js";
 /** A place with what is taken from the log and not handled, and the account of it. @internal */
 export abstract class HeldPlace extends Place {
   skipOrigin: unknown;
+  /** Events that it may be behind by; Infinity: it has no bound of its own. */
+  bound: number;
   readonly hand = new Hand();
   protected snapshot: Snapshot | undefined;
   protected readonly merged: CoalescedEvents | undefined;
@@ -23,6 +25,7 @@ export abstract class HeldPlace extends Place {
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     super(log, position, options);
     this.skipOrigin = options.skipOrigin;
+    this.bound = options.bound ?? Infinity;
     this.merged = options.coalesces ? new CoalescedEvents() : undefined;
   }
 
@@ -33,7 +36,7 @@ export abstract class HeldPlace extends Place {
       (this.merged?.size ?? 0) +
       (this.snapshot?.size ?? 0) +
       this.log.next -
-      this.unreadFrom
+      (this.coalesces ? this.unreadFrom : Math.max(this.unreadFrom, this.log.next - this.bound))
     );
   }
 
@@ -85,9 +88,10 @@ export abstract class HeldPlace extends Place {
   /** Sequence of this node's first own event that is not known to be handled; `log.written` if there is none. */
   get firstUnhandled(): number {
     const { log } = this;
-    if (!log.numbered) return this.handledUpTo;
     const { visitedAt } = this.hand;
-    let first = log.sequenceAt(visitedAt < 0 ? this.unreadFrom : visitedAt);
+    let first = log.numbered
+      ? log.sequenceAt(visitedAt < 0 ? this.unreadFrom : visitedAt)
+      : this.handledUpTo;
     const look = (event: CacheEvent): void => {
       if (CacheEvent.homeOf(event) === log.source)
         first = Math.min(first, CacheEvent.sequenceOf(event));

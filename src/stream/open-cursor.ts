@@ -13,6 +13,8 @@ export interface CursorRequest {
   readonly from: "latest" | "earliest" | number | ResumePoint;
   readonly gaps: boolean;
   readonly coalesces?: boolean;
+  /** See {@link CursorOptions.bound}. */
+  readonly bound?: number;
   readonly tracked: boolean;
   /** Events of this origin are not for this reader. */
   readonly skipOrigin?: unknown;
@@ -32,22 +34,23 @@ export function openCursor(
   reader: CursorReader,
 ): Cursor {
   const log = stream.logs[index] as PartitionLog;
-  const { group, mask, gaps, tracked, skipOrigin, coalesces = false } = request;
+  const { group, mask, gaps, tracked, skipOrigin, coalesces = false, bound = Infinity } = request;
   const kept = group === null ? undefined : stream.groups.find(group, index);
   if (group !== null) stream.groups.checkFree(group, index, log.source.partition);
   // A partition that was gone for a while has another log than the one that its place was left with.
   if (kept !== undefined && kept.log !== log) kept.replaceLog(log, null);
   if (kept?.coalesces === coalesces) {
-    kept.reattach(reader, { mask, gaps, skipOrigin });
+    kept.reattach(reader, { mask, gaps, skipOrigin, bound });
     return kept;
   }
   const { from } = request;
-  const position = kept === undefined ? startingPoint(log, from) : log.next;
+  const position = kept === undefined ? startingPoint(log, from, coalesces) : log.next;
   const cursor = new Cursor(log, position, {
     mask,
     group,
     gaps,
     coalesces,
+    bound,
     tracked,
     skipOrigin,
     onGap: stream.tellGap,
@@ -57,7 +60,7 @@ export function openCursor(
   if (kept !== undefined) cursor.succeed(kept);
   if (kept === undefined && from !== "latest")
     for (const { at, gap } of log.toldFrom(position)) cursor.tell(gap, at);
-  if (log.numbered && typeof from === "number") cursor.tellOlder(from);
+  if ((log.numbered || coalesces) && typeof from === "number") cursor.tellOlder(from);
   if (kept === undefined && typeof from === "object")
     tellMissed(cursor, log, from, stream.endedFor);
   log.add(cursor);
@@ -75,7 +78,7 @@ export function closeCursor(stream: Stream, cursor: Cursor): void {
   stream.progressed();
 }
 
-function startingPoint(log: PartitionLog, from: CursorRequest["from"]): number {
+function startingPoint(log: PartitionLog, from: CursorRequest["from"], coalesces: boolean): number {
   if (from === "latest") return log.next;
   log.trim();
   if (from === "earliest") return log.first;
@@ -83,5 +86,6 @@ function startingPoint(log: PartitionLog, from: CursorRequest["from"]): number {
     return from.epoch === log.source.epoch ? Math.max(from.offset, log.first) : log.first;
   if (from > log.written)
     throw OptionError.invalid("from", `a sequence <= ${log.written} (the next event's)`, from);
-  return log.offsetOf(from);
+  // A reader that coalesces reads from memory only.
+  return coalesces ? Math.max(log.first, log.offsetOf(from)) : log.offsetOf(from);
 }

@@ -54,6 +54,8 @@ export class PartitionLog {
   readonly #resting = new Map<number, Set<Place>>();
   /** Those that want the newest of each key of what is lost for them. */
   readonly #coalescing = new Set<Cursor>();
+  /** Those that have a bound of their own. */
+  readonly #bounded = new Set<Cursor>();
   readonly limits: LogLimits;
   readonly #onDirty: () => void;
   readonly #includes: Includes;
@@ -207,12 +209,14 @@ export class PartitionLog {
 
   /** The events from one offset to before another, by source; those that are no more in memory have to be in `gone`. */
   losses(from: number, end: number, gone?: Losses): Loss[] {
-    if (!this.numbered)
-      return [{ source: this.source, first: from, last: end - 1, count: end - from }];
     return this.collect(from, end, gone ?? new Losses()).all();
   }
 
   collect(from: number, end: number, into: Losses): Losses {
+    if (!this.numbered) {
+      if (from < end) into.add(this.source, from, end - 1);
+      return into;
+    }
     for (let offset = Math.max(from, this.#base); offset < end; offset++) {
       const { cause, number } = this.row(offset);
       into.add(cause.source ?? this.source, number, number);
@@ -263,6 +267,7 @@ export class PartitionLog {
   add(cursor: Cursor): void {
     this.cursors.add(cursor);
     if (cursor.coalesces) this.#coalescing.add(cursor);
+    if (cursor.bound !== Infinity) this.#bounded.add(cursor);
     this.#file(cursor);
     this.#readersChanged(this.cursors.size - 1);
   }
@@ -270,6 +275,7 @@ export class PartitionLog {
   remove(cursor: Cursor): void {
     if (!this.cursors.delete(cursor)) return;
     this.#coalescing.delete(cursor);
+    this.#bounded.delete(cursor);
     this.detach(cursor);
     this.#readersChanged(this.cursors.size + 1);
   }
@@ -289,10 +295,13 @@ export class PartitionLog {
     if (before === 0 || this.cursors.size === 0) this.onInterest?.();
   }
 
-  /** Gives a cursor another mask. */
-  refile(cursor: Cursor, mask: number): void {
+  /** Gives a cursor another mask and bound. */
+  refile(cursor: Cursor, mask: number, bound: number): void {
     this.#unfile(cursor);
     cursor.mask = mask;
+    cursor.bound = bound;
+    if (bound === Infinity) this.#bounded.delete(cursor);
+    else this.#bounded.add(cursor);
     this.#file(cursor);
   }
 
@@ -303,6 +312,7 @@ export class PartitionLog {
 
   /** Drops what is older than the last `retain` events before the slowest reader's place. */
   trim(): void {
+    for (const cursor of this.#bounded) cursor.hold();
     let slowest = this.dirty ? this.batchStart : this.next;
     for (const cursor of this.#active) if (cursor.position < slowest) slowest = cursor.position;
     const keepFrom = slowest - this.limits.retain;

@@ -38,7 +38,7 @@ export class Place {
     this.#onGap = options.onGap;
   }
 
-  /** Events up to `base` are about to go, of a log whose offsets are not sequences: what this reader has not taken of them is noted. */
+  /** Events up to `base` are about to go for this reader: what it has not taken of them is noted. */
   overtaken(base: number): void {
     const from = this.unreadFrom;
     if (this.coalesces || from >= base) return;
@@ -114,7 +114,7 @@ export class Place {
     this.log.activate(this);
   }
 
-  /** Whether events of a log whose offsets are not sequences went unread. */
+  /** Whether events went unread that are noted and not told. */
   protected get isOvertaken(): boolean {
     return this.gaps?.gone !== undefined;
   }

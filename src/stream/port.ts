@@ -32,8 +32,7 @@ function subscribe(
   options: SubscribeOptions,
 ): Subscription {
   const fallback = ActorRef.isRef(subscriber) ? "auto" : "all";
-  const { partitions } = stream;
-  const resolved = resolveReaderOptions("subscribe", options, { fallback, partitions });
+  const resolved = resolveReaderOptions("subscribe", options, fallback, stream.options);
   if (ActorRef.isRef(subscriber)) return subscribeActor(stream, subscriber, resolved);
   if (typeof subscriber === "function")
     return subscribeFunction(stream, subscriber as (message: Message) => unknown, resolved);
@@ -80,12 +79,7 @@ function subscribeFunction(
 }
 
 function events(stream: Stream, options: SubscribeOptions & { signal?: AbortSignal }): EventStream {
-  const resolved = resolveReaderOptions(
-    "events",
-    options,
-    { fallback: "all", partitions: stream.partitions },
-    ["signal"],
-  );
+  const resolved = resolveReaderOptions("events", options, "all", stream.options, ["signal"]);
   const { signal } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw OptionError.invalid("signal", "an AbortSignal", signal);

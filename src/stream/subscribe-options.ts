@@ -1,8 +1,9 @@
 import type { SubscribeOptions } from "../cache/stream-port.js";
 import { OptionError } from "../errors.js";
 import { eventTypes } from "../event/types.js";
-import { boolean, knownOptions, nonEmptyString, subsetOf } from "../options.js";
+import { boolean, integer, knownOptions, nonEmptyString, oneOf, subsetOf } from "../options.js";
 import { allTypes, maskOf } from "./event-mask.js";
+import type { ResolvedStreamOptions } from "./stream-options.js";
 
 /** What a reader asked for, checked as far as that goes without the stream. @internal */
 export interface ReaderOptions {
@@ -12,6 +13,8 @@ export interface ReaderOptions {
   /** A string that is neither is a token. */
   readonly from: string | number;
   readonly gaps: boolean;
+  readonly coalesces: boolean;
+  readonly bound: number;
   readonly snapshot: boolean;
 }
 
@@ -19,8 +22,9 @@ export interface ReaderOptions {
 export function resolveReaderOptions(
   what: string,
   options: SubscribeOptions,
-  /** The partitions that are read by default, and how many there are. */
-  { fallback, partitions }: { fallback: "all" | "auto"; partitions: number | null },
+  /** The partitions that are read by default, and the stream's options. */
+  fallback: "all" | "auto",
+  stream: ResolvedStreamOptions,
   more: readonly string[] = [],
 ): ReaderOptions {
   knownOptions(what, options, [
@@ -30,9 +34,12 @@ export function resolveReaderOptions(
     "from",
     "gaps",
     "snapshot",
+    "capacity",
+    "overflow",
     ...more,
   ]);
   const { events, partition = fallback, group, from = "latest", gaps = false } = options;
+  const { partitions } = stream;
   const snapshot = boolean("snapshot", options.snapshot ?? false);
   if (snapshot && from !== "latest") {
     throw OptionError.invalid("from", '"latest" with snapshot: true', from);
@@ -64,6 +71,11 @@ export function resolveReaderOptions(
     group: group === undefined ? null : nonEmptyString("group", group),
     from,
     gaps: boolean("gaps", gaps),
+    coalesces: oneOf("overflow", options.overflow ?? "gap", ["gap", "coalesce"]) === "coalesce",
+    bound:
+      options.capacity === undefined
+        ? Infinity
+        : integer("capacity", options.capacity, 1, stream.capacity),
     snapshot,
   };
 }

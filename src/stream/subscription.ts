@@ -138,11 +138,11 @@ export class StreamSubscription implements Subscription, Reshapable {
   }
 
   #openCursor(index: number, from: CursorRequest["from"]): Cursor {
-    const { mask, group, gaps } = this.#options;
+    const { mask, group, gaps, coalesces, bound } = this.#options;
     return openCursor(
       this.#stream,
       index,
-      { mask, group, gaps, from, ...this.#traits },
+      { mask, group, gaps, coalesces, bound, from, ...this.#traits },
       this.#reader,
     );
   }

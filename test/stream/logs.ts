@@ -40,6 +40,7 @@ export interface ReaderTraits {
   coalesces?: boolean;
   skipOrigin?: unknown;
   group?: string | null;
+  bound?: number;
 }
 
 /** A reader that notes that it was woken. */
@@ -50,12 +51,14 @@ export class TestReader implements CursorReader {
 
   constructor(log: PartitionLog, position: number, traits: ReaderTraits = {}) {
     const { mask = allTypes, gaps = true, coalesces = false, group = null, skipOrigin } = traits;
+    const { bound = Infinity } = traits;
     this.cursor = new Cursor(log, position, {
       mask,
       gaps,
       coalesces,
       group,
       skipOrigin,
+      bound,
       tracked: true,
       onGap: (gap) => void this.told.push(gap),
     });
