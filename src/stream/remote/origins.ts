@@ -164,7 +164,11 @@ export class Origins {
     if (!isLate && !this.#options.ordered) this.#settle(time);
     for (const origin of this.#origins.values()) {
       if (ages && !origin.silent) origin.age();
-      if (origin.silent && time - origin.lastHeard > goneAfter * heartbeat) this.#end(origin);
+      if (origin.silent && time - origin.lastHeard > goneAfter * heartbeat) {
+        // Copies that were refilled since it fell silent are as doubtful as those from before.
+        this.#mayMiss(origin);
+        this.#end(origin);
+      }
       if (isLate || origin.silent || time - origin.lastHeard <= heartbeat) continue;
       origin.silent = true;
       listener.node(origin, "silent");
@@ -197,7 +201,7 @@ export class Origins {
 
   #replace(before: Origin | undefined, origin: Origin): void {
     if (before !== undefined) {
-      if (!before.leaving && !before.silent) this.#mayMiss(before);
+      if (!before.leaving) this.#mayMiss(before);
       before.inDoubt = !before.leaving;
       this.#past.keep(before);
     } else if (this.#origins.size >= maxOrigins) this.#forgetOne();

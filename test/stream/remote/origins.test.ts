@@ -109,10 +109,26 @@ describe("the books on another node", () => {
     books.data("one", 0);
     books.pass(2 * heartbeat);
     books.pass(100 * heartbeat);
-    expect(books.news()).toEqual(["up", "one 0", "silent", "one gap 1..0", "down"]);
+    expect(books.news()).toEqual(["up", "one 0", "silent", "one gap 1..0", "one gap 1..0", "down"]);
     books.data("one", 2);
     books.data("one", 2);
     expect(books.news()).toEqual(["one gap 1..1", "one 2", "one gap 3..2"]);
+  });
+
+  test("repeat the open gap of a silent node that begins anew: what was read again since then is in doubt", () => {
+    const books = new Books(true);
+    books.state("hello", "one", -1);
+    books.data("one", 0);
+    books.pass(2 * heartbeat);
+    books.state("hello", "two", -1);
+    expect(books.news()).toEqual([
+      "up",
+      "one 0",
+      "silent",
+      "one gap 1..0",
+      "one gap 1..0",
+      "restarted",
+    ]);
   });
 
   test("open no gap behind what came late of a node that said that it ends", () => {
