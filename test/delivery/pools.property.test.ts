@@ -39,7 +39,7 @@ function check(
     const last = facts.length - 1;
     const info = infos.find((one) => one.group === group && one.partition === partition);
     const expected = { last, position: last + 1, lag: 0, attached: true, coalesced: 0 };
-    const token = expect.any(String) as string;
+    const token: unknown = expect.any(String);
     expect(info).toEqual({ group, partition, token, dropped, deadLetters, ...expected });
     if (events !== undefined || kind === "concurrent") continue;
     const seen = items.filter((item) =>
