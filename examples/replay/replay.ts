@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { inspect } from "node:util";
 import { setImmediate as turnOfTheEventLoop } from "node:timers/promises";
 import {
   defineCache,
@@ -12,7 +13,7 @@ import type { Cache, Supervisor } from "nebulex-streams";
 import { EventChecker } from "./check/event-checker.js";
 import type { CheckReport } from "./check/event-checker.js";
 import type { Version } from "./check/link.js";
-import { CrashPlan } from "./crash-plan.js";
+import { CrashPlan, InjectedCrash } from "./crash-plan.js";
 import { Player } from "./player.js";
 import type { Batch, Key } from "./request.js";
 
@@ -71,7 +72,7 @@ export async function replay(
   const checker = new EventChecker(settings.partitions);
   const crashes = new CrashPlan(settings.chaos);
   const player = new Player(cache);
-  const restarts = countRestarts();
+  const restarts = watchTree();
   try {
     const tree = await startTree(cache, checker, crashes, settings);
     try {
@@ -167,17 +168,26 @@ function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => v
   return { promise, reject };
 }
 
-function countRestarts(): { readonly count: number; stop(): void } {
-  const channel = "nebulex.supervisor.restart";
+/** Counts restarts, and reports ends of actors that were not asked for. */
+function watchTree(): { readonly count: number; stop(): void } {
   let count = 0;
-  const listener = () => {
+  const restarted = () => {
     count += 1;
   };
-  subscribe(channel, listener);
+  const terminated = (message: unknown) => {
+    const { childId, reason } = message as { childId: string; reason: unknown };
+    const isWanted = reason instanceof InjectedCrash || reason === "shutdown";
+    if (!isWanted) process.emitWarning(`child "${childId}" ended: ${inspect(reason)}`);
+  };
+  subscribe("nebulex.supervisor.restart", restarted);
+  subscribe("nebulex.supervisor.child_terminated", terminated);
   return {
     get count() {
       return count;
     },
-    stop: () => unsubscribe(channel, listener),
+    stop: () => {
+      unsubscribe("nebulex.supervisor.restart", restarted);
+      unsubscribe("nebulex.supervisor.child_terminated", terminated);
+    },
   };
 }

@@ -8,7 +8,8 @@ const otherPlaces = "further places";
 
 interface Further {
   count: number;
-  error: unknown;
+  /** Of the newest: a text, since an error may hold on to whatever it is about. */
+  text: string;
 }
 
 /** What has been warned of within the last minute, by place. */
@@ -26,26 +27,26 @@ export function warnOfError(what: string, error: unknown): void {
   const further = recent.get(place);
   if (further !== undefined) {
     further.count++;
-    further.error = error;
+    further.text = textOf(error);
     return;
   }
-  emit(what, error);
+  emit(what, textOf(error));
   count(place);
 }
 
 function count(place: string): void {
-  const further: Further = { count: 0, error: undefined };
+  const further: Further = { count: 0, text: "" };
   recent.set(place, further);
   setTimeout(() => {
     recent.delete(place);
     if (further.count === 0) return;
-    emit(`${place}: ${further.count} more within a minute; the last one`, further.error);
+    emit(`${place}: ${further.count} more within a minute; the last one`, further.text);
     count(place);
   }, interval).unref();
 }
 
-function emit(detail: string, error: unknown): void {
-  process.emitWarning(textOf(error), { type: "NebulexWarning", detail });
+function emit(detail: string, text: string): void {
+  process.emitWarning(text, { type: "NebulexWarning", detail });
 }
 
 function textOf(error: unknown): string {

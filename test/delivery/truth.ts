@@ -1,4 +1,6 @@
-import { type Cache, type CacheEntryEvent, defaultHash } from "../../src/index.js";
+import { type Cache, type CacheEntryEvent, defaultHash, hashReady } from "../../src/index.js";
+
+await hashReady;
 
 export type Key = string;
 export type Value = number;

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
-import { type CacheEntryEvent, defaultHash, type GapEvent } from "../../src/index.js";
+import { type CacheEntryEvent, defaultHash, hashReady, type GapEvent } from "../../src/index.js";
 import { Ledger, type Version, type Written } from "./ledger.js";
+
+await hashReady;
 
 const partitions = 2;
 const partitionOf = (key: string): number =>

@@ -4,8 +4,11 @@ import {
   type CacheEntryEvent,
   type ChildSpec,
   defaultHash,
+  hashReady,
   lookupStream,
 } from "nebulex-streams";
+
+await hashReady;
 
 /** What a stream must hold at one place. */
 export interface Fact {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import * as fc from "fast-check";
+import fc from "../helpers/fast-check.js";
 import { OptionError, whenIdle } from "../../src/index.js";
 import { CacheEvent } from "../../src/event/event.js";
 import { Gate } from "../helpers/actors.js";
