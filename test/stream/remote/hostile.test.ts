@@ -130,7 +130,8 @@ describe("two nodes on a hub with somebody who means harm", () => {
     let expected = 0;
     const before = siege.rejected;
     const send = async (channel: string, payload: Uint8Array): Promise<void> => {
-      expected += listeners(channel);
+      // An empty message asks the broker whether it may be sent, and no node looks at it.
+      if (payload.length > 0) expected += listeners(channel);
       await siege.send(channel, payload);
       if (told.messages.length > 10_000) {
         reasons(told.messages.splice(0));
