@@ -34,4 +34,6 @@ test("the list of slow tests names tests that there are", () => {
 
 test("properties have a limit of time: tests import fast-check by its helper", () => {
   expect(importing("fast-check").map(({ path }) => path)).toEqual(["helpers/fast-check.ts"]);
+  const untracked = modules.filter(({ source }) => source.includes(`fc.${"asyncProperty"}(`));
+  expect(untracked.map(({ path }) => path)).toEqual([]);
 });

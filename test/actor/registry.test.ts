@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import {
   type ActorRef,
   type ActorSystem,
@@ -239,7 +239,7 @@ test.each(["unique", "duplicate"] as const)(
       who: fc.nat({ max: 3 }),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
+      asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
         const registry = createRegistry(system, { keys });
         const refs = await Promise.all([idle(), idle(), idle(), idle()]);
         const outcomes: [boolean, boolean][] = [];

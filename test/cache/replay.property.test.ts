@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { createSystem } from "../../src/actor.js";
 import { localAdapter } from "../../src/cache/adapters/local-adapter.js";
 import { defineCache } from "../../src/cache/define-cache.js";
@@ -99,7 +99,7 @@ describe("replaying the events of any commands gives the cache", () => {
     "with %j",
     async (adapterOptions) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(steps, { maxLength: 60 }), async (program) => {
+        asyncProperty(fc.array(steps, { maxLength: 60 }), async (program) => {
           const clock = new ManualClock();
           const cache = defineCache<string, number>({
             name: "replayed",
@@ -136,7 +136,7 @@ describe("replaying the events of any commands gives the cache", () => {
 
   test("also when a listener answers with commands of its own", async () => {
     await fc.assert(
-      fc.asyncProperty(
+      asyncProperty(
         fc.array(steps, { maxLength: 20 }),
         fc.array(commandSteps, { maxLength: 10 }),
         async (program, answers) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { getStream } from "../../src/index.js";
 import { SeededRandom } from "../../src/testing/random.js";
 import { keys } from "./commands.js";
@@ -123,7 +123,7 @@ test("a reader that coalesces ends with the right picture, each event typed by w
       gaps += info.dropped;
     }
   };
-  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(80) });
+  await fc.assert(asyncProperty(plan, run), { numRuns: runs(80) });
   expect(coalesced).toBeGreaterThan(0);
   expect(gaps).toBeGreaterThan(0);
 });

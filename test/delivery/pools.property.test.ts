@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { getStream } from "../../src/index.js";
 import { Picture } from "./picture.js";
 import { anyPool, WitnessedPool } from "./pools.js";
@@ -69,7 +69,7 @@ test("what each group handled is what was written, per key in order, minus exact
     const held = await world.idle();
     for (const pool of pools) check(world, held, pool);
   };
-  await fc.assert(fc.asyncProperty(plan, run), {
+  await fc.assert(asyncProperty(plan, run), {
     numRuns: runs(150),
   });
 });

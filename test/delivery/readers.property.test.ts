@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { Picture } from "./picture.js";
 import { anyReader, WitnessedActor, WitnessedReader } from "./readers.js";
 import { runs } from "./runs.js";
@@ -69,5 +69,5 @@ test("callbacks, async iterators and actors with a group see all from where they
       reader.end();
     }
   };
-  await fc.assert(fc.asyncProperty(plan, run), { numRuns: runs(150) });
+  await fc.assert(asyncProperty(plan, run), { numRuns: runs(150) });
 });

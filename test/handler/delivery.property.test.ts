@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { type GapEvent, type Strategy, whenIdle } from "../../src/index.js";
 import { Listener, rest } from "../helpers/actors.js";
 import {
@@ -95,7 +95,7 @@ async function settle(tree: Tree): Promise<void> {
 describe("whatever crashes and is killed", () => {
   test("each group handles what was written, each key in order, but for exactly what it is told of as lost", async () => {
     await fc.assert(
-      fc.asyncProperty(
+      asyncProperty(
         settings,
         fc.array(step, { minLength: 5, maxLength: 30 }),
         async (setting, steps) => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { shapes } from "./nodes.js";
 import { beat, heartbeat, Timed } from "./timed.js";
 
@@ -142,7 +142,7 @@ const mode = fc.constantFrom("keep" as const, "bypass" as const, "bypass" as con
 describe.each(shapes)("partitions: %s", (partitions) => {
   test("bypassed caches give no stale value from a heartbeat of an outage on, and no cache holds one after it", async () => {
     await fc.assert(
-      fc.asyncProperty(
+      asyncProperty(
         fc.array(step, { minLength: 10, maxLength: 50 }),
         fc.tuple(mode, mode, mode),
         async (steps, modes) => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import fc from "../helpers/fast-check.js";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { Nodes, shapes, Wall } from "./nodes.js";
 
 const names = ["a", "b", "c"] as const;
@@ -180,7 +180,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
   test("when all messages that were not lost have come, no cache holds what is not true", async () => {
     const skew = fc.integer({ min: -100, max: 100 });
     await fc.assert(
-      fc.asyncProperty(
+      asyncProperty(
         fc.array(step, { minLength: 10, maxLength: 80 }),
         fc.tuple(skew, skew, skew),
         async (steps, skews) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "../../helpers/fast-check.js";
+import fc, { asyncProperty } from "../../helpers/fast-check.js";
 import { runs } from "../../delivery/runs.js";
 import { harmful, harmless, type Op, setup, type Setup } from "./ledger-ops.js";
 import { LedgerRun } from "./ledger-run.js";
@@ -20,7 +20,7 @@ async function play(
 test("whatever goes wrong between three nodes, each reader gets each other node's events in order, none twice, and is told of those that it doesn't get", async () => {
   const ops = fc.array(harmful, { minLength: 10, maxLength: 80 });
   await fc.assert(
-    fc.asyncProperty(setup, ops, (given, list) => play(given, list)),
+    asyncProperty(setup, ops, (given, list) => play(given, list)),
     { numRuns: runs(60), endOnFailure: process.env["SHRINK"] === undefined },
   );
 });
@@ -28,7 +28,7 @@ test("whatever goes wrong between three nodes, each reader gets each other node'
 test("readers of three nodes are told the exact bounds of what overtakes them, and what overtakes the sending", async () => {
   const ops = fc.array(harmful, { minLength: 10, maxLength: 60 });
   await fc.assert(
-    fc.asyncProperty(setup, ops, (given, list) => play({ ...given, capacity: 100 }, list)),
+    asyncProperty(setup, ops, (given, list) => play({ ...given, capacity: 100 }, list)),
     { numRuns: runs(30), endOnFailure: process.env["SHRINK"] === undefined },
   );
 });
@@ -40,7 +40,7 @@ test("where nothing is lost between three nodes, readers are told of no loss", a
       expect(reader.gaps.filter(({ from, to }) => to >= from)).toEqual([]);
   };
   await fc.assert(
-    fc.asyncProperty(setup, ops, (given, list) => play(given, list, check)),
+    asyncProperty(setup, ops, (given, list) => play(given, list, check)),
     { numRuns: runs(40), endOnFailure: process.env["SHRINK"] === undefined },
   );
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "../../helpers/fast-check.js";
+import fc, { asyncProperty } from "../../helpers/fast-check.js";
 import { getStream } from "../../../src/index.js";
 import { Cluster, type Message } from "./cluster.js";
 
@@ -23,7 +23,7 @@ interface Place {
 
 test("a reader that comes again with its token is given everything once, or in a gap", async () => {
   await fc.assert(
-    fc.asyncProperty(
+    asyncProperty(
       fc.array(step, { minLength: 2, maxLength: 8 }),
       fc.constantFrom(undefined, 3),
       fc.constantFrom(20, 300, 4000),
