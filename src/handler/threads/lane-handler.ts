@@ -6,10 +6,10 @@ import type { EventHandler, HandlerContext } from "../event-handler.js";
 import { encodeEvents } from "./codec.js";
 import type { Work } from "./protocol.js";
 import type { Outcome, Thread } from "./thread.js";
-import type { ThreadSlot } from "./thread-slot.js";
+import type { DrainingLane, ThreadSlot } from "./thread-slot.js";
 
 /** The part of a lane that is in the main thread: a handler that has events handled in the lane's thread. @internal */
-export class LaneHandler implements EventHandler<void> {
+export class LaneHandler implements EventHandler<void>, DrainingLane {
   readonly [batch]: BatchTraits;
   readonly #lane: number;
   readonly #slot: ThreadSlot;
@@ -90,15 +90,16 @@ export class LaneHandler implements EventHandler<void> {
 
   /** On probation, if it may have been what ended the last thread: then no other that may have been runs beside it. */
   #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
+    // Set before its turn on probation: the lane that is before it may wait for a thread, too.
+    this.#waiting = ctx.self;
+    if (this.#slot.draining.has(this)) this.threadLost();
     return suspect
       ? this.#slot.oneAtATime(() => this.#runNow(work, true, ctx))
       : this.#runNow(work, false, ctx);
   }
 
   async #runNow(work: Work, onProbation: boolean, ctx: HandlerContext): Promise<Outcome> {
-    const { signal, self } = ctx;
-    this.#waiting = self;
-    if (this.#slot.draining.has(this)) this.#drain();
+    const { signal } = ctx;
     const thread = await this.#slot.wait(signal);
     this.#waiting = undefined;
     signal.throwIfAborted();
@@ -113,6 +114,10 @@ export class LaneHandler implements EventHandler<void> {
   /** The worker is to end when all is handled; but without a thread nothing more will be. */
   #drain(): void {
     this.#slot.draining.add(this);
+    this.threadLost();
+  }
+
+  threadLost(): void {
     if (this.#waiting !== undefined && this.#slot.thread === undefined)
       void ActorRef.targetOf(this.#waiting).kill();
   }

@@ -1,18 +1,26 @@
 import type { ThreadBatch } from "./protocol.js";
 import type { Thread } from "./thread.js";
 
+/** A lane that is stopping in order. @internal */
+export interface DrainingLane {
+  /** Ends its worker if that waits for a thread and there is none: there may be no other. */
+  threadLost(): void;
+}
+
 /** The place of one thread of a pool: it outlives the thread, and whoever needs the next one waits here. @internal */
 export class ThreadSlot {
   thread: Thread | undefined;
   /** What the handler wants of batches; null before the first thread is up, too. */
   batch: ThreadBatch | null = null;
   /** The lanes that are stopping in order. Their supervisor does not replace the thread any more. */
-  readonly draining = new Set<object>();
+  readonly draining = new Set<DrainingLane>();
   readonly #waiting = new Set<(thread: Thread) => void>();
   /** Settles when nobody is on probation. */
   #probation: Promise<unknown> = Promise.resolve();
 
   fill(thread: Thread): void {
+    // It may have ended in the same turn in which it was up.
+    if (thread.closed) return;
     this.thread = thread;
     this.batch = thread.batch;
     for (const resolve of this.#waiting) resolve(thread);
@@ -20,7 +28,9 @@ export class ThreadSlot {
   }
 
   empty(thread: Thread): void {
-    if (this.thread === thread) this.thread = undefined;
+    if (this.thread !== thread) return;
+    this.thread = undefined;
+    for (const lane of this.draining) lane.threadLost();
   }
 
   /** The thread that is up, or that will be. Rejects with the signal's reason. */

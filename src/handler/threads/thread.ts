@@ -75,6 +75,11 @@ export class Thread {
     this.#worker.on("exit", (code) => this.#fail(`exited with code ${code}`, undefined));
   }
 
+  /** Whether it takes no more work. */
+  get closed(): boolean {
+    return this.#retired;
+  }
+
   /** Has a lane handle something. Never rejects. */
   run(work: Work, onProbation: boolean): Promise<Outcome> {
     return new Promise((settle) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ActorRef } from "../../../src/index.js";
@@ -197,15 +197,62 @@ test.each(["jobs", "jobs:stream", "jobs:workers"])(
   },
 );
 
-test("a pool whose threads keep failing gives up at once, without waiting for what can't be handled", async () => {
-  const world = await World.start(pkg, {
-    partitions: 4,
-    pool: { workers: 1, maxRestarts: 1, maxAttempts: 9 },
-  });
-  for (const n of [0, 1, 2, 3]) world.put({ [`${n}:a`]: { do: "exit" }, [`${n}:b`]: null });
-  const reason = await world.sup.exited;
-  await world[Symbol.asyncDispose]();
-  expect(reason).toBeDefined();
+test.each([
+  { known: "known", source: undefined, maxRestarts: 1 },
+  {
+    known: "one of several",
+    source: `
+      let begun = 0;
+      setInterval(() => begun === 4 && process.exit(7), 1);
+      export default () => (begun++, new Promise(() => {}));`,
+    maxRestarts: 0,
+  },
+])(
+  "a pool whose threads keep failing gives up at once, without waiting for what can't be handled: the event to blame is $known",
+  async ({ source, maxRestarts }) => {
+    using gaveUp = new Listener<{ childId: string }>("nebulex.supervisor.gave_up");
+    using ended = new Listener<{ childId: string }>("nebulex.supervisor.child_terminated");
+    const world = await World.start(pkg, {
+      partitions: 4,
+      // Both supervisors' windows are longer than any start of a thread takes.
+      maxSeconds: 3600,
+      pool: { workers: 1, maxRestarts, maxSeconds: 3600, maxAttempts: 9, shutdown: 60_000 },
+      ...(source === undefined ? undefined : { source }),
+    });
+    await using _ = world;
+    for (const n of [0, 1, 2, 3]) world.put({ [`${n}:a`]: { do: "exit" } });
+    await eventually(() => ended.messages.some(({ childId }) => childId === "jobs:workers"));
+    expect(gaveUp.messages.map(({ childId }) => childId)).toContain("jobs:workers:thread:0");
+  },
+);
+
+test("a thread that ends in the turn in which it was up is replaced, and gets no work", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "nebulex-streams-up-"));
+  const file = (name: string): string => join(folder, name);
+  const source = `
+    import { existsSync, writeFileSync } from "node:fs";
+    if (!existsSync(${JSON.stringify(file("loaded"))})) {
+      writeFileSync(${JSON.stringify(file("loaded"))}, "");
+      while (!existsSync(${JSON.stringify(file("goOn"))}));
+      process.on("exit", () => writeFileSync(${JSON.stringify(file("gone"))}, ""));
+      setTimeout(() => process.exit(7), 1);
+    }
+    export default () => {};`;
+  try {
+    using restarts = new Listener<unknown>("nebulex.supervisor.restart");
+    const starting = World.start(pkg, { source, pool: { workers: 1 } });
+    await eventually(() => existsSync(file("loaded")));
+    writeFileSync(file("goOn"), "");
+    // The main thread sees both at once: that the thread is up, and that it has ended.
+    while (!existsSync(file("gone")));
+    for (const end = performance.now() + 50; performance.now() < end;);
+    await using world = await starting;
+    world.put({ a: null });
+    await world.idle();
+    expect(restarts.messages).toHaveLength(1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("without maxRestarts a thread that can't start again is tried until it can", async () => {

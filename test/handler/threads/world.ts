@@ -46,6 +46,8 @@ export interface Note {
 }
 
 export interface WorldOptions {
+  /** Of the root. */
+  maxSeconds?: number;
   partitions?: number;
   pool?: Omit<Partial<WorkerPoolOptions<string, unknown>>, "cache">;
   stream?: Omit<Partial<StreamServerOptions<string, unknown>>, "cache">;
@@ -83,6 +85,7 @@ export class World implements AsyncDisposable {
     try {
       world.#sup = await built.startSupervisor({
         strategy: "rest_for_one",
+        ...(options.maxSeconds === undefined ? {} : { maxSeconds: options.maxSeconds }),
         clock: world.clock,
         children: [
           cache,
