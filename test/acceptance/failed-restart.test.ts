@@ -47,7 +47,7 @@ describe("while a child is restarting", () => {
       ]);
     }
     expect(await sup.countChildren()).toEqual({ specs: 2, active: 1, supervisors: 0, workers: 2 });
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise(setImmediate);
     await sup.stop();
     const after = stage.read();
     await quiet();

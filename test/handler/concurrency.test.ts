@@ -231,6 +231,7 @@ describe("concurrency 3", () => {
           users,
           (event) => {
             notes.note(event);
+            // At least so long: a slower machine only makes more turns.
             const end = performance.now() + 0.02;
             while (performance.now() < end);
           },

@@ -201,6 +201,7 @@ describe("a handler", () => {
       children: (users) => [
         poolOf(users, (event) => {
           order.push(show(event));
+          // At least so long: a slower machine only ends turns earlier.
           const until = performance.now() + 0.05;
           while (performance.now() < until);
         }),

@@ -3,7 +3,7 @@ import { type Adapter, localAdapter, type Store } from "nebulex-streams";
 import { waitFor } from "nebulex-streams/testing";
 import { Listener, until } from "../helpers/actors.js";
 import { asyncAdapter } from "./async-adapter.js";
-import { fast, Nodes, shapes } from "./nodes.js";
+import { fast, Nodes, shapes, Wall } from "./nodes.js";
 
 interface Told {
   readonly name: string;
@@ -88,8 +88,9 @@ describe.each(shapes)("partitions: %s", (partitions) => {
 
 test("a store that is elsewhere: deletions are waited for, one after the other", async () => {
   await using nodes = new Nodes();
-  const a = await nodes.start("a");
-  const b = await nodes.start("b", { adapter: asyncAdapter() });
+  const clock = new Wall(1_000_000);
+  const a = await nodes.start("a", { clock });
+  const b = await nodes.start("b", { adapter: asyncAdapter(), clock });
   const pairs = ["x", "p1", "p2", "q"].map((key) => [key, 1] as const);
   await b.elsewhere.putAll(pairs, { fill: true });
   using told = new Listener<Told>("nebulex.streams.invalidator.invalidate");
@@ -106,7 +107,7 @@ test("a store that is elsewhere: deletions are waited for, one after the other",
   nodes.hub.pause("a");
   a.users.put("q", 2);
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  clock.pass(10);
   await b.elsewhere.put("q", 3);
   nodes.hub.resume("a");
   await nodes.quiet();

@@ -12,18 +12,20 @@ beforeAll(async () => {
 afterAll(() => built[Symbol.asyncDispose]());
 
 const work = `
-import { writeSync } from "node:fs";
+import { existsSync, writeSync } from "node:fs";
+const go = new URL(new URL(import.meta.url).searchParams.get("go"), import.meta.url);
 export default {
   init: () => 0,
   handle: async (event, count) => {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!existsSync(go)) await new Promise(setImmediate);
     writeSync(1, event.target.key + "\\n");
     return count + 1;
   },
   terminate: (reason, count) => void writeSync(1, reason + " after " + count + "\\n"),
 };`;
 
-const program = (keys: string[], end: string): string => `
+const program = (name: string, keys: string[], end: string): string => `
+import { writeFileSync } from "node:fs";
 import { defineCache, startSupervisor, streamServer, whenIdle, workerPool } from "./index.js";
 const cache = defineCache({ name: "jobs" });
 const tree = await startSupervisor({
@@ -31,25 +33,26 @@ const tree = await startSupervisor({
   children: [
     cache,
     streamServer({ cache }),
-    workerPool({ cache, module: new URL("./work.mjs", import.meta.url) }),
+    workerPool({ cache, module: new URL("./work.mjs?go=${name}.go", import.meta.url) }),
   ],
 });
 for (const key of ${JSON.stringify(keys)}) cache.put(key, 1);
+const go = () => writeFileSync(new URL("./${name}.go", import.meta.url), "");
 ${end}`;
 
 const threads = `const threads = () => process.report.getReport().workers.length;`;
 
 test.each([
-  { what: "exits by itself when there was nothing to handle", keys: [], end: "", says: "" },
-  { what: "exits by itself when all is handled", end: "", says: "a b c" },
+  { what: "exits by itself when there was nothing to handle", keys: [], end: "go();", says: "" },
+  { what: "exits by itself when all is handled", end: "setImmediate(go);", says: "a b c" },
   {
     what: "exits by itself with idle threads",
-    end: "await whenIdle(cache);",
+    end: "go(); await whenIdle(cache);",
     says: "a b c",
   },
   {
     what: "has no thread left after a stop",
-    end: `${threads} console.log(threads()); await tree.stop(); console.log(threads());`,
+    end: `${threads} console.log(threads()); go(); await tree.stop(); console.log(threads());`,
     says: "1 a b c shutdown after 3 0",
   },
   {
@@ -58,8 +61,9 @@ test.each([
     says: "0",
   },
 ])("a process with a worker pool $what", async ({ end, says, keys = ["a", "b", "c"] }) => {
-  const file = join(built.folder, `program-${says.length}-${end.length}.mjs`);
-  await writeFile(file, program(keys, end));
+  const name = `program-${says.length}-${end.length}`;
+  const file = join(built.folder, `${name}.mjs`);
+  await writeFile(file, program(name, keys, end));
   const { stdout, stderr, status } = await run(process.execPath, [file]);
   expect({ status, stderr, stdout: stdout.trimEnd().split("\n").join(" ") }).toEqual({
     status: 0,

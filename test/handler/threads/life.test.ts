@@ -140,10 +140,13 @@ test.each(["killed", "stopped"])(
   async (how) => {
     const world = await World.start(pkg, { partitions: 2, pool: { workers: 1 } });
     await using _ = world;
-    world.put({ "0:a": null, "0:b": null, "0:c": { do: "pause", with: 200 }, "0:d": null });
-    await eventually(() => world.handles.includes("0:c 1"));
+    world.put({ "0:a": null, "0:b": null, "0:c": { do: "held" }, "0:d": null });
+    await eventually(() => world.calls("stuck").length === 1);
     const worker = await world.child("jobs:workers:0");
-    await (how === "killed" ? worker.kill() : worker.stop("shutdown"));
+    const ended = how === "killed" ? worker.kill() : worker.stop("shutdown");
+    if (how === "killed") await eventually(() => world.calls("stuck").length === 2);
+    world.release();
+    await ended;
     await world.idle();
     expect(world.handled(0)).toEqual(["0:a", "0:b", "0:c", "0:d"]);
     expect(world.handles).toEqual(
@@ -160,10 +163,13 @@ test.each(["killed", "stopped"])(
   async (how) => {
     const world = await World.start(pkg, { partitions: 2, pool: { workers: 1 } });
     await using _ = world;
-    world.put({ "0:a": null, "0:b": { do: "pause", with: 200 }, "0:c": null, "1:d": null });
-    await eventually(() => world.handles.includes("0:b 1"));
+    world.put({ "0:a": null, "0:b": { do: "held" }, "0:c": null, "1:d": null });
+    await eventually(() => world.calls("stuck").length === 1);
     const thread = await world.child("jobs:workers:thread:0");
-    await (how === "killed" ? thread.kill() : thread.stop("shutdown"));
+    const ended = how === "killed" ? thread.kill() : thread.stop("shutdown");
+    if (how === "killed") await eventually(() => world.calls("stuck").length === 2);
+    world.release();
+    await ended;
     world.put({ "1:e": null });
     await world.idle();
     expect(world.handled(0)).toEqual(["0:a", "0:b", "0:c"]);
@@ -286,9 +292,10 @@ test("without maxRestarts a thread that can't start again is tried until it can"
 test("a gap is told to the handler in the thread, and what it does not tell of is handled", async () => {
   const world = await World.start(pkg, { stream: { capacity: 8, retain: 1 } });
   await using _ = world;
-  world.put({ first: { do: "pause", with: 100 } });
-  await eventually(() => world.handles.length === 1);
+  world.put({ first: { do: "held" } });
+  await eventually(() => world.calls("stuck").length === 1);
   for (let n = 0; n < 50; n++) world.put({ [`k${n}`]: null });
+  world.release();
   await world.idle();
   const gaps = world.calls("gap");
   expect(gaps[0]).toMatchObject({ reason: "overrun", partition: null });
@@ -299,13 +306,14 @@ test("a gap is told to the handler in the thread, and what it does not tell of i
 
 test("a gap whose handler fails is given up, and the events behind it are handled", async () => {
   const source = `
-    import { appendFileSync } from "node:fs";
+    import { appendFileSync, existsSync } from "node:fs";
     const log = new URL(import.meta.url).searchParams.get("log");
     const note = (entry) => appendFileSync(log, JSON.stringify(entry) + "\\n");
     export default {
       async handle(event) {
         note({ call: "handle", key: event.target.key, partition: null });
-        await new Promise((resolve) => setTimeout(resolve, event.target.key === "first" ? 100 : 0));
+        if (event.target.key !== "first") return;
+        while (!existsSync(log + ".released")) await new Promise(setImmediate);
       },
       onGap(gap, state, { attempt }) {
         note({ call: "gap", attempt });
@@ -322,6 +330,7 @@ test("a gap whose handler fails is given up, and the events behind it are handle
   world.put({ first: null });
   await eventually(() => world.notes.length === 1);
   for (let n = 0; n < 50; n++) world.put({ [`k${n}`]: null });
+  world.release();
   await world.idle();
   expect(world.calls("gap").map(({ attempt }) => attempt)).toEqual([1, 2]);
   expect(world.calls("handle").at(-1)?.key).toBe("k49");
@@ -330,10 +339,11 @@ test("a gap whose handler fails is given up, and the events behind it are handle
 test("lag and whenIdle count what is in a thread's hands", async () => {
   const world = await World.start(pkg);
   await using _ = world;
-  world.put({ a: { do: "pause", with: 100 }, b: null });
-  await eventually(() => world.handles.length === 1);
+  world.put({ a: { do: "held" }, b: null });
+  await eventually(() => world.calls("stuck").length === 1);
   const [group] = pkg.getStream(world.cache).groups();
   expect(group).toMatchObject({ group: "jobs:workers", lag: 2 });
+  world.release();
   await world.idle();
   expect(world.handled()).toEqual(["a", "b"]);
 });
