@@ -25,6 +25,7 @@ async function tree(log: Log, autoShutdown: AutoShutdown, ...ids: string[]): Pro
 describe("rules 83, 86: any_significant", () => {
   test.each([
     ["transient significant", "stop", true],
+    ["transient significant", "shutdown", true],
     ["transient significant", "kill", false],
     ["temporary significant", "stop", true],
     ["temporary significant", "kill", true],
@@ -35,13 +36,15 @@ describe("rules 83, 86: any_significant", () => {
     async (id, how, ends) => {
       const log = new Log();
       const sup = await tree(log, "any_significant", id, "transient significant other");
-      await (how === "stop" ? log.ref(id).stop() : log.ref(id).kill());
+      if (how === "kill") await log.ref(id).kill();
+      else await log.ref(id).stop(how === "shutdown" ? { shutdown: "done" } : "normal");
       await rest();
       expect(sup.ref.alive).toBe(!ends);
       expect(log.lines.filter((line) => line.endsWith(":shutdown"))).toEqual(
         ends ? ["-transient significant other:shutdown", "-plain:shutdown"] : [],
       );
       await sup.stop();
+      expect(await sup.exited).toBe("shutdown");
     },
   );
 });
@@ -102,19 +105,27 @@ describe("rules 62, 88, 89: ends that the supervisor caused", () => {
   );
 
   test.each(["any_significant", "all_significant"] as const)(
-    "rules 62, 89: a group restart does not set it off: %s",
+    "a group restart does not set it off, nor does the end of a plain child: %s",
     async (autoShutdown) => {
       const log = new Log();
-      const significant = { restart: "temporary", significant: true } as const;
       const sup = await startSupervisor({
         strategy: "one_for_all",
         autoShutdown,
-        children: [log.worker("a"), log.worker("t", significant), log.worker("b")],
+        children: [
+          log.worker("a"),
+          log.worker("temporary", { restart: "temporary", significant: true }),
+          log.worker("transient", { restart: "transient", significant: true }),
+          log.worker("plain", { restart: "transient" }),
+          log.worker("b"),
+        ],
       });
+      await log.ref("plain").stop();
       await log.reborn("b", () => log.ref("a").dispatch("crash"));
       await rest();
       expect(sup.ref.alive).toBe(true);
-      expect((await sup.whichChildren()).map(({ id }) => id)).toEqual(["a", "b"]);
+      expect((await sup.whichChildren()).map(({ id, ref }) => [id, ref])).toEqual(
+        ["a", "transient", "plain", "b"].map((id) => [id, log.ref(id)]),
+      );
       await sup.stop();
     },
   );
