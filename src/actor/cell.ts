@@ -141,6 +141,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   kill(): Promise<void> {
+    if (!this.stopping) this.#onStopRequested?.("killed");
     this.#die("killed");
     return Promise.resolve();
   }

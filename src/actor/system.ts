@@ -37,7 +37,10 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
   readonly nodeName: string;
   readonly #runtime: SystemRuntime;
   readonly #roots = new Set<Cell>();
+  readonly #stopHooks = new Set<() => void>();
   #stopped: Promise<void> | undefined;
+  /** Whether it is being stopped, or is about to be: the supervisor that it was made for is ending. @internal */
+  ending = false;
 
   /** @internal */
   constructor(options: SystemOptions) {
@@ -60,6 +63,7 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
    * `"shutdown"`; then the system itself. Nothing can be spawned in it from the call on. A second call waits for the first.
    */
   stop(): Promise<void> {
+    this.ending = true;
     this.#stopped ??= this.#stopRoots();
     return this.#stopped;
   }
@@ -76,6 +80,12 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
     this.#roots.add(root);
     cell.onDeath(() => void this.#roots.delete(root));
     return cell;
+  }
+
+  /** Calls `hook`, which must not throw, when it has been stopped. Returns a function that removes the hook. @internal */
+  onStopped(hook: () => void): () => void {
+    this.#stopHooks.add(hook);
+    return () => void this.#stopHooks.delete(hook);
   }
 
   /** The live actors that were spawned directly under it. @internal */
@@ -96,6 +106,8 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
   async #stopRoots(): Promise<void> {
     for (const root of [...this.#roots].reverse()) await root.stop("shutdown");
     this.#runtime.engine.stop();
+    for (const hook of this.#stopHooks) hook();
+    this.#stopHooks.clear();
   }
 }
 

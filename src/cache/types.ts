@@ -171,7 +171,8 @@ export interface CacheBase<K, V, Self> {
    */
   transaction<R>(fn: () => R): R | Promise<Awaited<R>>;
   /**
-   * Reads the instance's stream.
+   * Reads the instance's stream. A function's subscription ends when the system that the stream runs in has been
+   * stopped, once it has been given the events that are left.
    *
    * @throws {@link StreamNotFoundError} when it has none
    * @throws {@link GroupBusyError}, {@link OptionError}
@@ -186,7 +187,8 @@ export interface CacheBase<K, V, Self> {
     options: SubscribeOptions,
   ): Subscription;
   /**
-   * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted.
+   * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted; and when the system
+   * that the stream runs in has been stopped, behind the events that are left.
    *
    * @throws {@link StreamNotFoundError} when it has none
    */

@@ -18,6 +18,8 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
   #scheduled = false;
   #busy = false;
   #closed = false;
+  /** Ends it when there is nothing left to read. */
+  #end: (() => void) | undefined;
   #result: PromiseLike<unknown> | undefined;
 
   constructor(
@@ -38,6 +40,11 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
     this.#stream.queue.schedule(this);
   }
 
+  finish(end: () => void): void {
+    this.#end = end;
+    this.wake();
+  }
+
   close(): void {
     this.#closed = true;
   }
@@ -50,7 +57,10 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
       let message: Message | undefined = this.#intake.run(this, messagesPerLook);
       if (message === undefined && !this.#closed) {
         message = this.#intake.next();
-        if (message === undefined) break;
+        if (message === undefined) {
+          this.#end?.();
+          break;
+        }
         if (this.visit(message) !== "pending") {
           this.#intake.done(message);
           message = undefined;

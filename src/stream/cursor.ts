@@ -19,6 +19,8 @@ import type { Snapshot } from "./snapshot.js";
  */
 export class Cursor extends HeldPlace {
   readonly tracked: boolean;
+  /** Whether it stays with its log when another takes that one's place: its reader ends with it. */
+  keepsLog = false;
   /** Time spent in the handler, in milliseconds. */
   busy = 0;
   /** How many events were handled, and given up after their last attempt. */

@@ -19,6 +19,7 @@ export class EventIterator
   readonly #asking: ((result: Result) => void)[] = [];
   #inHand: Message | undefined;
   #closed = false;
+  #finishing = false;
 
   constructor(stream: Stream, intake: Intake) {
     this.#stream = stream;
@@ -42,6 +43,7 @@ export class EventIterator
     const message = this.#asking.length === 0 ? this.#take() : undefined;
     if (message !== undefined)
       return Promise.resolve({ value: message as StreamMessage, done: false });
+    if (this.#finishing) this.wake();
     return new Promise((resolve) => this.#asking.push(resolve));
   }
 
@@ -59,6 +61,11 @@ export class EventIterator
     queueMicrotask(() => this.#answer());
   }
 
+  finish(): void {
+    this.#finishing = true;
+    this.wake();
+  }
+
   close(): void {
     this.#closed = true;
     for (const resolve of this.#asking.splice(0)) resolve(end);
@@ -67,7 +74,10 @@ export class EventIterator
   #answer(): void {
     while (!this.#closed && this.#asking.length > 0) {
       const message = this.#take();
-      if (message === undefined) return;
+      if (message === undefined) {
+        if (this.#finishing) this.unsubscribe();
+        return;
+      }
       this.#asking.shift()?.({ value: message as StreamMessage, done: false });
     }
   }

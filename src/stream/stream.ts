@@ -25,9 +25,12 @@ import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
 import { Unheard } from "./unheard.js";
 import { StreamTally } from "./tally.js";
 
-/** A reader that has to choose its cursors anew when the number of partitions has changed. @internal */
-export interface Reshapable {
+/** A reader, as far as its stream goes. @internal */
+export interface StreamReader {
+  /** The number of partitions has changed: it has to choose its cursors anew. */
   reshape(): void;
+  /** The system that the stream ran in has been stopped. */
+  systemStopped(): void;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface Reshapable {
 export class Stream {
   readonly slot: InstanceSlot;
   readonly groups = new Groups();
-  readonly readers = new Set<Reshapable>();
+  readonly readers = new Set<StreamReader>();
   readonly queue = new RunQueue();
   readonly tally = new StreamTally(this);
   /** One for each partition; one in all without partitions. */
@@ -68,6 +71,8 @@ export class Stream {
   #books: Origins | undefined;
   /** Why there was a new epoch. */
   #beganFor: GapReason | null = null;
+  /** Ends the wait for the end of its system. */
+  #unwatch: (() => void) | undefined;
   readonly #unheard = new Unheard();
   #flushing = false;
   readonly #port: StreamPort;
@@ -106,6 +111,13 @@ export class Stream {
         { ref: this.server },
       );
     }
+    const before = this.system as ActorSystem | undefined;
+    if (before !== system) {
+      if (before?.ending === true) this.#systemStopped();
+      this.#unwatch?.();
+      this.#unwatch = undefined;
+    }
+    this.#unwatch ??= system.onStopped(() => this.#systemStopped());
     const same =
       this.logs.length > 0 && this.system === system && sameOptions(this.options, options);
     this.server = server;
@@ -147,7 +159,10 @@ export class Stream {
     if (this.server === server && this.slot.running === undefined) this.close();
   }
 
-  /** The stream server was stopped in order: the logs are dropped, and readers that are still there are told what they miss. */
+  /**
+   * The stream server was stopped in order: the logs are dropped, and readers that are still there are told what they miss. When its
+   * system ends with it, the logs stay until that has been stopped: what is left in them can still be read.
+   */
   close(): void {
     if (!this.open) return;
     this.open = false;
@@ -155,7 +170,14 @@ export class Stream {
     removeSource(this.tally);
     this.#unlink();
     this.#unregister();
-    this.#beginEpoch(this.#untouched ? null : this.#lossReason);
+    if (!this.system.ending) this.#beginEpoch(this.#untouched ? null : this.#lossReason);
+    this.#forgetSystem();
+  }
+
+  /** A reader ends. */
+  readerEnds(reader: StreamReader): void {
+    this.readers.delete(reader);
+    this.#forgetSystem();
   }
 
   /** Wakes the readers, now. */
@@ -198,6 +220,21 @@ export class Stream {
 
   get #lossReason(): GapReason {
     return this.#epochOver ? "cache_restarted" : "stream_restarted";
+  }
+
+  /** Functions and iterators read what is left in the logs, and end; whoever else reads is told what it misses. */
+  #systemStopped(): void {
+    this.close();
+    for (const reader of this.readers) reader.systemStopped();
+    if (!this.#untouched) this.#beginEpoch(this.#lossReason);
+    this.#forgetSystem();
+  }
+
+  /** A system that goes on does not keep a stream alive that has ended, once nobody reads it. */
+  #forgetSystem(): void {
+    if (this.open || !this.#untouched || this.readers.size > 0) return;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   #cacheEnded(): void {
@@ -283,7 +320,7 @@ export class Stream {
     for (const { index, cursors } of old) {
       // What has no partition any more is left with an empty log, which nothing is written to.
       const log = this.logs[index] ?? makeLog(index);
-      for (const cursor of cursors) cursor.replaceLog(log, reason);
+      for (const cursor of cursors) if (!cursor.keepsLog) cursor.replaceLog(log, reason);
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
       for (const reader of this.readers) reader.reshape();

@@ -8,13 +8,15 @@ import { closeCursor, type CursorRequest, openCursor } from "./open-cursor.js";
 import type { PartitionLog } from "./partition-log.js";
 import { pointsIn, tokenOf } from "./resume.js";
 import { takeSnapshot } from "./snapshot.js";
-import type { Reshapable, Stream } from "./stream.js";
+import type { Stream, StreamReader } from "./stream.js";
 import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
 /** A reader that can be ended. @internal */
 export interface ClosableReader extends CursorReader {
   /** What it has in hand that counts as handled. */
   readonly given?: Message | undefined;
+  /** Nothing more will come: it is to read what is left, then to call `end`. Without it, it ends with its actor only. */
+  finish?(end: () => void): void;
   close(): void;
 }
 
@@ -25,7 +27,7 @@ export interface ReaderTraits {
 }
 
 /** A reader's hold on its partitions. @internal */
-export class StreamSubscription implements Subscription, Reshapable {
+export class StreamSubscription implements Subscription, StreamReader {
   readonly #stream: Stream;
   readonly #options: ReaderOptions;
   readonly #traits: ReaderTraits;
@@ -101,6 +103,16 @@ export class StreamSubscription implements Subscription, Reshapable {
     });
   }
 
+  systemStopped(): void {
+    if (this.#reader.finish === undefined) return;
+    this.#stream.readerEnds(this);
+    for (const cursor of this.#intake.cursors) {
+      cursor.keepsLog = true;
+      if (cursor.group !== null) this.#stream.groups.delete(cursor.group, cursor);
+    }
+    this.#reader.finish(() => this.unsubscribe());
+  }
+
   reshape(): void {
     const { cursors } = this.#intake;
     const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
@@ -151,7 +163,7 @@ export class StreamSubscription implements Subscription, Reshapable {
     if (!this.#open) return;
     this.#lastPosition = this.position(this.#reader.given);
     this.#open = false;
-    this.#stream.readers.delete(this);
+    this.#stream.readerEnds(this);
     this.#reader.close();
     for (const cursor of this.#intake.cursors) release(cursor);
   }

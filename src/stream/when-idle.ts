@@ -1,6 +1,7 @@
 import type { AnyCache } from "../cache/types.js";
 import { IdleTimeoutError } from "../errors.js";
 import { knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import type { PartitionLog } from "./partition-log.js";
 import { waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
 
@@ -20,15 +21,15 @@ export async function whenIdle(
   if (timeout !== undefined) milliseconds("timeout", timeout);
   const stream = requireStream(slotFor(cache));
   const targets = stream.logs.map((log) => ({ log, next: log.next }));
+  const hasHandled = (log: PartitionLog, upTo: number): boolean => {
+    for (const cursor of log.cursors) if (cursor.tracked && !cursor.hasHandled(upTo)) return false;
+    return true;
+  };
   const isIdle = (): boolean =>
-    stream.logs.every((log) => {
-      const target = targets[log.index];
-      // In an epoch that has begun since, what counts is that the readers have been told.
-      const upTo = target?.log === log ? target.next : 0;
-      for (const cursor of log.cursors)
-        if (cursor.tracked && !cursor.hasHandled(upTo)) return false;
-      return true;
-    });
+    // Only readers that end with their system are left in a log that was replaced.
+    targets.every(({ log, next }) => hasHandled(log, next)) &&
+    // In an epoch that has begun since, what counts is that the readers have been told.
+    stream.logs.every((log) => targets[log.index]?.log === log || hasHandled(log, 0));
   await waitForProgress(stream, isIdle, {
     timeout,
     timedOut: (after) => new IdleTimeoutError(stream.slot.name, after),

@@ -266,11 +266,11 @@ export abstract class Supervision {
     this.#interruption.raise();
     for (const timer of this.#pauses) this.cell.runtime.clock.clearTimeout(timer);
     this.#pauses.clear();
-    this.#refuseRequests();
+    this.#beginEnd();
   }
 
   async #shutDown(): Promise<void> {
-    this.#refuseRequests();
+    this.#beginEnd();
     this.#down ??= Promise.resolve(this.#abandoned).then(() => this.endAll());
     await this.#down;
   }
@@ -295,7 +295,9 @@ export abstract class Supervision {
     );
   }
 
-  #refuseRequests(): void {
+  #beginEnd(): void {
+    // From here on what is read in its system is not restarted, but brought to an end.
+    if (this.ownsSystem) this.cell.runtime.system.ending = true;
     for (const request of this.#requests) request.refuse(this.#noproc());
     this.#requests.clear();
   }
