@@ -6,7 +6,7 @@ import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
 import { topicOf } from "../event/topic.js";
 import type { EventTarget, EventType } from "../event/types.js";
-import { channels } from "../telemetry/channels.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
 import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
 import type { PartitionLog } from "./partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
@@ -231,16 +231,7 @@ export class Router implements ChangeTap<unknown, unknown> {
         topic: null,
         event,
       });
-    } else if (this.failed === 1) {
-      process.emitWarning(
-        `an event of ${event.name} has no partition, and is in no stream: ${error instanceof Error ? error.message : show(error)}`,
-        {
-          type: "NebulexWarning",
-          detail:
-            "further ones are counted, and told on the diagnostics channel nebulex.streams.broadcast",
-        },
-      );
-    }
+    } else warnOfError(`an event of ${event.name} has no partition, and is in no stream`, error);
   }
 }
 
