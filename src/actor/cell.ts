@@ -1,5 +1,6 @@
 import { ActorExitError } from "../errors.js";
 import { callable, type Milliseconds, milliseconds, positiveMilliseconds } from "../options.js";
+import { reportAbnormalEnd } from "./abnormal-end.js";
 import type { Behavior } from "./behavior.js";
 import { ActorContext, type ContextOwner } from "./context.js";
 import type { Turn } from "./engine.js";
@@ -32,6 +33,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   /** Settles when `init` has: with the ref, or with the error. */
   readonly ready: Promise<ActorRef<Msg>>;
   exitReason: ExitReason = undefined;
+  supervised = false;
 
   readonly #behavior: Behavior<State, Msg>;
   readonly #context: ActorContext<Msg>;
@@ -330,11 +332,13 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     if (this.#abort !== undefined) this.#fireSignal();
     this.#turn?.stop();
     if (this.#children !== undefined) for (const child of this.#children) void child.kill();
+    const { monitored } = this.#watchers;
     this.#watchers.runHooks(reason);
     if (unstarted) this.#settleReady.reject(new ActorExitError(this.id, reason));
     this.#queries?.targetEnded(reason);
     this.runtime.probe?.exited?.(this.ref as ActorRef, reason);
     this.#watchers.notifyMonitors({ ref: this.ref as ActorRef, reason });
+    if (!unstarted) reportAbnormalEnd(this as unknown as Cell, reason, monitored);
   }
 
   #death(): Promise<void> {

@@ -28,6 +28,10 @@ export class ExitWatchers {
     return cancel;
   }
 
+  get monitored(): boolean {
+    return this.#monitors !== undefined && this.#monitors.size > 0;
+  }
+
   runHooks(reason: ExitReason): void {
     const hooks = this.#hooks;
     this.#hooks = undefined;

@@ -20,6 +20,8 @@ export interface Target {
   readonly alive: boolean;
   /** Whether it has been told to end, or is ending, or has ended. */
   readonly stopping: boolean;
+  /** Whether a supervisor reports its end. */
+  supervised: boolean;
   dispatch(message: unknown): void;
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply>;
   stop(reason: ExitReason, timeout: Milliseconds | undefined): Promise<void>;

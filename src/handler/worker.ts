@@ -98,6 +98,7 @@ class Worker implements Behavior<void, unknown> {
       self: ctx.self,
       signal: ctx.signal,
     });
+    cursor.ignoresGaps = this.#delivery.handler.onGap === undefined;
     this.#pump = this.#makePump({ stream: this.#stream, cursor, delivery: this.#delivery, target });
     target.onDeath(() => this.#ended());
     // There may be events, or only gaps, from before; the cursor told so when there was no pump to wake.
@@ -144,14 +145,16 @@ const failed = new WeakSet<Cursor>();
  */
 export function tellUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
   if (worker === "failed" && !failed.has(cursor)) return;
+  // What is reported here is not to be reported again as a gap, when the log ends.
+  cursor.ignoresGaps = false;
   const count = cursor.countUnhandled();
   if (count === 0) return;
   const { log, group, firstUnhandled: from } = cursor;
   const { cache, name, partition } = log.source;
   if (!channels.undelivered.hasSubscribers) {
     warnOfError(
-      `undelivered events of group ${group} on stream ${name}`,
-      `${count} events are left at a stop${partition === null ? "" : ` (partition ${partition})`}`,
+      `undelivered events of group ${group} on ${partition === null ? "" : `partition ${partition} of `}stream ${name}`,
+      `${count} ${count === 1 ? "event is" : "events are"} left at a stop`,
     );
     return;
   }

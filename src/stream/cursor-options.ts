@@ -1,4 +1,5 @@
 import type { GapEvent } from "../event/types.js";
+import type { GapReader } from "./gap-reports.js";
 
 /** What a cursor is made for. @internal */
 export interface CursorOptions {
@@ -13,8 +14,5 @@ export interface CursorOptions {
   /** Events of this origin are not for this reader. */
   skipOrigin?: unknown;
   /** Told of each gap. */
-  onGap: (
-    gap: GapEvent,
-    place: { readonly group: string | null; readonly wantsGaps: boolean },
-  ) => void;
+  onGap: (gap: GapEvent, reader: GapReader, isLoss: boolean) => void;
 }

@@ -40,6 +40,7 @@ export class Cursor extends HeldPlace {
     this.reader = reader;
     this.hand.giveAgain();
     this.wantsGaps = options.gaps;
+    this.ignoresGaps = false;
     this.skipOrigin = options.skipOrigin;
     this.position = this.unreadFrom;
     this.log.refile(this, options.mask, options.bound ?? Infinity);

@@ -23,10 +23,9 @@ export class Place {
   readonly group: string | null;
   readonly coalesces: boolean;
   protected gaps: Gaps | undefined;
-  readonly #onGap: (
-    gap: GapEvent,
-    place: { readonly group: string | null; readonly wantsGaps: boolean },
-  ) => void;
+  /** Whether its reader does nothing with the gaps that it wants. */
+  ignoresGaps = false;
+  readonly #onGap: CursorOptions["onGap"];
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     this.log = log;
@@ -68,6 +67,11 @@ export class Place {
     const oldest = this.log.sequenceAt(this.position);
     if (from < oldest)
       this.lose([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
+  }
+
+  /** Whether its reader is given gaps, and does something with them. */
+  get givenGaps(): boolean {
+    return this.wantsGaps && !this.ignoresGaps;
   }
 
   /** How many events were announced as lost, and in how many gaps. */
@@ -124,24 +128,26 @@ export class Place {
     if (this.gaps !== undefined) this.gaps.gone = undefined;
     const { source, written } = this.log;
     // Of this node's own events none may be lost; that their sequence ends is to be told all the same.
-    if (reason !== "overrun" && !lost.some((loss) => loss.source === source))
-      lost.push({ source, first: written, last: written - 1, count: 0 });
+    const endsHere = reason !== "overrun" && !lost.some((loss) => loss.source === source);
     this.lose(lost, reason);
+    if (endsHere) this.#addGap(this.#gapOf(source, written, written - 1, reason), undefined, false);
   }
 
   protected lose(lost: readonly Loss[], reason: GapReason): void {
-    const { cache, name, partition } = this.log.source;
-    for (const { source, first: from, last: to } of lost) {
-      const { node, epoch } = source;
-      const gap: GapEvent = { type: "gap", cache, name, partition, from, to, reason, node, epoch };
-      this.#addGap(gap);
-    }
+    for (const { source, first, last } of lost)
+      this.#addGap(this.#gapOf(source, first, last, reason));
   }
 
-  #addGap(gap: GapEvent, at?: number): void {
+  #gapOf({ node, epoch }: Loss["source"], from: number, to: number, reason: GapReason): GapEvent {
+    const { cache, name, partition } = this.log.source;
+    return { type: "gap", cache, name, partition, from, to, reason, node, epoch };
+  }
+
+  /** @param isLoss whether events may be lost: a sequence can end with none unread */
+  #addGap(gap: GapEvent, at?: number, isLoss = true): void {
     const gaps = (this.gaps ??= new Gaps());
     gaps.note(gap);
     if (this.wantsGaps) gaps.add(gap, at);
-    this.#onGap(gap, this);
+    this.#onGap(gap, this, isLoss);
   }
 }

@@ -11,9 +11,10 @@ import { nodeTimeOf } from "../clock.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
 import { wireVersion } from "../pubsub/frame.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
+import { GapReports, type GapReader } from "./gap-reports.js";
 import { Groups } from "./groups.js";
 import { PartitionLog } from "./partition-log.js";
 import type { BrokerWatcher } from "./remote/broker-watch.js";
@@ -78,8 +79,11 @@ export class Stream {
   readonly #port: StreamPort;
   readonly #progressWaiters = new Set<() => void>();
 
+  readonly #gapReports: GapReports;
+
   constructor(slot: InstanceSlot, makePort: (stream: Stream) => StreamPort) {
     this.slot = slot;
+    this.#gapReports = new GapReports(slot.name);
     this.#port = makePort(this);
     slot.watch({ ended: () => this.#cacheEnded() });
   }
@@ -196,22 +200,9 @@ export class Stream {
     return () => void this.#progressWaiters.delete(fn);
   }
 
-  /** Tells of events that a reader will not be given. */
-  readonly tellGap = (
-    gap: GapEvent,
-    { group, wantsGaps }: { readonly group: string | null; readonly wantsGaps: boolean },
-  ): void => {
-    if (channels.gap.hasSubscribers) channels.gap.publish({ ...gap, group });
-    else if (!wantsGaps) {
-      const { from, to, reason, node } = gap;
-      const reader = group === null ? "a reader without a group" : `group ${group}`;
-      const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
-      warnOfError(
-        `gap of ${reader} on stream ${this.slot.name}, which is not given gaps`,
-        `${events} of node ${node} are lost to it (${reason})`,
-      );
-    }
-  };
+  /** Reports events that a reader is not given. */
+  readonly tellGap = (gap: GapEvent, reader: GapReader, isLoss: boolean): void =>
+    this.#gapReports.add(gap, reader, isLoss);
 
   /** Why the epoch before this one ended. */
   get endedFor(): GapReason {

@@ -22,7 +22,9 @@ export class RunningChild {
   ) {
     this.spec = spec;
     this.ref = ref;
-    ActorRef.targetOf(ref).onDeath((reason) => {
+    const target = ActorRef.targetOf(ref);
+    target.supervised = true;
+    target.onDeath((reason) => {
       this.#alive = false;
       this.#reason = reason;
       context.close();

@@ -316,8 +316,9 @@ export abstract class Supervision {
   }
 
   #warnOfEnd(childId: string, reason: ExitReason): void {
-    const others = Array.from(this.running(), ({ spec }) => spec.id).join(", ");
-    const along = others === "" ? "no other child is" : `${others} are`;
+    let siblings = 0;
+    for (const { alive } of this.running()) if (alive) siblings++;
+    const along = siblings === 1 ? "1 sibling is" : `${siblings} siblings are`;
     warnOfError(
       `supervisor ${this.cell.path} gives up: child "${childId}" fails too often; ${along} ended with it`,
       reason,

@@ -24,6 +24,7 @@ export const channels = {
   childTerminated: channel("nebulex.supervisor.child_terminated"),
   restart: channel("nebulex.supervisor.restart"),
   gaveUp: channel("nebulex.supervisor.gave_up"),
+  actorExit: channel("nebulex.actor.exit"),
   callbackError: channel("nebulex.actor.callback_error"),
   listenerError: channel("nebulex.cache.listener_error"),
   topicSubscriberError: channel("nebulex.pubsub.subscriber_error"),

@@ -1,0 +1,77 @@
+import type { GapEvent } from "../event/types.js";
+import { channels, warnOfError } from "../telemetry/channels.js";
+import { setImmediate } from "../timers.js";
+
+/** The reader that a gap concerns. @internal */
+export interface GapReader {
+  readonly group: string | null;
+  /** Whether the reader is given the gap. */
+  readonly givenGaps: boolean;
+}
+
+interface Unheard {
+  readonly gap: GapEvent;
+  readonly group: string | null;
+}
+
+/**
+ * Reports the gaps of one stream: on their channel or, if nobody listens there and no reader is given what covers
+ * them, as a process warning. Gaps that concern all readers reach them in one turn of the event loop, in which
+ * they are compared. An overrun concerns only the reader that was too slow.
+ *
+ * @internal
+ */
+export class GapReports {
+  readonly #stream: string;
+  #given: GapEvent[] = [];
+  #unheard: Unheard[] = [];
+  #scheduled = false;
+
+  constructor(stream: string) {
+    this.#stream = stream;
+  }
+
+  add(gap: GapEvent, { group, givenGaps }: GapReader, isLoss: boolean): void {
+    if (channels.gap.hasSubscribers) {
+      channels.gap.publish({ ...gap, group });
+      return;
+    }
+    if (!isLoss) return;
+    if (givenGaps) this.#given.push(gap);
+    else this.#unheard.push({ gap, group });
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#warn);
+  }
+
+  readonly #warn = (): void => {
+    const given = this.#given;
+    const unheard = this.#unheard;
+    this.#given = [];
+    this.#unheard = [];
+    this.#scheduled = false;
+    for (const { gap, group } of unheard) {
+      if (given.some((other) => covers(other, gap))) continue;
+      const { from, to, reason, node } = gap;
+      const reader = group === null ? "a reader without a group" : `group ${group}`;
+      const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
+      warnOfError(
+        `gap of ${reader} on stream ${this.#stream}, which no reader is given`,
+        `${events} of node ${node} are lost to it (${reason})`,
+      );
+    }
+  };
+}
+
+function covers(other: GapEvent, gap: GapEvent): boolean {
+  if (
+    gap.reason === "overrun" ||
+    other.partition !== gap.partition ||
+    other.node !== gap.node ||
+    other.epoch !== gap.epoch ||
+    other.from > gap.from
+  )
+    return false;
+  // One without events has an open end.
+  return other.to < other.from || (gap.to >= gap.from && other.to >= gap.to);
+}
