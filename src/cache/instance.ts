@@ -6,8 +6,11 @@ import type { StartContext } from "../actor/start-context.js";
 import type { ActorSystem } from "../actor/system.js";
 import { OptionError, SupervisorError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { removeSource } from "../telemetry/metrics.js";
+import { observe } from "../telemetry/open-telemetry.js";
 import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
 import { BypassedStore } from "./bypassed-store.js";
+import { CacheMetrics } from "./cache-metrics.js";
 import { Emitter } from "./emitter.js";
 import { Flights } from "./flights.js";
 import type { InstanceSlot } from "./slot.js";
@@ -82,6 +85,7 @@ class InstanceLife {
   readonly #slot: InstanceSlot;
   readonly #adapter: Adapter | AsyncAdapter;
   #instance: Instance | undefined;
+  #metrics: CacheMetrics | undefined;
 
   constructor(slot: InstanceSlot, adapter: Adapter | AsyncAdapter) {
     this.#slot = slot;
@@ -103,6 +107,7 @@ class InstanceLife {
     const instance = this.#instance;
     if (instance === undefined) return;
     this.#instance = undefined;
+    if (this.#metrics !== undefined) removeSource(this.#metrics);
     this.#slot.end(instance);
     instance.emitter.close();
     return instance.opened.close();
@@ -131,6 +136,8 @@ class InstanceLife {
       this.#adapter.async === true,
     );
     this.#instance = instance;
+    this.#metrics = new CacheMetrics(instance);
+    observe(this.#metrics);
     ActorRef.targetOf(ctx.self).onDeath(() => void this.#endAtOnce());
     this.#slot.start(instance);
   }

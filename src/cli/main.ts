@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { commandIn, parseCommand } from "./arguments.js";
 import { BrokerFailure } from "./broker.js";
 import { doctor, type Health } from "./doctor.js";
 import type { Output } from "./output.js";
 import { tail } from "./tail.js";
 import { helpText, shortUsage, UsageError } from "./usage.js";
+import { packageVersion } from "../telemetry/version.js";
 
 const exit = { ok: 0, problems: 1, refused: 2, interrupted: 130 } as const;
 
@@ -30,7 +30,7 @@ export async function main(argv: readonly string[], output: Output): Promise<num
         output.write(helpText(command.of));
         return exit.ok;
       case "version":
-        output.write(`${version()}\n`);
+        output.write(`${packageVersion()}\n`);
         return exit.ok;
       case "tail":
         await tail(command.options, output);
@@ -50,11 +50,4 @@ export async function main(argv: readonly string[], output: Output): Promise<num
 /** An argument in the wrong place may be a URL. */
 function withoutCredentials(text: string): string {
   return text.replace(/:\/\/[^\s'"]*@/g, "://***@");
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  return (manifest as { version: string }).version;
 }

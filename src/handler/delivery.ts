@@ -1,14 +1,16 @@
 import type { ActorSystem } from "../actor/system.js";
 import type { ActorRef } from "../actor/ref.js";
 import { isThenable } from "../actor/thenable.js";
-import { sleep } from "../clock.js";
-import type { CacheEvent } from "../event/event.js";
+import { nodeTimeOf, sleep } from "../clock.js";
+import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { Cursor } from "../stream/cursor.js";
 import type { Message, Progress } from "../stream/message.js";
 import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
-import type { BatchSpan } from "../telemetry/spans.js";
+import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
+import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";
+import { monotonicNow } from "../timers.js";
 import { BatchFailure, type BatchTraits, batchTraitsOf } from "./batch-handler.js";
 import type { EventHandler, HandlerContext } from "./event-handler.js";
 import type { WorkerOptions } from "./pool-options.js";
@@ -63,7 +65,7 @@ export class Delivery {
   close(): void {
     this.closed = true;
     const handled = this.batch?.abandon?.() ?? 0;
-    for (const message of this.#batchInHand.slice(0, handled)) this.#cursor.done(message);
+    for (const message of this.#batchInHand.slice(0, handled)) this.#done(message);
   }
 
   /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
@@ -83,7 +85,7 @@ export class Delivery {
     if (isThenable(result)) return this.#finish([message], result, span);
     if (this.closed) return;
     if (result !== undefined) this.state = result;
-    this.#cursor.done(message);
+    this.#done(message);
   }
 
   /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
@@ -137,7 +139,7 @@ export class Delivery {
         if (this.closed) return;
         if (state !== undefined) this.state = state;
         this.#batchInHand = [];
-        for (const message of left) this.#cursor.done(message);
+        for (const message of left) this.#done(message);
         return;
       } catch (thrown) {
         if (this.closed) return;
@@ -164,7 +166,7 @@ export class Delivery {
   async #failedInPart(messages: readonly Message[], failure: BatchFailure): Promise<Message[]> {
     const { handled, attempted, cause } = failure;
     const untried = handled + attempted;
-    for (const message of messages.slice(0, handled)) this.#cursor.done(message);
+    for (const message of messages.slice(0, handled)) this.#done(message);
     const failed = await this.#failed(messages.slice(handled, untried), cause);
     return [...failed, ...messages.slice(untried)];
   }
@@ -221,7 +223,43 @@ export class Delivery {
 
   #call(message: Message): unknown {
     const gate = this.#place.system.probe?.receiving?.(this.#place.self, message);
-    return isThenable(gate) ? gate.then(() => this.#callNow(message)) : this.#callNow(message);
+    return isThenable(gate) ? gate.then(() => this.#callTimed(message)) : this.#callTimed(message);
+  }
+
+  #callTimed(message: Message): unknown {
+    return isRecording() && message.type !== "gap"
+      ? this.#timed(() => this.#callNow(message))
+      : this.#callNow(message);
+  }
+
+  /** Calls the handler, and records how long that takes. */
+  #timed(call: () => unknown): unknown {
+    const began = monotonicNow();
+    const record = (): void => {
+      const { log, group } = this.#cursor;
+      recordDuration((monotonicNow() - began) / 1000, partitionAttributes(log.source, group));
+    };
+    let result: unknown;
+    try {
+      result = call();
+    } catch (error) {
+      record();
+      throw error;
+    }
+    if (isThenable(result)) result.then(record, record);
+    else record();
+    return result;
+  }
+
+  #done(message: Message): void {
+    this.#cursor.done(message);
+    if (!isRecording() || message.type === "gap") return;
+    const { group, log } = this.#cursor;
+    const { startedAt } = CacheEvent.homeOf(message as CacheEvent);
+    const writtenAt = startedAt + CacheEvent.partsOf(message as CacheEvent).at;
+    // An event of another node has that node's time, which may be ahead of this one's.
+    const delay = Math.max(0, nodeTimeOf(this.#place.system.clock)() - writtenAt);
+    recordDelay(delay / 1000, partitionAttributes(log.source, group));
   }
 
   #callNow(message: Message): unknown {
@@ -238,10 +276,12 @@ export class Delivery {
       for (const event of events) await system.probe.receiving(self, event);
     if (this.closed) return;
     this.#batchInHand = events;
-    await this.batch?.handle(
-      events as readonly CacheEvent[] as readonly HandledEvent[],
-      this.#contextOf(this.#failuresOf(events)),
-    );
+    const call = (): unknown =>
+      this.batch?.handle(
+        events as readonly CacheEvent[] as readonly HandledEvent[],
+        this.#contextOf(this.#failuresOf(events)),
+      );
+    await (isRecording() ? this.#timed(call) : call());
   }
 
   #contextOf(failures: number): HandlerContext {

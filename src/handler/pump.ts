@@ -3,6 +3,7 @@ import { Task } from "../actor/task.js";
 import type { Cursor } from "../stream/cursor.js";
 import type { CursorReader, Message } from "../stream/message.js";
 import type { Stream } from "../stream/stream.js";
+import { isRecording } from "../telemetry/open-telemetry.js";
 import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
 import { monotonicNow } from "../timers.js";
@@ -120,7 +121,7 @@ export class SerialPump extends Pump {
   /** What comes next straight from the log; what is traced takes the longer way. */
   #handleMore(span: BatchSpan | undefined): void | Promise<void> {
     const { stream, cursor, delivery } = this.place;
-    if (span !== undefined || delivery.closed || delivery.halted) return;
+    if (span !== undefined || isRecording() || delivery.closed || delivery.halted) return;
     if (stream.system.probe !== undefined) return;
     const held = cursor.run(delivery, eventsPerLook);
     if (held !== undefined) return delivery.proceed(held);

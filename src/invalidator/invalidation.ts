@@ -8,6 +8,7 @@ import type { Milliseconds } from "../options.js";
 import type { PartitionLog } from "../stream/partition-log.js";
 import type { Stream } from "../stream/stream.js";
 import { channels } from "../telemetry/channels.js";
+import type { Measurements, MetricSource } from "../telemetry/metrics.js";
 import type { Bypass } from "./bypass.js";
 import type { RecentWrites } from "./recent-writes.js";
 import { touchedBy } from "./touched.js";
@@ -22,11 +23,14 @@ const patience = 3;
 const timeGrain: Milliseconds = 2;
 
 /** Deletes what events and gaps of one stream say is not true any more. @internal */
-export class Invalidation implements EventHandler<void> {
+export class Invalidation implements EventHandler<void>, MetricSource {
   readonly #stream: Stream;
   readonly #scope: EventScope;
   readonly #writes: RecentWrites;
   readonly #bypass: Bypass | undefined;
+  #succeeded = 0;
+  #failed = 0;
+  #deleted = 0;
 
   constructor(stream: Stream, scope: EventScope, writes: RecentWrites, bypass: Bypass | undefined) {
     this.#stream = stream;
@@ -72,6 +76,14 @@ export class Invalidation implements EventHandler<void> {
     if (!channels.unhandledEvent.hasSubscribers) return;
     const { cacheName: cache, name } = this.#stream.slot;
     channels.unhandledEvent.publish({ cache, name, partition, message });
+  }
+
+  measure(into: Measurements): void {
+    const { cacheName: cache, name } = this.#stream.slot;
+    const of = { cache, name };
+    into.add("nebulex.invalidator.invalidations", this.#succeeded, { ...of, status: "ok" });
+    into.add("nebulex.invalidator.invalidations", this.#failed, { ...of, status: "error" });
+    into.add("nebulex.invalidator.deleted", this.#deleted, of);
   }
 
   get #ownNode(): string {
@@ -141,6 +153,9 @@ export class Invalidation implements EventHandler<void> {
     remove: () => number | Promise<number>,
   ): void | Promise<void> {
     const tell = (status: "ok" | "error", reason: unknown, deleted: number): void => {
+      if (status === "ok") this.#succeeded++;
+      else this.#failed++;
+      this.#deleted += deleted;
       if (!channels.invalidate.hasSubscribers) return;
       const { cacheName: cache, name } = this.#stream.slot;
       channels.invalidate.publish({ cache, name, partition, event, status, reason, deleted });

@@ -13,6 +13,8 @@ import type { PartitionLog } from "../stream/partition-log.js";
 import type { Link } from "../stream/remote/link.js";
 import type { Stream } from "../stream/stream.js";
 import { warnOfError } from "../telemetry/warnings.js";
+import { removeSource } from "../telemetry/metrics.js";
+import { observe } from "../telemetry/open-telemetry.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { Bypass } from "./bypass.js";
@@ -135,7 +137,9 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
       const writes = new RecentWrites(slot, nodeTimeOf(stream.system.clock));
       const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
       const invalidation = new Invalidation(stream, scope, writes, bypass);
+      observe(invalidation);
       const close = (): void => {
+        removeSource(invalidation);
         bypass?.close();
         writes.close();
       };

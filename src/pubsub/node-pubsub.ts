@@ -6,6 +6,8 @@ import { callable, plainName } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
+import { type MetricSource, removeSource } from "../telemetry/metrics.js";
+import { observe } from "../telemetry/open-telemetry.js";
 import { Connection } from "./connection.js";
 import { RefusedError } from "./broker-session.js";
 import { type BusPort, busPrefix, NodeBus } from "./node-bus.js";
@@ -136,7 +138,20 @@ export class NodePubSub implements PubSubWithBus {
     });
     this.#connection = connection;
     this.#tellStatus(connection.status);
-    ActorRef.targetOf(ctx.self).onDeath(() => void connection.close());
+    const metrics: MetricSource = {
+      measure: (into) => {
+        for (const status of ["connected", "reconnecting"] as const)
+          into.add("nebulex.pubsub.status", connection.status === status ? 1 : 0, {
+            node: this.nodeName,
+            status,
+          });
+      },
+    };
+    observe(metrics);
+    ActorRef.targetOf(ctx.self).onDeath(() => {
+      removeSource(metrics);
+      void connection.close();
+    });
     await this.#opened(connection, ctx);
     return connection;
   }

@@ -62,6 +62,56 @@ export const metrics = {
     unit: "{event}",
     description: "Events merged into newer ones of their key.",
   },
+  "nebulex.cache.hits": {
+    kind: "counter",
+    unit: "{read}",
+    description: "Reads that found an entry.",
+  },
+  "nebulex.cache.misses": {
+    kind: "counter",
+    unit: "{read}",
+    description: "Reads that found none.",
+  },
+  "nebulex.cache.writes": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries written.",
+  },
+  "nebulex.cache.deletions": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries deleted.",
+  },
+  "nebulex.cache.evictions": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries evicted to make room.",
+  },
+  "nebulex.cache.expirations": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries that reached their TTL.",
+  },
+  "nebulex.cache.entries": {
+    kind: "upDownCounter",
+    unit: "{entry}",
+    description: "Entries stored now.",
+  },
+  "nebulex.invalidator.invalidations": {
+    kind: "counter",
+    unit: "{invalidation}",
+    description: "Events and gaps that an invalidator acted on, by status.",
+  },
+  "nebulex.invalidator.deleted": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries that invalidators deleted.",
+  },
+  "nebulex.pubsub.status": {
+    kind: "gauge",
+    unit: "1",
+    description: "1 for the status that a pubsub has now, 0 for the others.",
+  },
   "nebulex.supervisor.restarts": {
     kind: "counter",
     unit: "{restart}",
@@ -71,6 +121,47 @@ export const metrics = {
 
 /** @internal */
 export type MetricName = keyof typeof metrics;
+
+/** What is recorded as it happens, and not only when it is collected. @internal */
+export const histograms = {
+  "nebulex.streams.handler.duration": {
+    unit: "s",
+    description: "Time of one call of a pool's handler, until its promise has settled.",
+  },
+  "nebulex.streams.handler.delay": {
+    unit: "s",
+    description: "Time from an event's write until a pool has handled it.",
+  },
+} as const;
+
+/** Attributes as they are exported: in a namespace of their own. */
+const attributeNames: Readonly<Record<string, string>> = {
+  cache: "nebulex.cache",
+  name: "nebulex.instance",
+  partition: "nebulex.partition",
+  group: "nebulex.group",
+  type: "nebulex.event.type",
+  status: "nebulex.status",
+  node: "nebulex.node",
+  supervisor: "nebulex.supervisor",
+  child_id: "nebulex.child.id",
+  attempt: "nebulex.restart.attempt",
+  events: "nebulex.batch.events",
+  first_sequence: "nebulex.batch.first_sequence",
+  last_sequence: "nebulex.batch.last_sequence",
+};
+
+/** @internal */
+export function exportedName(attribute: string): string {
+  return attributeNames[attribute] ?? `nebulex.${attribute}`;
+}
+
+/** @internal */
+export function exported(attributes: Attributes): Attributes {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [exportedName(name), value]),
+  );
+}
 
 /** @internal */
 export type Attributes = Readonly<Record<string, string | number>>;

@@ -1,5 +1,7 @@
 import {
   context,
+  createNoopMeter,
+  type Histogram,
   type Meter,
   type MeterProvider,
   metrics as metricsApi,
@@ -8,12 +10,22 @@ import {
   ROOT_CONTEXT,
   type Span,
   SpanKind,
-  type SpanOptions,
   SpanStatusCode,
   trace,
   type Tracer,
 } from "@opentelemetry/api";
-import { addSource, measureAll, type MetricName, metrics, type MetricSource } from "./metrics.js";
+import {
+  addSource,
+  type Attributes,
+  exported,
+  exportedName,
+  histograms,
+  measureAll,
+  type MetricName,
+  metrics,
+  type MetricSource,
+} from "./metrics.js";
+import { packageVersion } from "./version.js";
 
 /** The instrumentation scope of all metrics and spans. */
 const scope = "nebulex-streams";
@@ -31,7 +43,30 @@ export function observe(source: MetricSource): void {
   const provider = metricsApi.getMeterProvider();
   if (equipped.has(provider)) return;
   equipped.add(provider);
-  equip(provider.getMeter(scope));
+  equip(provider.getMeter(scope, packageVersion()));
+}
+
+/** The two histograms of handlers, of one provider. */
+interface HandlerHistograms {
+  readonly duration: Histogram;
+  readonly delay: Histogram;
+}
+
+const handlerHistograms: HandlerHistograms[] = [];
+
+/** Whether a MeterProvider has been registered: if not, nothing is measured of single events. @internal */
+export function isRecording(): boolean {
+  return handlerHistograms.length > 0;
+}
+
+/** Records one call of a handler. @internal */
+export function recordDuration(seconds: number, attributes: Attributes): void {
+  for (const { duration } of handlerHistograms) duration.record(seconds, exported(attributes));
+}
+
+/** Records that an event has been handled, that long after its write. @internal */
+export function recordDelay(seconds: number, attributes: Attributes): void {
+  for (const { delay } of handlerHistograms) delay.record(seconds, exported(attributes));
 }
 
 /** One callback for all sources, so that they can come and go without a trace. */
@@ -41,10 +76,20 @@ function equip(meter: Meter): void {
   meter.addBatchObservableCallback(
     (result) => {
       for (const { metric, value, attributes } of measureAll())
-        result.observe(instruments.get(metric) as Observable, value, attributes);
+        result.observe(instruments.get(metric) as Observable, value, exported(attributes));
     },
     [...instruments.values()],
   );
+  // Without a provider there is only a meter that records nothing.
+  if (meter === createNoopMeter()) return;
+  handlerHistograms.push({
+    duration: makeHistogram(meter, "nebulex.streams.handler.duration"),
+    delay: makeHistogram(meter, "nebulex.streams.handler.delay"),
+  });
+}
+
+function makeHistogram(meter: Meter, name: keyof typeof histograms): Histogram {
+  return meter.createHistogram(name, histograms[name]);
 }
 
 function makeInstrument(meter: Meter, name: MetricName): Observable {
@@ -63,8 +108,8 @@ function makeInstrument(meter: Meter, name: MetricName): Observable {
 function findTracer(): Tracer | undefined {
   const provider = trace.getTracerProvider();
   return provider instanceof ProxyTracerProvider
-    ? provider.getDelegateTracer(scope)
-    : provider.getTracer(scope);
+    ? provider.getDelegateTracer(scope, packageVersion())
+    : provider.getTracer(scope, packageVersion());
 }
 
 /** Something that takes time and may fail. It has no parent: what set it off is the work of many. @internal */
@@ -89,7 +134,7 @@ export class Activity {
   }
 
   set(name: string, value: string | number): void {
-    if (!this.#ended) this.#span.setAttribute(name, value);
+    if (!this.#ended) this.#span.setAttribute(exportedName(name), value);
   }
 
   /** A second call has no effect. */
@@ -111,7 +156,7 @@ export class Activity {
 export function startActivity<A>(
   name: string,
   kind: "consumer" | "internal",
-  attributes: (of: A) => SpanOptions["attributes"] & object,
+  attributes: (of: A) => Attributes,
   of: A,
 ): Activity | undefined {
   const tracer = findTracer();
@@ -121,7 +166,7 @@ export function startActivity<A>(
       name,
       {
         kind: kind === "consumer" ? SpanKind.CONSUMER : SpanKind.INTERNAL,
-        attributes: attributes(of),
+        attributes: exported(attributes(of)),
       },
       ROOT_CONTEXT,
     ),

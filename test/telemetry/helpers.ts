@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { metrics } from "@opentelemetry/api";
 import {
   AggregationTemporality,
@@ -5,6 +7,32 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
+import { projectRoot } from "../helpers/project-root.js";
+
+export const { version } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+  version: string;
+};
+
+/** Exported names of attributes that are not "nebulex." and the short name. */
+const shortNames: Record<string, string> = {
+  "nebulex.instance": "name",
+  "nebulex.event.type": "type",
+  "nebulex.child.id": "child_id",
+  "nebulex.restart.attempt": "attempt",
+  "nebulex.batch.events": "events",
+  "nebulex.batch.first_sequence": "first_sequence",
+  "nebulex.batch.last_sequence": "last_sequence",
+};
+
+/** Exported attributes by short names, without their namespace, which "attributes have a namespace" tests. */
+export function short(attributes: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [
+      shortNames[name] ?? name.replace(/^nebulex\./, ""),
+      value,
+    ]),
+  );
+}
 
 /** A number as the SDK exports it. */
 export interface Point {
@@ -31,12 +59,18 @@ export class Collector implements AsyncDisposable {
   }
 
   async points(): Promise<Point[]> {
+    const points = await this.exported();
+    return points.map((point) => ({ ...point, attributes: short(point.attributes) }));
+  }
+
+  /** The same with the attributes' full names. */
+  async exported(): Promise<Point[]> {
     this.#exporter.reset();
     await this.#provider.forceFlush();
     return this.#exporter
       .getMetrics()
       .flatMap(({ scopeMetrics }) => scopeMetrics)
-      .filter(({ scope }) => scope.name === "nebulex-streams")
+      .filter(({ scope }) => scope.name === "nebulex-streams" && scope.version === version)
       .flatMap((scope) => scope.metrics)
       .flatMap(({ descriptor: { name: metric, unit }, dataPoints }) =>
         dataPoints.map(({ attributes, value }) => ({ metric, unit, attributes, value })),

@@ -1,19 +1,24 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, jest, test } from "@jest/globals";
 import { metrics } from "@opentelemetry/api";
 import {
   actor,
   batchHandler,
+  createHub,
   createSystem,
   defineCache,
   dynamicSupervisor,
   handlerPool,
+  invalidator,
+  localAdapter,
+  localPubSub,
   startSupervisor,
   streamServer,
   supervisorOf,
   whenIdle,
 } from "nebulex-streams";
 import { Gate, Listener, until } from "../helpers/actors.js";
-import { Collector } from "./helpers.js";
+import { Collector, version } from "./helpers.js";
 
 const byType = ({ type }: Record<string, unknown>): unknown => type;
 const byPartition = ({ partition }: Record<string, unknown>): unknown => partition;
@@ -35,6 +40,85 @@ test("counts events by cache, name, type and partition", async () => {
   expect(await collector.values("nebulex.streams.events", { ...of, partition: 1 }, byType)).toEqual(
     { inserted: 2, updated: 1, deleted: 1, expired: 0, evicted: 0 },
   );
+});
+
+test("attributes have a namespace; caches, pubsubs and invalidators are measured until they end", async () => {
+  await using collector = new Collector("delta");
+  const cache = defineCache<number, string>({
+    name: "metrics-cache",
+    adapter: localAdapter({ maxEntries: 2 }),
+  });
+  const pubsub = localPubSub({ nodeName: "metrics-node", hub: createHub() });
+  const tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      pubsub,
+      cache,
+      streamServer({ cache, pubsub, partitions: 2 }),
+      invalidator({ cache, eventScope: "local" }),
+    ],
+  });
+  for (let key = 0; key < 3; key++) cache.put(key, "value");
+  cache.get(0);
+  cache.get(2);
+  await whenIdle(cache);
+  const of = { "nebulex.cache": "metrics-cache", "nebulex.instance": "metrics-cache" };
+  const own = async (): Promise<unknown[]> =>
+    (await collector.exported())
+      .filter(({ metric }) => !metric.startsWith("nebulex.streams.handler."))
+      .filter(({ attributes }) =>
+        Object.values(attributes).some((it) => it === "metrics-cache" || it === "metrics-node"),
+      )
+      .map(({ metric, attributes, value }) => [metric, attributes, value]);
+  expect(await own()).toEqual(
+    expect.arrayContaining([
+      ["nebulex.cache.hits", of, 1],
+      ["nebulex.cache.misses", of, 1],
+      ["nebulex.cache.writes", of, 3],
+      ["nebulex.cache.evictions", of, 1],
+      ["nebulex.cache.expirations", of, 0],
+      ["nebulex.cache.entries", of, 0],
+      ["nebulex.invalidator.invalidations", { ...of, "nebulex.status": "ok" }, 3],
+      ["nebulex.invalidator.invalidations", { ...of, "nebulex.status": "error" }, 0],
+      [
+        "nebulex.pubsub.status",
+        { "nebulex.node": "metrics-node", "nebulex.status": "connected" },
+        1,
+      ],
+    ]),
+  );
+  await tree.stop();
+  expect(await own()).toEqual([]);
+});
+
+test("records how long each call of a handler takes, and each event's delay", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-histograms" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache }),
+      handlerPool({
+        cache,
+        maxAttempts: 2,
+        onError: "resume",
+        handler: ({ target }, { attempt }) => {
+          if (target.kind === "key" && target.key === 1 && attempt === 1) throw new Error("once");
+          return target.kind === "key" && target.key === 2 ? nextTurn() : undefined;
+        },
+      }),
+    ],
+  });
+  using _errors = new Listener("nebulex.streams.handler_error");
+  for (let key = 0; key < 4; key++) cache.put(key, "value");
+  await whenIdle(cache);
+  const counted = async (metric: string): Promise<unknown> =>
+    (await collector.points())
+      .filter((point) => point.metric === metric && point.attributes["name"] === cache.name)
+      .map(({ unit, value }) => [unit, (value as { count: number }).count]);
+  expect(await counted("nebulex.streams.handler.duration")).toEqual([["s", 5]]);
+  expect(await counted("nebulex.streams.handler.delay")).toEqual([["s", 4]]);
 });
 
 test("a stream without partitions has no partition among its attributes; instances have their own name", async () => {
@@ -319,7 +403,7 @@ test("counts restarts by the supervisor's path and the child's id", async () => 
 
 test("a provider is given one callback, however many streams there are", async () => {
   await using _collector = new Collector();
-  const meter = metrics.getMeterProvider().getMeter("nebulex-streams");
+  const meter = metrics.getMeterProvider().getMeter("nebulex-streams", version);
   const added = jest.spyOn(meter, "addBatchObservableCallback");
   for (const cache of [defineCache({ name: "metrics-one" }), defineCache({ name: "metrics-two" })])
     await startSupervisor({ strategy: "rest_for_one", children: [cache, streamServer({ cache })] });

@@ -30,6 +30,7 @@ import {
 } from "nebulex-streams";
 import { BatchSpan } from "../../src/telemetry/spans.js";
 import { Gate, Listener, rest, until } from "../helpers/actors.js";
+import { short } from "./helpers.js";
 
 /** The global TracerProvider until the end of the test. */
 function startTracing(): InMemorySpanExporter {
@@ -87,7 +88,13 @@ async function startPool(
 }
 
 function spansOf(exporter: InMemorySpanExporter, name = "nebulex.streams.handle"): ReadableSpan[] {
-  return exporter.getFinishedSpans().filter((span) => span.name === name);
+  return exporter
+    .getFinishedSpans()
+    .filter((span) => span.name === name)
+    .map(
+      (span) =>
+        Object.create(span, { attributes: { value: short(span.attributes) } }) as ReadableSpan,
+    );
 }
 
 test("a turn of a worker is one span, with what it handled", async () => {
