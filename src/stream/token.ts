@@ -51,7 +51,8 @@ export function decodeToken(stream: string, token: string): ResumePoints {
     };
     const at = numberIn(index);
     const isSafe = at > last && at < maxPartitions && point.sequence <= point.offset;
-    if (parts.length !== 5 || !isSafe || point.epoch === "") throw invalid(token);
+    const isWhole = parts.length === 5 && (flag === "" || flag === "1");
+    if (!isWhole || !isSafe || point.epoch === "") throw invalid(token);
     points.set((last = at), point);
   }
   return points;

@@ -114,6 +114,7 @@ describe.each([undefined, 4])("a token of position(), %p partitions", (partition
       "",
       "1",
       `${token}-`,
+      `${token}x`,
       `${token}-0_0__0_`,
       token.replace("__0_", "_zz_0_"),
       token.replace("_0__0_", "_zzzzzzzzzzzzzz__0_"),
