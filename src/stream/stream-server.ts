@@ -2,7 +2,8 @@ import type { ActorContext } from "../actor/context.js";
 import { isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { AnyCache } from "../cache/types.js";
-import { ActorExitError } from "../errors.js";
+import { ActorExitError, PubSubError } from "../errors.js";
+import type { PubSub } from "../pubsub/types.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels } from "../telemetry/channels.js";
@@ -36,13 +37,26 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
   return actor<StreamServer>({
     id: `${slot.name}:stream`,
     init: (ctx): Promise<StreamServer> | StreamServer => {
-      const start = (): Promise<StreamServer> | StreamServer =>
-        new StreamServer(streamOf(slot), cache, resolved, ctx).started();
+      const start = (): Promise<StreamServer> | StreamServer => {
+        checkStarted(resolved.pubsub, slot.name);
+        return new StreamServer(streamOf(slot), cache, resolved, ctx).started();
+      };
       return isHashReady() ? start() : startWhenHashReady(ctx, start);
     },
     receive: (server) => server,
     terminate: (reason, server) => server.terminate(reason),
   });
+}
+
+/** Throws before anything of the stream is touched: what its last server left is kept. */
+function checkStarted(pubsub: PubSub | null, stream: string): void {
+  if (pubsub?.status !== "closed") return;
+  const { nodeName } = pubsub;
+  throw new PubSubError(
+    "not_started",
+    nodeName,
+    `pubsub ${nodeName} has not been started: is it in the children list? It belongs before the stream server of ${stream}`,
+  );
 }
 
 /** Only the first start of a process waits: nothing may be written to a stream whose keys can't be hashed. */

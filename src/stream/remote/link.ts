@@ -1,5 +1,5 @@
 import { type Clock, nodeTimeOf, type TimerHandle } from "../../clock.js";
-import { type NebulexError, PubSubError, type StreamShape } from "../../errors.js";
+import type { NebulexError, StreamShape } from "../../errors.js";
 import { frame, RejectedMessageError, unframe } from "../../pubsub/frame.js";
 import type { Milliseconds } from "../../options.js";
 import type { PubSubStatus } from "../../pubsub/transport.js";
@@ -159,16 +159,10 @@ export class Link {
   /**
    * Settles when another node has said that it has the same shape, or none has answered. Where the broker is away, or says nothing, it is left for later.
    *
-   * @throws (as a rejection) ShapeMismatchError, PubSubError (`not_started`, `refused`, `node_name_taken`)
+   * @throws (as a rejection) ShapeMismatchError, PubSubError (`refused`, `node_name_taken`)
    */
   async shakeHands(): Promise<void> {
     const { bus } = this.#options;
-    if (bus.status === "closed")
-      throw new PubSubError(
-        "not_started",
-        bus.nodeName,
-        `pubsub ${bus.nodeName} has not been started: is it in the children list, before the stream server of ${this.#options.name}?`,
-      );
     if (bus.status !== "connected") return;
     if (bus.alone) return void (this.#handshake.pending = false);
     const ready = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));

@@ -41,10 +41,11 @@ const startTree = (children: Parameters<typeof startSupervisor>[0]["children"]) 
 
 describe("a pubsub that nobody has started", () => {
   test.each([
-    ["is not in the children list", false],
-    ["stands behind the stream server", true],
-  ])("%s: the stream server does not start", async (_, behind) => {
-    const pubsub = localPubSub({ nodeName: "a", hub: createHub() });
+    ["is not in the children list", false, { hub: createHub() }],
+    ["stands behind the stream server", true, { hub: createHub() }],
+    ["is not in the children list, and keeps to itself", false, {}],
+  ])("%s: the stream server does not start", async (_, behind, options) => {
+    const pubsub = localPubSub({ nodeName: "a", ...options });
     const cache = defineCache({ name: "forgotten" });
     const server = streamServer({ cache, pubsub });
     const error = await failure(startTree(behind ? [cache, server, pubsub] : [cache, server]));
@@ -52,7 +53,7 @@ describe("a pubsub that nobody has started", () => {
       name: "PubSubError",
       reason: "not_started",
       node: "a",
-      message: expect.stringContaining("is it in the children list"),
+      message: expect.stringContaining("is it in the children list?"),
     });
   });
 });
