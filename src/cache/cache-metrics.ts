@@ -16,13 +16,13 @@ export class CacheMetrics implements MetricSource {
   }
 
   measure(into: Measurements): void {
-    const { store, isAsync, emitter } = this.#instance;
+    const { isAsync, emitter } = this.#instance;
     if (isAsync) return;
     const { cache, name } = emitter.source;
     const of = { cache, name };
     let info: CacheInfo;
     try {
-      info = store.info();
+      info = this.#instance.info();
     } catch {
       // An adapter of the user's that fails here must not fail the whole collection.
       return;

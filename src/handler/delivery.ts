@@ -246,8 +246,9 @@ export class Delivery {
       record();
       throw error;
     }
-    if (isThenable(result)) result.then(record, record);
-    else record();
+    // Some thenables do their work in `then`, so it is called only once.
+    if (isThenable(result)) return Promise.resolve(result).finally(record);
+    record();
     return result;
   }
 

@@ -17,6 +17,7 @@ import {
   supervisorOf,
   whenIdle,
 } from "nebulex-streams";
+import { slotOf } from "../../src/cache/cache-handle.js";
 import { Gate, Listener, until } from "../helpers/actors.js";
 import { Collector, version } from "./helpers.js";
 
@@ -119,6 +120,45 @@ test("records how long each call of a handler takes, and each event's delay", as
       .map(({ unit, value }) => [unit, (value as { count: number }).count]);
   expect(await counted("nebulex.streams.handler.duration")).toEqual([["s", 5]]);
   expect(await counted("nebulex.streams.handler.delay")).toEqual([["s", 4]]);
+});
+
+test("a handler's thenable is used once, so that one that works in `then` works once", async () => {
+  await using _collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-thenable" });
+  let executed = 0;
+  const lazy: PromiseLike<void> = {
+    // oxlint-disable-next-line unicorn/no-thenable -- query builders are such objects
+    then: (onfulfilled, onrejected) => {
+      executed++;
+      return Promise.resolve().then(onfulfilled, onrejected);
+    },
+  };
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [
+      cache,
+      streamServer({ cache }),
+      handlerPool({ cache, handler: () => lazy as Promise<void> }),
+    ],
+  });
+  cache.put(1, "value");
+  await whenIdle(cache);
+  expect(executed).toBe(1);
+});
+
+test("misses do not become fewer when a cache is no longer bypassed", async () => {
+  await using collector = new Collector("delta");
+  const cache = defineCache<number, string>({ name: "metrics-bypassed" });
+  await using _tree = await startSupervisor({ strategy: "one_for_one", children: [cache] });
+  const { running } = slotOf(cache);
+  if (running === undefined) throw new Error("not started");
+  running.bypassed = true;
+  cache.get(1);
+  running.bypassed = false;
+  cache.get(1);
+  expect(cache.info().misses).toBe(2);
+  const misses = await collector.values("nebulex.cache.misses", { cache: cache.name }, () => "");
+  expect(misses).toEqual({ "": 2 });
 });
 
 test("a stream without partitions has no partition among its attributes; instances have their own name", async () => {
