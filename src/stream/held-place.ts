@@ -139,6 +139,14 @@ export abstract class HeldPlace extends Place {
     return incomplete ? { ...point, incomplete } : point;
   }
 
+  /**
+   * What is lost from a point on is about to be reported: until it has been, another reader has to
+   * resume there.
+   */
+  owe(point: ResumePoint): void {
+    this.untold = point;
+  }
+
   protected override mark(incomplete = false): void {
     const point = this.resumePoint();
     this.untold = incomplete ? { ...point, incomplete } : point;

@@ -57,6 +57,7 @@ export function tellMissed(
   const gap = { type: "gap", cache, name, partition, node } as const;
   const tell = (from: number, to: number, reason: GapReason, of = epoch): void =>
     cursor.tell({ ...gap, from, to, reason, epoch: of } satisfies GapEvent);
+  cursor.owe(point);
   const isOver = point.epoch !== epoch;
   const { offset, sequence } = isOver ? { offset: 0, sequence: 0 } : point;
   if (isOver) tell(point.sequence, point.sequence - 1, ended, point.epoch);
