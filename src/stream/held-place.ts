@@ -140,11 +140,21 @@ export abstract class HeldPlace extends Place {
   }
 
   /**
-   * What is lost from a point on is about to be reported: until it has been, another reader has to
-   * resume there.
+   * What is lost from a point on is about to be reported: until it has been, another reader
+   * resumes there.
    */
   owe(point: ResumePoint): void {
     this.untold = point;
+  }
+
+  /** It begins to read from an event of this node that may be gone already. */
+  tellOlder(from: number): void {
+    const { source } = this.log;
+    const oldest = this.log.sequenceAt(this.position);
+    if (from >= oldest) return;
+    // An offset is never smaller than the sequence: the offset `from` is trimmed as well.
+    this.owe({ epoch: source.epoch, offset: from, sequence: from, incomplete: false });
+    this.lose([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
   }
 
   protected override mark(incomplete = false): void {

@@ -61,14 +61,6 @@ export class Place {
     this.rouse();
   }
 
-  /** It begins to read from an event of this node that may be gone already. */
-  tellOlder(from: number): void {
-    const { source } = this.log;
-    const oldest = this.log.sequenceAt(this.position);
-    if (from < oldest)
-      this.lose([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
-  }
-
   /** Whether its reader is given gaps, and does something with them. */
   get givenGaps(): boolean {
     return this.wantsGaps && !this.ignoresGaps;

@@ -55,9 +55,10 @@ export function tellMissed(
   const { source, first } = log;
   const { cache, name, partition, node, epoch } = source;
   const gap = { type: "gap", cache, name, partition, node } as const;
-  const tell = (from: number, to: number, reason: GapReason, of = epoch): void =>
+  const tell = (from: number, to: number, reason: GapReason, of = epoch): void => {
+    cursor.owe(point);
     cursor.tell({ ...gap, from, to, reason, epoch: of } satisfies GapEvent);
-  cursor.owe(point);
+  };
   const isOver = point.epoch !== epoch;
   const { offset, sequence } = isOver ? { offset: 0, sequence: 0 } : point;
   if (isOver) tell(point.sequence, point.sequence - 1, ended, point.epoch);

@@ -91,6 +91,20 @@ describe.each([undefined, 4])("a token of position(), %p partitions", (partition
     expect(notes.events).toEqual([]);
   });
 
+  test("of a reader that has not been given its gap yet gives that gap again", async () => {
+    await using tree = await Tree.start({ stream: { ...stream, retain: 0 } });
+    const token = tree.users.subscribe(() => {}).position();
+    putKeys(tree.users, 0, 100);
+    await whenIdle(tree.users);
+    const between = tree.users.events({ from: token, gaps: true });
+    expect(between.position()).toBe(token);
+    const notes = new Notes();
+    tree.users.subscribe(notes.note, { from: between.position(), gaps: true });
+    await between.return?.();
+    await whenIdle(tree.users);
+    expect(notes.gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(100);
+  });
+
   test("before the rest of a snapshot says that something is missing", async () => {
     await using tree = await Tree.start({ stream });
     putKeys(tree.users, 0, 10);
@@ -138,4 +152,17 @@ test("a token of one partition is for that partition", async () => {
   expect(() => tree.users.events({ from: token })).toThrow("a token that has partition 0");
   await until(() => notes.events.length > 0);
   expect(notes.sequences).toEqual(keys(0, notes.events.length).map((_, at) => at));
+});
+
+test("a reader of a sequence that is gone, and that merges, keeps its gap in its token", async () => {
+  await using tree = await Tree.start({ stream: { retain: 0 } });
+  tree.users.subscribe(() => {});
+  putKeys(tree.users, 0, 5000);
+  await whenIdle(tree.users);
+  const reader = tree.users.events({ from: 10, gaps: true, overflow: "coalesce" });
+  const notes = new Notes();
+  tree.users.subscribe(notes.note, { from: reader.position(), gaps: true });
+  await reader.return?.();
+  await whenIdle(tree.users);
+  expect(notes.gaps).toMatchObject([{ from: 10, to: 4999, reason: "overrun" }]);
 });
