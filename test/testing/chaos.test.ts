@@ -47,7 +47,7 @@ async function run(
   const clock = new SimulatedClock();
   const system = createSystem({ name, clock });
   await startWorkers(system);
-  const recorder = recordTree(system);
+  using recorder = recordTree(system);
   const running = chaos({ system, ...settings });
   await clock.advance(minutes * 60_000);
   const report = await running;

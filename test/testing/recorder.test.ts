@@ -14,7 +14,7 @@ const idle = { receive: (): void => {} };
 describe("a recorder", () => {
   test("writes down starts, exits, restarts and who gives up, in order, level by level", async () => {
     const system = createSystem({ name: "recorder-order" });
-    const recorder = recordTree(system);
+    using recorder = recordTree(system);
     const tree = await startSupervisor({
       system,
       strategy: "one_for_one",
@@ -108,7 +108,7 @@ describe("a recorder", () => {
   test("can be told whom to look at, and to stop; other systems are not its concern", async () => {
     const system = createSystem({ name: "recorder-selected" });
     const other = createSystem({ name: "recorder-selected" });
-    const recorder = recordTree(system, { actor: /^b/ });
+    using recorder = recordTree(system, { actor: /^b/ });
     const children = ["a", "b"].map((id) => actor({ id, ...idle }));
     await startSupervisor({ system, strategy: "one_for_one", children });
     await startSupervisor({ system: other, strategy: "one_for_one", children });
