@@ -6,7 +6,7 @@ import type { Cause } from "../event/cause.js";
 import { CacheEvent, type EventSource } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import { type Change, EntriesChange, EntryChange, type MakeEvent, QueryChange } from "./change.js";
-import { Registration } from "./listener.js";
+import { ListenerRegistration } from "./listener.js";
 import type { ChangeSink, ChangeTap, HashMemo } from "./sink.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
@@ -21,11 +21,11 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   readonly source: EventSource;
   readonly #nodeTime: () => number;
   /** Replaced, never changed: a listener may come or go while the others are told. */
-  #registrations: readonly Registration<K, V>[] = [];
+  #registrations: readonly ListenerRegistration<K, V>[] = [];
   /** The tap, where it is the only listener: it is told without a detour. */
   #solo: ChangeTap<K, V> | undefined;
   /** The same, where there are several and nothing but taps. */
-  #taps: readonly Registration<K, V>[] | undefined;
+  #taps: readonly ListenerRegistration<K, V>[] | undefined;
   #busy = false;
   #held = 0;
   readonly #waiting: Change<K, V>[] = [];
@@ -46,7 +46,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
 
   /** A tap that is registered again takes its own place over, since who registered it may have died without a word. */
   register(listener: EventListener<K, V, never>, options: ListenerOptions<K, V>): void {
-    const added = new Registration<K, V>(this.source, listener, options);
+    const added = new ListenerRegistration<K, V>(this.source, listener, options);
     const taken = this.#find(added.id);
     if (taken === undefined) this.#set([...this.#registrations, added]);
     else if (taken.tap === undefined || taken.listener !== listener)
@@ -159,11 +159,11 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     return new CacheEvent<K, V>(type, cause, this.source, subject, this.#sequence++, at);
   };
 
-  #find(id: unknown): Registration<K, V> | undefined {
+  #find(id: unknown): ListenerRegistration<K, V> | undefined {
     return this.#registrations.find((other) => sameId(other.id, id));
   }
 
-  #set(registrations: readonly Registration<K, V>[]): void {
+  #set(registrations: readonly ListenerRegistration<K, V>[]): void {
     this.#registrations = registrations;
     this.active = registrations.length > 0;
     this.#solo = registrations.length === 1 ? registrations[0]?.tap : undefined;

@@ -12,7 +12,7 @@ import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
 import { BypassedStore } from "./bypassed-store.js";
 import { CacheMetrics } from "./cache-metrics.js";
 import { Emitter } from "./emitter.js";
-import { Flights } from "./flights.js";
+import { SingleFlight } from "./single-flight.js";
 import type { InstanceSlot } from "./slot.js";
 import { Transactions } from "./transactions.js";
 import type { CacheInfo } from "./types.js";
@@ -28,7 +28,7 @@ export class Instance<K = unknown, V = unknown> {
   readonly opened: Store<K, V>;
   /** Whether the store is elsewhere: its commands answer with promises, and it may outlive the instance. */
   readonly isAsync: boolean;
-  readonly flights: Flights<K>;
+  readonly flights: SingleFlight<K>;
   readonly transactions = new Transactions();
   /** Commands that changed nothing here, and yet are an event. */
   emptyInvalidations = 0;
@@ -45,7 +45,7 @@ export class Instance<K = unknown, V = unknown> {
     this.ref = ref;
     this.system = system;
     this.emitter = emitter;
-    this.flights = new Flights(emitter.source.name);
+    this.flights = new SingleFlight(emitter.source.name);
     this.store = this.opened = store;
     this.isAsync = isAsync;
   }

@@ -21,7 +21,7 @@ export interface TappedListener<K = unknown, V = unknown> {
 }
 
 /** A registered listener. @internal */
-export class Registration<K, V> {
+export class ListenerRegistration<K, V> {
   readonly id: unknown;
   readonly listener: unknown;
   readonly tap: ChangeTap<K, V> | undefined;

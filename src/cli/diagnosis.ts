@@ -1,7 +1,7 @@
 import { withoutSecrets } from "../pubsub/broker-address.js";
 import type { DoctorOptions } from "./arguments.js";
 import { shapeText } from "./show-shape.js";
-import type { Findings, WatchedNode } from "./watch.js";
+import type { Findings, WatchedNode } from "./cluster-watch.js";
 
 /** Something that is wrong, and what to do about it. @internal */
 export interface Problem {

@@ -4,7 +4,7 @@ import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } fr
 import { diagnose, refusal } from "./diagnosis.js";
 import type { Output } from "./output.js";
 import { type Report, reportJson, reportText } from "./report.js";
-import { Watch } from "./watch.js";
+import { ClusterWatch } from "./cluster-watch.js";
 import { monotonicNow } from "../timers.js";
 
 /** What came of it. @internal */
@@ -18,7 +18,7 @@ export type Health = "healthy" | "problems" | "no_broker" | "interrupted";
  */
 export async function doctor(options: DoctorOptions, output: Output): Promise<Health> {
   const pubsub = await makePubSub(options);
-  const watch = new Watch(busIn(pubsub), options);
+  const watch = new ClusterWatch(busIn(pubsub), options);
   try {
     await using session = await connect(pubsub, options.broker);
     const report = await examine(options, watch, session, busIn(pubsub), output.signal);
@@ -35,7 +35,7 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<He
 
 async function examine(
   options: DoctorOptions,
-  watch: Watch,
+  watch: ClusterWatch,
   session: Session,
   bus: Parameters<typeof connected>[0],
   signal: AbortSignal,

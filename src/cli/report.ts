@@ -3,7 +3,7 @@ import type { DoctorOptions } from "./arguments.js";
 import type { Problem } from "./diagnosis.js";
 import { printable, timeText } from "./show-event.js";
 import { shapeText } from "./show-shape.js";
-import type { Findings, WatchedNode } from "./watch.js";
+import type { Findings, WatchedNode } from "./cluster-watch.js";
 
 /** What a doctor has to say. @internal */
 export interface Report {

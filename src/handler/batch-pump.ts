@@ -1,6 +1,6 @@
 import type { TimerHandle } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
-import type { Message } from "../stream/message.js";
+import type { Message } from "../log/message.js";
 import type { BatchTraits } from "./batch-handler.js";
 import { Pump, type PumpPlace } from "./pump.js";
 import { monotonicNow } from "../timers.js";

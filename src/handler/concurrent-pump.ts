@@ -1,5 +1,5 @@
 import { CacheEvent } from "../event/event.js";
-import type { Message } from "../stream/message.js";
+import type { Message } from "../log/message.js";
 import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
 import { monotonicNow } from "../timers.js";
 
@@ -61,7 +61,7 @@ export class ConcurrentPump extends Pump {
     this.#barrier = undefined;
     this.#keys.clear();
     this.#waiting = 0;
-    this.place.cursor.hand.giveAgain();
+    this.place.cursor.unacked.redeliver();
   }
 
   #fill(): void {

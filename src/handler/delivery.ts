@@ -4,8 +4,8 @@ import { isThenable } from "../actor/thenable.js";
 import { nodeTimeOf, sleep } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
-import type { Cursor } from "../stream/cursor.js";
-import type { Message, Progress } from "../stream/message.js";
+import type { Cursor } from "../log/cursor.js";
+import type { Message, VisitResult } from "../log/message.js";
 import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
@@ -70,7 +70,7 @@ export class Delivery {
 
   /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
   attempt(message: Message, span?: BatchSpan): void | Promise<void> {
-    if (this.#cursor.hand.failuresOf(message) > 0)
+    if (this.#cursor.unacked.failuresOf(message) > 0)
       return this.#finish(
         [message],
         this.#later([message], () => this.#call(message)),
@@ -89,7 +89,7 @@ export class Delivery {
   }
 
   /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
-  visit(event: CacheEvent): Progress {
+  visit(event: CacheEvent): VisitResult {
     const context = this.#context;
     context.attempt = 1;
     try {
@@ -175,7 +175,7 @@ export class Delivery {
   async #failed(messages: readonly Message[], error: unknown): Promise<Message[]> {
     const left: Message[] = [];
     for (const message of messages) {
-      const attempt = this.#cursor.hand.failed(message);
+      const attempt = this.#cursor.unacked.failed(message);
       if (channels.handlerError.hasSubscribers)
         channels.handlerError.publish(this.#describe(message, error, attempt));
       if (attempt < this.#options.maxAttempts) {
@@ -266,7 +266,7 @@ export class Delivery {
   #callNow(message: Message): unknown {
     if (this.closed) return undefined;
     const { handler } = this;
-    const context = this.#contextOf(this.#cursor.hand.failuresOf(message));
+    const context = this.#contextOf(this.#cursor.unacked.failuresOf(message));
     if (message.type === "gap") return handler.onGap?.(message as GapEvent, this.state, context);
     return handler.handle(message as HandledEvent, this.state, context);
   }
@@ -296,7 +296,7 @@ export class Delivery {
 
   #failuresOf(messages: readonly Message[]): number {
     return messages.reduce(
-      (most, message) => Math.max(most, this.#cursor.hand.failuresOf(message)),
+      (most, message) => Math.max(most, this.#cursor.unacked.failuresOf(message)),
       0,
     );
   }

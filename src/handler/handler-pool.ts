@@ -72,7 +72,7 @@ export function poolSpec(
       }
       const pool = await specOf(stream).start(parent);
       // From here on it is given what other nodes write.
-      await stream.link?.listening();
+      await stream.replicator?.listening();
       return pool;
     },
   };

@@ -13,7 +13,7 @@ import {
   plainName,
   subsetOf,
 } from "../options.js";
-import { allTypes, maskOf } from "../stream/event-mask.js";
+import { allTypes, maskOf } from "../log/event-mask.js";
 import { checkCacheOption } from "../stream/stream-options.js";
 import { batchTraitsOf } from "./batch-handler.js";
 import {

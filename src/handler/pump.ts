@@ -1,7 +1,7 @@
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { Cursor } from "../stream/cursor.js";
-import type { CursorReader, Message } from "../stream/message.js";
+import type { Cursor } from "../log/cursor.js";
+import type { CursorReader, Message } from "../log/message.js";
 import type { Stream } from "../stream/stream.js";
 import { isRecording } from "../telemetry/open-telemetry.js";
 import { BatchSpan } from "../telemetry/spans.js";

@@ -16,7 +16,7 @@ import {
   type WorkerOptions,
 } from "./pool-options.js";
 import type { PoolChild } from "./pool-supervisor.js";
-import { LaneHandler } from "./threads/lane-handler.js";
+import { ThreadPartitionHandler } from "./threads/thread-partition-handler.js";
 import { threadSpec } from "./threads/thread-actor.js";
 import { ThreadSlot } from "./threads/thread-slot.js";
 import { workerSpec } from "./worker.js";
@@ -122,7 +122,12 @@ function children(
   const lanes = logs.map(({ index }) => {
     const slot = slots[index % count] as ThreadSlot;
     const makeHandler = (): EventHandler =>
-      new LaneHandler(Math.floor(index / count), slot, batchSize, endsThread) as EventHandler;
+      new ThreadPartitionHandler(
+        Math.floor(index / count),
+        slot,
+        batchSize,
+        endsThread,
+      ) as EventHandler;
     // What fails is the thread; the worker in the main thread goes on with the next one.
     const spec = workerSpec(
       `${id}:${index}`,

@@ -5,7 +5,7 @@ import { spawnIn } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import type { Milliseconds } from "../options.js";
-import type { Cursor } from "../stream/cursor.js";
+import type { Cursor } from "../log/cursor.js";
 import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { type ChildSpec, resolveChildSpec } from "../supervisor/child-spec.js";

@@ -1,4 +1,4 @@
-import type { BrokerWatcher } from "../stream/remote/broker-watch.js";
+import type { BrokerWatcher } from "../cluster/broker-watch.js";
 import type { Stream } from "../stream/stream.js";
 
 /** Partitions that are still to be cleared. @internal */
@@ -20,7 +20,7 @@ export class Bypass implements BrokerWatcher {
     this.#stream = stream;
     this.#group = group;
     stream.brokerWatchers.add(this);
-    if (stream.link?.broker.isGone === true) this.brokerGone();
+    if (stream.replicator?.broker.isGone === true) this.brokerGone();
   }
 
   /** What a deletion that begins now may complete; undefined: the broker is away, or all is well. */

@@ -5,7 +5,7 @@ import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { EventHandler, HandlerContext } from "../handler/event-handler.js";
 import type { Milliseconds } from "../options.js";
-import type { PartitionLog } from "../stream/partition-log.js";
+import type { PartitionLog } from "../log/partition-log.js";
 import type { Stream } from "../stream/stream.js";
 import { channels } from "../telemetry/channels.js";
 import type { Measurements, MetricSource } from "../telemetry/metrics.js";
@@ -17,7 +17,7 @@ import { touchedBy } from "./touched.js";
 export type EventScope = "remote" | "local" | "all";
 
 /** Attempts at one event before the whole partition is cleared in its place. */
-const patience = 3;
+const maxAttempts = 3;
 
 /** Times are whole milliseconds, cut off or rounded: an event's, and those that the skew is estimated from. */
 const timeGrain: Milliseconds = 2;
@@ -56,7 +56,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     const isRemote = CacheEvent.homeOf(event as CacheEvent).node !== this.#ownNode;
     if (!this.#concerns(event as CacheEvent, isRemote)) return;
     return this.#told(event, ctx.partition, () => {
-      if (ctx.attempt > patience) return this.#clear(ctx.partition);
+      if (ctx.attempt > maxAttempts) return this.#clear(ctx.partition);
       const since = isRemote ? this.#knownAge(event as CacheEvent) : Infinity;
       return this.#remove(event, isRemote, since);
     });
@@ -111,7 +111,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
   /** This node's time from which on what was written is newer than an event of another node; Infinity: it isn't known. */
   #knownAge(event: CacheEvent): Milliseconds {
     const { node, epoch, startedAt } = CacheEvent.homeOf(event);
-    const origin = this.#stream.link?.origins.find(node);
+    const origin = this.#stream.replicator?.replicas.find(node);
     if (origin?.epoch !== epoch) return Infinity;
     return startedAt + CacheEvent.partsOf(event).at + origin.skew + timeGrain;
   }

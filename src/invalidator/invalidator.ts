@@ -8,9 +8,9 @@ import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js
 import { poolSupervisor } from "../handler/pool-supervisor.js";
 import { workerSpec } from "../handler/worker.js";
 import { type Milliseconds, oneOf, subsetOf } from "../options.js";
-import { maskOf } from "../stream/event-mask.js";
-import type { PartitionLog } from "../stream/partition-log.js";
-import type { Link } from "../stream/remote/link.js";
+import { maskOf } from "../log/event-mask.js";
+import type { PartitionLog } from "../log/partition-log.js";
+import type { Replicator } from "../cluster/replicator.js";
 import type { Stream } from "../stream/stream.js";
 import { warnOfError } from "../telemetry/warnings.js";
 import { removeSource } from "../telemetry/metrics.js";
@@ -65,7 +65,7 @@ const defaultEvents = ["inserted", "updated", "deleted"] as const;
 const backoff = { backoffInitial: 100 as Milliseconds, backoffMax: 5000 as Milliseconds } as const;
 
 /** The groups that have listened to other nodes since a link was made: what they hold was told of, or is a gap. */
-const listened = new WeakMap<Link, Set<string>>();
+const listened = new WeakMap<Replicator, Set<string>>();
 
 /**
  * A child spec of an invalidator: it deletes from this node's instance what was changed elsewhere. A `one_for_one` supervisor with one
@@ -151,7 +151,7 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
         throw error;
       }
       (ref as ActorRef).monitor(close);
-      await stream.link?.listening();
+      await stream.replicator?.listening();
       if (scope !== "local") await beginListening(stream, id, invalidation);
       return ref;
     },
@@ -185,10 +185,10 @@ async function beginListening(
   group: string,
   invalidation: Invalidation,
 ): Promise<void> {
-  const { link, logs } = stream;
-  if (link === undefined) return;
-  const groups = listened.get(link) ?? new Set();
-  listened.set(link, groups);
+  const { replicator, logs } = stream;
+  if (replicator === undefined) return;
+  const groups = listened.get(replicator) ?? new Set();
+  listened.set(replicator, groups);
   if (groups.has(group)) return;
   groups.add(group);
   try {

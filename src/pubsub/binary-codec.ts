@@ -1,6 +1,6 @@
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack";
 import type { Codec } from "./codec.js";
-import { type Forms, inForms, maxDepth } from "./encodable.js";
+import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
 import { checkMessagePack, type ExtensionKind } from "./msgpack-check.js";
 
 /**
@@ -12,7 +12,7 @@ import { checkMessagePack, type ExtensionKind } from "./msgpack-check.js";
 export const binaryCodec: Codec = {
   id: 1,
   name: "binary",
-  encode: (value) => encoder.encode(inForms(value, forms)),
+  encode: (value) => encoder.encode(normalize(value, forms)),
   decode: (bytes) => {
     checkMessagePack(bytes, kindOf);
     return decoder.decode(bytes);
@@ -35,7 +35,7 @@ const nothing = new Uint8Array(1);
 const undefinedForm = new ExtData(extension.undefined, nothing);
 const minusZeroForm = new ExtData(extension.minusZero, nothing);
 
-const forms: Forms = {
+const forms: TypeEncoders = {
   undefined: () => undefinedForm,
   number: (value) => (value === 0 ? minusZeroForm : value),
   bigint: (value) => new ExtData(extension.bigint, bytesOfBigint(value)),

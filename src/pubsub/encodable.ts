@@ -5,7 +5,7 @@ import { show } from "../errors.js";
 export const maxDepth = 100;
 
 /** What a codec puts in the place of what its format has no form for. It gets the contents of Maps and Sets done already. @internal */
-export interface Forms {
+export interface TypeEncoders {
   undefined(): unknown;
   /** NaN, -0, Infinity, -Infinity. */
   number(value: number): unknown;
@@ -26,11 +26,11 @@ export interface Forms {
  * @throws Error that names what can't be encoded and where
  * @internal
  */
-export function inForms(value: unknown, forms: Forms): unknown {
+export function normalize(value: unknown, forms: TypeEncoders): unknown {
   return formOf(value, forms, 0, "");
 }
 
-function formOf(value: unknown, forms: Forms, depth: number, at: string): unknown {
+function formOf(value: unknown, forms: TypeEncoders, depth: number, at: string): unknown {
   switch (typeof value) {
     case "string":
       return isWellFormed(value) ? value : forms.text(value);
@@ -54,7 +54,7 @@ function formOf(value: unknown, forms: Forms, depth: number, at: string): unknow
   }
 }
 
-function formOfObject(value: object, forms: Forms, depth: number, at: string): unknown {
+function formOfObject(value: object, forms: TypeEncoders, depth: number, at: string): unknown {
   if (depth === maxDepth)
     throw new Error(`cannot encode what is nested deeper than ${maxDepth}, or contains itself`);
   const proto = Object.getPrototypeOf(value) as object | null;
@@ -80,7 +80,7 @@ function formOfObject(value: object, forms: Forms, depth: number, at: string): u
 
 function formOfArray(
   array: readonly unknown[],
-  forms: Forms,
+  forms: TypeEncoders,
   depth: number,
   at: string,
 ): unknown[] {
@@ -99,7 +99,7 @@ function formOfArray(
 
 function formOfPlain(
   object: Record<string, unknown>,
-  forms: Forms,
+  forms: TypeEncoders,
   depth: number,
   at: string,
 ): unknown {

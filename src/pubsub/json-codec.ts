@@ -1,5 +1,5 @@
 import type { Codec } from "./codec.js";
-import { type Forms, inForms, maxDepth } from "./encodable.js";
+import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
 
 /**
  * JSON that people can read on the wire. What JSON has no form for is an object with one field whose name begins with `$`: `{"$date": 1700000000000}`,
@@ -10,13 +10,13 @@ import { type Forms, inForms, maxDepth } from "./encodable.js";
 export const jsonCodec: Codec = {
   id: 2,
   name: "json",
-  encode: (value) => Buffer.from(JSON.stringify(inForms(value, forms))),
+  encode: (value) => Buffer.from(JSON.stringify(normalize(value, forms))),
   decode: (bytes) => revive(JSON.parse(utf8.decode(bytes)), 0),
 };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-const forms: Forms = {
+const forms: TypeEncoders = {
   undefined: () => ({ $undefined: true }),
   number: (value) => ({ $number: value === 0 ? "-0" : String(value) }),
   bigint: (value) => ({ $bigint: textOfBigint(value) }),

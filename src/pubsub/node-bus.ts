@@ -50,11 +50,11 @@ export class NodeBus implements Bus {
     return this.#port.ordered;
   }
 
-  get solitary(): boolean {
+  get localOnly(): boolean {
     return this.#port.solitary;
   }
 
-  get alone(): boolean {
+  get noPeersNow(): boolean {
     return this.#port.alone;
   }
 

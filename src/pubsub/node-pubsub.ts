@@ -161,7 +161,7 @@ export class NodePubSub implements PubSubWithBus {
     const { clock } = ctx.system;
     const opening = connection.open();
     let timer: TimerHandle;
-    const patience = new Promise<void>((resolve) => {
+    const timeout = new Promise<void>((resolve) => {
       timer = clock.setTimeout(() => {
         opening.catch((error: unknown) => ctx.stop(error));
         resolve();
@@ -169,7 +169,7 @@ export class NodePubSub implements PubSubWithBus {
     });
     const forget = ActorRef.targetOf(ctx.self).onDeath(() => clock.clearTimeout(timer));
     try {
-      await Promise.race([opening, patience]);
+      await Promise.race([opening, timeout]);
     } finally {
       clock.clearTimeout(timer);
       forget();

@@ -3,7 +3,7 @@ import { toError } from "./broker-session.js";
 import { clearInterval, setInterval } from "../timers.js";
 
 /** How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed. */
-const patience = 3;
+const maxMissed = 3;
 
 /**
  * Notices that the other side has gone silent: a process that is stopped, a cable that is cut. The sockets themselves would not for many
@@ -23,7 +23,7 @@ export class Watchdog {
     this.#ping = ping;
     this.#onLoss = onLoss;
     this.#timeout = timeout;
-    this.#timer = setInterval(() => this.#tick(), timeout / patience);
+    this.#timer = setInterval(() => this.#tick(), timeout / maxMissed);
   }
 
   /** Something came: that is as good as an answer, which may be queued behind it. */
@@ -37,7 +37,7 @@ export class Watchdog {
 
   #tick(): void {
     if (this.#waiting) {
-      if (++this.#missed < patience) return;
+      if (++this.#missed < maxMissed) return;
       this.stop();
       this.#onLoss(new Error(`the broker has not answered for ${this.#timeout} ms`));
       return;

@@ -70,9 +70,9 @@ export interface Bus {
   readonly codec: Codec;
   readonly ordered: boolean;
   /** Whether no other node can ever hear this one. */
-  readonly solitary: boolean;
+  readonly localOnly: boolean;
   /** Whether no other node is connected now, as far as is certain. */
-  readonly alone: boolean;
+  readonly noPeersNow: boolean;
   readonly status: PubSubStatus;
   /** In bytes: the option, or the broker's own limit if that is less. */
   readonly maxMessageSize: number;

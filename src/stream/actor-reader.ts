@@ -1,7 +1,7 @@
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
-import type { Intake } from "./intake.js";
-import type { CursorReader, Message, Progress } from "./message.js";
+import type { CursorMux } from "../log/cursor-mux.js";
+import type { CursorReader, Message, VisitResult } from "../log/message.js";
 import type { Stream } from "./stream.js";
 
 /** Messages that an actor is given in a row, before others in its mailbox have their turn. */
@@ -15,12 +15,12 @@ const burst = 64;
  */
 export class ActorReader extends Task implements CursorReader {
   readonly #stream: Stream;
-  readonly #intake: Intake;
+  readonly #intake: CursorMux;
   readonly #target: Target;
   #posted = false;
   #closed = false;
 
-  constructor(stream: Stream, intake: Intake, target: Target) {
+  constructor(stream: Stream, intake: CursorMux, target: Target) {
     super();
     this.#stream = stream;
     this.#intake = intake;
@@ -39,7 +39,7 @@ export class ActorReader extends Task implements CursorReader {
 
   override run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void> {
     let pending: Promise<void> | undefined;
-    const handle = (message: Message): Progress => {
+    const handle = (message: Message): VisitResult => {
       pending = deliver(message) ?? undefined;
       // One that has died meanwhile has not handled it.
       if (pending !== undefined || this.#closed) return "pending";

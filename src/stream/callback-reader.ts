@@ -1,7 +1,7 @@
 import { isThenable } from "../actor/thenable.js";
-import type { Intake } from "./intake.js";
-import type { CursorReader, Message, Progress, Visitor } from "./message.js";
-import type { Turn } from "./run-queue.js";
+import type { CursorMux } from "../log/cursor-mux.js";
+import type { CursorReader, Message, VisitResult, Visitor } from "../log/message.js";
+import type { Runnable } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
 
@@ -10,9 +10,9 @@ const turnLength = 5;
 const messagesPerLook = 32;
 
 /** Gives messages to a function, one at a time, in turns of its own. @internal */
-export class CallbackReader implements CursorReader, Visitor, Turn {
+export class CallbackReader implements CursorReader, Visitor, Runnable {
   readonly #stream: Stream;
-  readonly #intake: Intake;
+  readonly #intake: CursorMux;
   readonly #callback: (message: Message) => unknown;
   readonly #onError: (message: Message, error: unknown) => void;
   #scheduled = false;
@@ -24,7 +24,7 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
 
   constructor(
     stream: Stream,
-    intake: Intake,
+    intake: CursorMux,
     callback: (message: Message) => unknown,
     onError: (message: Message, error: unknown) => void,
   ) {
@@ -80,7 +80,7 @@ export class CallbackReader implements CursorReader, Visitor, Turn {
   }
 
   /** If it is not done with the message at once, `#result` is what to wait for. */
-  visit(message: Message): Progress {
+  visit(message: Message): VisitResult {
     try {
       const result = this.#callback(message);
       if (!isThenable(result)) return "done";

@@ -1,6 +1,6 @@
 import type { EventStream, StreamMessage } from "../cache/stream-port.js";
-import type { Message } from "./message.js";
-import type { Intake } from "./intake.js";
+import type { Message } from "../log/message.js";
+import type { CursorMux } from "../log/cursor-mux.js";
 import type { Stream } from "./stream.js";
 import type { ClosableReader, StreamSubscription } from "./subscription.js";
 import { queueMicrotask } from "../timers.js";
@@ -15,13 +15,13 @@ export class EventIterator
   /** Ends the subscription; set once that is made. */
   unsubscribe: () => void = () => {};
   readonly #stream: Stream;
-  readonly #intake: Intake;
+  readonly #intake: CursorMux;
   readonly #asking: ((result: Result) => void)[] = [];
   #inHand: Message | undefined;
   #closed = false;
   #finishing = false;
 
-  constructor(stream: Stream, intake: Intake) {
+  constructor(stream: Stream, intake: CursorMux) {
     this.#stream = stream;
     this.#intake = intake;
   }

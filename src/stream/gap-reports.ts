@@ -1,15 +1,9 @@
 import type { GapEvent } from "../event/types.js";
+import type { GapReader } from "../log/cursor-options.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { setImmediate } from "../timers.js";
 
-/** The reader that a gap concerns. @internal */
-export interface GapReader {
-  readonly group: string | null;
-  /** Whether the reader is given the gap. */
-  readonly givenGaps: boolean;
-}
-
-interface Unheard {
+interface UncoveredGap {
   readonly gap: GapEvent;
   readonly group: string | null;
 }
@@ -24,7 +18,7 @@ interface Unheard {
 export class GapReports {
   readonly #stream: string;
   #given: GapEvent[] = [];
-  #unheard: Unheard[] = [];
+  #unheard: UncoveredGap[] = [];
   #scheduled = false;
 
   constructor(stream: string) {

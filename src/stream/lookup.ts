@@ -1,6 +1,6 @@
 import type { AnyCache } from "../cache/types.js";
 import type { Hash } from "./hash.js";
-import { tokenOf } from "./resume.js";
+import { tokenOf } from "./resume-token.js";
 import type { Stream } from "./stream.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 import { findStream, requireStream, slotFor } from "./streams.js";
@@ -102,10 +102,10 @@ function describe(stream: Stream): StreamInfo {
   };
 }
 
-function nodesOf({ link, system }: Stream): NodeInfo[] {
+function nodesOf({ replicator, system }: Stream): NodeInfo[] {
   const now = system.clock.now();
   return Array.from(
-    link?.origins.all() ?? [],
+    replicator?.replicas.all() ?? [],
     ({ node, epoch, silent, lastHeard, waiting }): NodeInfo => ({
       node,
       epoch,

@@ -1,10 +1,10 @@
 import { OptionError } from "../errors.js";
-import { Cursor } from "./cursor.js";
-import type { CursorReader } from "./message.js";
-import type { PartitionLog } from "./partition-log.js";
-import { tellMissed } from "./resume.js";
+import { Cursor } from "../log/cursor.js";
+import type { CursorReader } from "../log/message.js";
+import type { PartitionLog } from "../log/partition-log.js";
+import { tellMissed } from "./resume-token.js";
 import type { Stream } from "./stream.js";
-import type { ResumePoint } from "./token.js";
+import type { ResumePoint } from "../log/resume-point.js";
 
 /** What a reader wants of one partition. @internal */
 export interface CursorRequest {

@@ -10,7 +10,7 @@ import { ActorExitError, OptionError } from "../errors.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { ActorReader } from "./actor-reader.js";
 import { CallbackReader } from "./callback-reader.js";
-import type { Message } from "./message.js";
+import type { Message } from "../log/message.js";
 import { EventIterator } from "./event-iterator.js";
 import type { Stream } from "./stream.js";
 import { type ReaderOptions, resolveReaderOptions } from "./subscribe-options.js";

@@ -8,7 +8,7 @@ import { topicOf } from "../event/topic.js";
 import type { EventTarget, EventType } from "../event/types.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
-import type { PartitionLog } from "./partition-log.js";
+import type { PartitionLog } from "../log/partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
 /** Events between two looks at the clock within one turn of the event loop; a power of 2. */

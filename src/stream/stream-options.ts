@@ -13,7 +13,7 @@ import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/type
 import { isCache } from "../cache/cache-handle.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
-import { maxCapacity } from "./partition-log.js";
+import { maxCapacity } from "../log/partition-log.js";
 
 /** What of the values an event carries. */
 export type Include = "value" | "previous";

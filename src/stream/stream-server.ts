@@ -99,9 +99,9 @@ class StreamServer {
 
   /** Settles when the other nodes are known to have the same shape. */
   started(): Promise<StreamServer> | StreamServer {
-    const { link } = this.#stream;
-    if (link === undefined) return this;
-    return link.shakeHands().then(
+    const { replicator } = this.#stream;
+    if (replicator === undefined) return this;
+    return replicator.shakeHands().then(
       () => this,
       (error: unknown) => {
         this.#close();
@@ -112,9 +112,9 @@ class StreamServer {
 
   terminate(reason: unknown): Promise<void> | void {
     if (!isCleanExit(reason)) return;
-    const { link } = this.#stream;
-    if (link === undefined) this.#close();
-    else return link.drain().then(() => this.#close());
+    const { replicator } = this.#stream;
+    if (replicator === undefined) this.#close();
+    else return replicator.drain().then(() => this.#close());
   }
 
   /** Not when it has been killed meanwhile: then the stream may be another's already. */

@@ -14,16 +14,17 @@ import { wireVersion } from "../pubsub/frame.js";
 import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
-import { GapReports, type GapReader } from "./gap-reports.js";
-import { Groups } from "./groups.js";
-import { PartitionLog } from "./partition-log.js";
-import type { BrokerWatcher } from "./remote/broker-watch.js";
-import { Link } from "./remote/link.js";
-import type { Origins } from "./remote/origins.js";
+import type { GapReader } from "../log/cursor-options.js";
+import { GapReports } from "./gap-reports.js";
+import { Groups } from "../log/groups.js";
+import { PartitionLog } from "../log/partition-log.js";
+import type { BrokerWatcher } from "../cluster/broker-watch.js";
+import { Replicator } from "../cluster/replicator.js";
+import type { Replicas } from "../cluster/replicas.js";
 import { Router } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
-import { Unheard } from "./unheard.js";
+import { MissedChangeDetector } from "./missed-change-detector.js";
 import { StreamTally } from "./tally.js";
 
 /** A reader, as far as its stream goes. @internal */
@@ -67,14 +68,14 @@ export class Stream {
   /** Those who want to know when the broker is gone, and back. */
   readonly brokerWatchers = new Set<BrokerWatcher>();
   /** What connects it with other nodes' streams; undefined: events stay in the process. */
-  link: Link | undefined;
+  replicator: Replicator | undefined;
   /** What the last link has kept of other nodes. */
-  #books: Origins | undefined;
+  #books: Replicas | undefined;
   /** Why there was a new epoch. */
   #beganFor: GapReason | null = null;
   /** Ends the wait for the end of its system. */
   #unwatch: (() => void) | undefined;
-  readonly #unheard = new Unheard();
+  readonly #unheard = new MissedChangeDetector();
   #flushing = false;
   readonly #port: StreamPort;
   readonly #progressWaiters = new Set<() => void>();
@@ -133,7 +134,7 @@ export class Stream {
       this.#unregister();
       this.#beginEpoch(this.#untouched ? null : this.#lossReason);
     }
-    if (this.link?.begun === false) this.link.begin(this.logs);
+    if (this.replicator?.begun === false) this.replicator.begin(this.logs);
     if (this.slot.running !== undefined) this.#unheard.countsFrom(this.slot.running);
     this.open = true;
     this.slot.stream = this.#port;
@@ -244,25 +245,25 @@ export class Stream {
     const { options, slot, system } = this;
     const { partitions, hash } = options;
     const bus = busIn(options);
-    if (bus === null || bus.solitary || this.link !== undefined) return;
-    this.link = new Link({
+    if (bus === null || bus.localOnly || this.replicator !== undefined) return;
+    this.replicator = new Replicator({
       bus,
       cache: slot.cacheName,
       name: slot.name,
       shape: { partitions, hash: hash.name === "" ? "anonymous" : hash.name, version: wireVersion },
       clock: system.clock,
       capacity: options.capacity,
-      before: this.#books,
+      predecessor: this.#books,
       brokerWatchers: this.brokerWatchers,
       fail: (error) => this.onFailure?.(error),
     });
   }
 
   #unlink(): void {
-    if (this.link === undefined) return;
-    this.link.end();
-    this.#books = this.link.origins;
-    this.link = undefined;
+    if (this.replicator === undefined) return;
+    this.replicator.end();
+    this.#books = this.replicator.replicas;
+    this.replicator = undefined;
   }
 
   #unregister(): void {
@@ -298,7 +299,7 @@ export class Stream {
         options,
         includes,
         this.#onDirty,
-        busIn(options)?.solitary === false,
+        busIn(options)?.localOnly === false,
       );
     const old = this.logs;
     this.logs = Array.from({ length: options.partitions ?? 1 }, (_, index) => makeLog(index));
@@ -315,7 +316,7 @@ export class Stream {
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
       for (const reader of this.readers) reader.reshape();
-    this.link?.begin(this.logs);
+    this.replicator?.begin(this.logs);
     // Who waits for something to be handled need not wait for what is gone.
     this.progressed();
   }

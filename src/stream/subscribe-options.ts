@@ -2,7 +2,7 @@ import type { SubscribeOptions } from "../cache/stream-port.js";
 import { OptionError } from "../errors.js";
 import { eventTypes } from "../event/types.js";
 import { boolean, integer, knownOptions, nonEmptyString, oneOf, subsetOf } from "../options.js";
-import { allTypes, maskOf } from "./event-mask.js";
+import { allTypes, maskOf } from "../log/event-mask.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
 /** What a reader asked for, checked as far as that goes without the stream. @internal */

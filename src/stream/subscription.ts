@@ -1,13 +1,13 @@
 import type { Subscription } from "../cache/stream-port.js";
 import { topicOf } from "../event/topic.js";
-import type { Cursor } from "./cursor.js";
-import type { CursorReader, Message } from "./message.js";
-import { typesOf } from "./event-mask.js";
-import { Intake } from "./intake.js";
+import type { Cursor } from "../log/cursor.js";
+import type { CursorReader, Message } from "../log/message.js";
+import { typesOf } from "../log/event-mask.js";
+import { CursorMux } from "../log/cursor-mux.js";
 import { closeCursor, type CursorRequest, openCursor } from "./open-cursor.js";
-import type { PartitionLog } from "./partition-log.js";
-import { pointsIn, tokenOf } from "./resume.js";
-import { takeSnapshot } from "./snapshot.js";
+import type { PartitionLog } from "../log/partition-log.js";
+import { pointsIn, tokenOf } from "./resume-token.js";
+import { takeSnapshot } from "./take-snapshot.js";
 import type { Stream, StreamReader } from "./stream.js";
 import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
@@ -32,7 +32,7 @@ export class StreamSubscription implements Subscription, StreamReader {
   readonly #options: ReaderOptions;
   readonly #traits: ReaderTraits;
   readonly #reader: ClosableReader;
-  readonly #intake = new Intake();
+  readonly #intake = new CursorMux();
   #open = true;
   /** Where it was when it ended. */
   #lastPosition = "";
@@ -42,7 +42,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     stream: Stream,
     options: ReaderOptions,
     traits: ReaderTraits,
-    makeReader: (intake: Intake) => ClosableReader,
+    makeReader: (intake: CursorMux) => ClosableReader,
   ) {
     this.#stream = stream;
     this.#options = options;

@@ -1,9 +1,9 @@
 import { eventTypes } from "../event/types.js";
 import type { Measurements, MetricSource } from "../telemetry/metrics.js";
 import { partitionAttributes } from "../telemetry/spans.js";
-import type { Cursor } from "./cursor.js";
-import { typeBits } from "./event-mask.js";
-import type { PartitionLog } from "./partition-log.js";
+import type { Cursor } from "../log/cursor.js";
+import { typeBits } from "../log/event-mask.js";
+import type { PartitionLog } from "../log/partition-log.js";
 import type { Router } from "./router.js";
 
 /** What is counted of readers. */

@@ -1,7 +1,7 @@
 import type { AnyCache } from "../cache/types.js";
 import { IdleTimeoutError } from "../errors.js";
 import { knownOptions, type Milliseconds, milliseconds } from "../options.js";
-import type { PartitionLog } from "./partition-log.js";
+import type { PartitionLog } from "../log/partition-log.js";
 import { waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { diagnose } from "../../src/cli/diagnosis.js";
 import { redisAddress, refuseOption } from "../../src/pubsub/broker-address.js";
 import { reportJson, reportText } from "../../src/cli/report.js";
-import type { Findings, WatchedNode } from "../../src/cli/watch.js";
+import type { Findings, WatchedNode } from "../../src/cli/cluster-watch.js";
 
 const options = {
   broker: redisAddress("redis://ann:s3cret@host:1", refuseOption("redis")),

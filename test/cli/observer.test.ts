@@ -5,8 +5,8 @@ import type { GapEvent } from "../../src/event/types.js";
 import { localPubSub, startSupervisor, type Supervisor } from "../../src/index.js";
 import { frame } from "../../src/pubsub/frame.js";
 import { type Bus, busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
-import { type ObservedNode, Observer } from "../../src/stream/remote/observer.js";
-import { Cluster, fieldsOf, heartbeat, isData } from "../stream/remote/cluster.js";
+import { type ObservedNode, Observer } from "../../src/cli/observer.js";
+import { Cluster, fieldsOf, heartbeat, isData } from "../cluster/cluster.js";
 
 /** The bus, on which subscriptions to data stand only when `until` has settled. */
 function slow(bus: Bus, until: Promise<void>): Bus {

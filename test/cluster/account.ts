@@ -1,82 +1,91 @@
-import type { SeenOrigin } from "./protocol.js";
+import type { GapEvent } from "../../src/index.js";
+import { Listener } from "../helpers/actors.js";
+import type { Event, Reader } from "./cluster.js";
 
-/** What a reader owes an account of: one life of one node in one partition. */
-export interface Written {
-  /** Events written. */
-  readonly count: number;
-  /** The first that the reader has to know of: what came before it, it was not there for. */
-  readonly owedFrom: number;
-  /** Whether that life ended without a goodbye: then "anything from here on" is the last word. */
-  readonly killed: boolean;
+/** What was written, by node, epoch and partition: the sequences, which count from 0. */
+export class Written implements Disposable {
+  readonly #listener = new Listener<{ status: string; event: Event }>("nebulex.streams.broadcast");
+  readonly #counts = new Map<string, number>();
+  #taken = 0;
+
+  /** How many events there are of each sequence, by `node epoch partition`. */
+  counts(): ReadonlyMap<string, number> {
+    const { messages } = this.#listener;
+    for (; this.#taken < messages.length; this.#taken++) {
+      const { status, event } = messages[this.#taken] as { status: string; event: Event };
+      if (status !== "ok") continue;
+      const id = idOf(event.metadata);
+      this.#counts.set(id, Math.max(this.#counts.get(id) ?? 0, event.metadata.sequence + 1));
+    }
+    return this.#counts;
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener[Symbol.dispose]();
+  }
 }
 
-/** What became of what was written, for one reader; in events. */
-export interface Account {
-  readonly received: number;
-  /** Not received, and told of in gaps. */
-  readonly announced: number;
-  /** Neither. */
-  readonly unaccounted: number;
-  readonly twice: number;
-  /** Received behind a later one. */
-  readonly outOfOrder: number;
-  /** Received, or told to be missing within bounds, though nobody wrote it; or told so, and received all the same. */
-  readonly madeUp: number;
+export function idOf(of: { node: string; epoch: string; partition: number | null }): string {
+  return `${of.node} ${of.epoch} ${of.partition ?? 0}`;
 }
 
-export const nothing: Account = Object.freeze({
-  received: 0,
-  announced: 0,
-  unaccounted: 0,
-  twice: 0,
-  outOfOrder: 0,
-  madeUp: 0,
-});
-
-export function sum(accounts: readonly Account[]): Account {
-  const total = { ...nothing };
-  for (const account of accounts)
-    for (const name of Object.keys(total) as (keyof Account)[]) total[name] += account[name];
-  return total;
+/**
+ * What is wrong with what a reader was given of other nodes: nothing twice, nothing out of order, and what is missing was announced. `owed` says
+ * from which sequence on; what isn't in it is owed from 0.
+ */
+export function faultsOf(
+  reader: Reader,
+  own: string,
+  written: ReadonlyMap<string, number>,
+  owed: ReadonlyMap<string, number>,
+): string[] {
+  const faults: string[] = [];
+  const byId = new Map<string, (Event | GapEvent)[]>();
+  for (const message of reader.messages) {
+    const of = message.type === "gap" ? message : message.metadata;
+    const id = idOf(of);
+    if (!byId.has(id)) byId.set(id, []);
+    byId.get(id)?.push(message);
+    if (!written.has(id) && message.type !== "gap") faults.push(`${id}: never written`);
+  }
+  for (const [id, count] of written) {
+    const [node] = id.split(" ") as [string];
+    if (node === own) continue;
+    const messages = byId.get(id) ?? [];
+    const nodeIsInDoubt = reader.gaps.some((gap) => gap.node === node && gap.to < gap.from);
+    for (const fault of faultsOfOne(messages, count, owed.get(id) ?? 0, nodeIsInDoubt))
+      faults.push(`${id}: ${fault}`);
+  }
+  return faults;
 }
 
-/** Compares what a reader has seen with what was written. */
-export function accountOf(
-  { runs, gaps }: Pick<SeenOrigin, "runs" | "gaps">,
-  { count, owedFrom, killed }: Written,
-): Account {
-  const times = new Uint8Array(count);
-  const told = new Uint8Array(count);
-  let twice = 0;
-  let outOfOrder = 0;
-  let madeUp = 0;
+function* faultsOfOne(
+  messages: readonly (Event | GapEvent)[],
+  count: number,
+  owedFrom: number,
+  nodeIsInDoubt: boolean,
+): Iterable<string> {
+  const excused = new Set<number>();
+  const openings: number[] = [];
   let last = -1;
-  for (let place = 0; place < runs.length; place += 2) {
-    const from = runs[place] as number;
-    const to = runs[place + 1] as number;
-    for (let sequence = from; sequence <= to; sequence++) {
-      if (sequence >= count) madeUp++;
-      else if (++(times[sequence] as number) > 1) twice++;
-      if (sequence < last) outOfOrder++;
-      last = Math.max(last, sequence);
+  let next = owedFrom;
+  for (const message of messages) {
+    if (message.type === "gap") {
+      for (let n = message.from; n <= Math.min(message.to, count - 1); n++) excused.add(n);
+      if (message.to >= count) yield `gap to ${message.to}, where there are ${count}`;
+      if (message.to < message.from) openings.push(message.from);
+      continue;
     }
+    const { sequence } = message.metadata;
+    if (sequence <= last) yield `${sequence} after ${last}`;
+    last = sequence;
+    for (; next < sequence; next++) if (!excused.has(next)) yield `${next} missing`;
+    next = Math.max(next, sequence + 1);
   }
-  for (const { from, to } of gaps) {
-    madeUp += Math.max(0, to - Math.max(from, count) + 1);
-    // A gap without an end says nothing of what came after all; of a life that goes on, what is missing is told with its bounds.
-    const isOpen = to < from;
-    if (isOpen && (!killed || from <= last)) continue;
-    const end = isOpen ? count - 1 : Math.min(to, count - 1);
-    for (let sequence = from; sequence <= end; sequence++) {
-      if (times[sequence] !== 0) madeUp++;
-      told[sequence] = 1;
-    }
-  }
-  const account = { received: 0, announced: 0, unaccounted: 0, twice, outOfOrder, madeUp };
-  for (let sequence = 0; sequence < count; sequence++) {
-    if (times[sequence] !== 0) account.received++;
-    else if (told[sequence] !== 0) account.announced++;
-    else if (sequence >= owedFrom) account.unaccounted++;
-  }
-  return account;
+  while (next < count && excused.has(next)) next++;
+  if (next >= count) return;
+  // Of an epoch that ended unheard only the beginning of what is missing is known; of one never heard of, nothing.
+  const isOpen = openings.some((from) => from > last && from <= next);
+  if (!isOpen && !(messages.length === 0 && nodeIsInDoubt))
+    yield `${next}..${count - 1} missing at the end`;
 }

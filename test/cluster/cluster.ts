@@ -1,213 +1,223 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { waitFor } from "../../src/testing/wait-for.js";
-import type { Broker } from "../helpers/brokers/broker.js";
-import { Proxy } from "../helpers/brokers/proxy.js";
-import { type Account, accountOf, type Written } from "./account.js";
-import { startBroker } from "./engines.js";
-import { NodeProcess } from "./node-process.js";
-import type { EngineName, NodeConfig, NodeStatus, SeenOrigin, WriterReport } from "./protocol.js";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  type Cache,
+  type ChildLike,
+  createHub,
+  defineCache,
+  type GapEvent,
+  getStream,
+  type Hub,
+  type HubMessage,
+  localAdapter,
+  localPubSub,
+  type LocalPubSubOptions,
+  type PubSub,
+  startSupervisor,
+  streamServer,
+  type StreamMessage,
+  type StreamServerOptions,
+  type SubscribeOptions,
+  type Supervisor,
+} from "../../src/index.js";
+import { unframe } from "../../src/pubsub/frame.js";
+import { type Bus, busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
+import { SimulatedClock } from "../../src/testing/simulated-clock.js";
+import { until } from "../helpers/actors.js";
 
-export interface ClusterOptions {
-  readonly engine: EngineName;
-  readonly names: readonly string[];
-  readonly seed: number;
-  readonly partitions: number;
-  readonly heartbeat: number;
-  readonly capacity?: number;
-  /** Keys written to; and keys of the caches before the source of truth. */
-  readonly keys: number;
+export type Message = StreamMessage<unknown, unknown>;
+export type Event = Exclude<Message, GapEvent>;
+export type Store = Cache<unknown, unknown>;
+
+export const heartbeat = 300;
+
+export interface NodeOptions {
+  readonly stream?: Omit<Partial<StreamServerOptions<unknown, unknown>>, "cache">;
+  readonly pubsub?: Omit<LocalPubSubOptions, "hub" | "nodeName">;
+  readonly cacheName?: string;
+  /** Another pubsub than the hub's own. */
+  readonly over?: PubSub;
+  /** Behind the stream server. */
+  readonly children?: (cache: Store) => ChildLike[];
 }
 
-/** One life of a node: what it wrote, and what the others were owed of it. */
-interface Life {
-  readonly process: NodeProcess;
-  readonly notes: string;
-  readonly epoch: string;
-  /** What those lives had written that were there when this one began, by epoch and partition. */
-  readonly before: ReadonlyMap<string, readonly number[]>;
-  killed: boolean;
-}
+/** A system with a cache, its stream, and a pubsub that connects it with others. */
+export class ClusterNode {
+  readonly name: string;
+  readonly cache: Store;
+  readonly pubsub: PubSub;
+  readonly sup: Supervisor;
 
-const bytes = 8;
-const patience = { timeout: 60_000, interval: 20 };
-
-/** Processes that write, over a broker of their own, and the books on what becomes of it. To be disposed. */
-export class Cluster implements AsyncDisposable {
-  readonly broker: Broker;
-  readonly proxy: Proxy;
-  readonly #options: ClusterOptions;
-  readonly #folder: string;
-  readonly #lives: Life[] = [];
-
-  private constructor(options: ClusterOptions, broker: Broker, proxy: Proxy) {
-    this.#options = options;
-    this.broker = broker;
-    this.proxy = proxy;
-    this.#folder = mkdtempSync(join(tmpdir(), "nebulex-streams-cluster-"));
-    const file = openSync(this.#truth, "w");
-    ftruncateSync(file, options.keys * bytes);
-    closeSync(file);
+  constructor(name: string, cache: Store, pubsub: PubSub, sup: Supervisor) {
+    this.name = name;
+    this.cache = cache;
+    this.pubsub = pubsub;
+    this.sup = sup;
   }
 
-  /** Settles when all know each other. */
-  static async start(options: ClusterOptions): Promise<Cluster> {
-    const broker = await startBroker(options.engine);
-    const cluster = new Cluster(options, broker, await Proxy.start(broker));
-    try {
-      await Promise.all(options.names.map((name) => cluster.startNode(name)));
-      await cluster.acquainted();
-    } catch (error) {
-      await cluster[Symbol.asyncDispose]();
-      throw error;
-    }
-    return cluster;
+  get bus(): Bus {
+    return (this.pubsub as PubSubWithBus)[busOf];
   }
 
-  get engine(): EngineName {
-    return this.#options.engine;
+  get epoch(): string {
+    return getStream(this.cache).epoch;
   }
 
-  /** The processes that run. */
-  get running(): NodeProcess[] {
-    return this.#lives.filter(({ killed }) => !killed).map(({ process }) => process);
-  }
-
-  async startNode(node: string): Promise<void> {
-    const { engine, names, seed, partitions, heartbeat, capacity, keys } = this.#options;
-    const notes = join(this.#folder, `life-${this.#lives.length}-${node}`);
-    const share = names.indexOf(node);
-    const config: NodeConfig = {
-      node,
-      engine,
-      partitions,
-      heartbeat,
-      address: { host: this.proxy.host, port: this.proxy.port },
-      writer: { seed: seed + 1000 * share + this.#lives.length, keys, notes },
-      near: {
-        truth: this.#truth,
-        keys,
-        share,
-        shares: names.length,
-        // Of these there are far fewer events.
-        ...(capacity === undefined ? {} : { capacity: Math.ceil(capacity / 64) }),
-      },
-      ...(capacity === undefined ? {} : { capacity }),
-    };
-    const process = await NodeProcess.start(config);
-    const { epoch } = await process.call("report");
-    const reports = await Promise.all(this.running.map((other) => other.call("report")));
-    const before = new Map(reports.map((report) => [report.epoch, report.counts]));
-    this.#lives.push({ process, notes, epoch, before, killed: false });
-  }
-
-  /** SIGKILL, whatever it is doing. */
-  async kill(node: string): Promise<void> {
-    const life = this.#lives.findLast(({ process }) => process.name === node) as Life;
-    await life.process.kill();
-    life.killed = true;
-  }
-
-  /** Settles when each process hears all others, in both caches, and is connected. */
-  async acquainted(): Promise<void> {
-    const others = this.running.length - 1;
-    await waitFor(
-      async () =>
-        (await this.statuses()).every(
-          ({ pubsub, nodes }) => pubsub === "connected" && nodes.length === others,
-        ),
-      { ...patience, message: "all processes know each other" },
-    );
-  }
-
-  statuses(): Promise<NodeStatus[]> {
-    return Promise.all(this.running.map((process) => process.call("status")));
-  }
-
-  async write(rate: number): Promise<void> {
-    await Promise.all(this.running.map((process) => process.call("write", rate)));
-  }
-
-  async rest(): Promise<void> {
-    await Promise.all(this.running.map((process) => process.call("rest")));
-  }
-
-  /** Settles when each process has written so much more. */
-  async writesOn(events: number): Promise<void> {
-    const before = await this.statuses();
-    const more = (status: NodeStatus, index: number): boolean =>
-      status.written >= (before[index]?.written ?? 0) + events;
-    await waitFor(async () => (await this.statuses()).every(more), {
-      ...patience,
-      message: `each process writes ${events} more events`,
+  /** Collects what a reader of all partitions is given. */
+  read(options: Partial<SubscribeOptions> = {}): Reader {
+    const reader = new Reader();
+    const { partitions } = getStream(this.cache);
+    this.cache.subscribe((message) => void reader.messages.push(message as Message), {
+      gaps: true,
+      ...(partitions === null || options.group !== undefined ? {} : { partition: "all" }),
+      ...options,
     });
+    return reader;
+  }
+}
+
+/** What a reader has been given. */
+export class Reader {
+  readonly messages: Message[] = [];
+
+  get events(): Event[] {
+    return this.messages.filter((it): it is Event => it.type !== "gap");
   }
 
-  reports(): Promise<WriterReport[]> {
-    return Promise.all(this.running.map((process) => process.call("report")));
+  get gaps(): GapEvent[] {
+    return this.messages.filter((it): it is GapEvent => it.type === "gap");
   }
 
-  /** What has become of all that was written: for each process's own events, and for those of others. */
-  async accounts(): Promise<{ written: number; local: Account[]; remote: Account[] }> {
-    const counts = new Map(this.#lives.map((life) => [life, this.#countsOf(life)] as const));
-    const written = [...counts.values()].flat().reduce((total, count) => total + count, 0);
-    const local: Account[] = [];
-    const remote: Account[] = [];
-    for (const reader of this.#lives) {
-      if (reader.killed) continue;
-      const seen = await reader.process.call("seen");
-      for (const [writer, parts] of counts)
-        for (const [partition, count] of parts.entries()) {
-          const { epoch, killed } = writer;
-          const owedFrom = this.#owedFrom(reader, writer, partition);
-          const account = accountOf(find(seen, epoch, partition), { count, owedFrom, killed });
-          (writer === reader ? local : remote).push(account);
-        }
+  /** Keys of single-key events that came from a node. */
+  keysFrom(node: string): unknown[] {
+    return this.events
+      .filter(({ metadata }) => metadata.node === node)
+      .map(({ target }) => (target.kind === "key" ? target.key : target));
+  }
+
+  /** Gaps of a node's events, as `from..to`. */
+  gapsOf(node: string): string[] {
+    return this.gaps.filter((gap) => gap.node === node).map(({ from, to }) => `${from}..${to}`);
+  }
+}
+
+/** Nodes on one hub, whose clock moves only when told. */
+export class Cluster implements AsyncDisposable {
+  readonly hub: Hub = createHub();
+  readonly clock = new SimulatedClock(1_700_000_000_000);
+  readonly nodes = new Set<ClusterNode>();
+
+  /** Starts a node; the time goes on meanwhile. */
+  async start(name: string, options: NodeOptions = {}): Promise<ClusterNode> {
+    const { stream, children, cacheName = "users" } = options;
+    const pubsub =
+      options.over ?? localPubSub({ hub: this.hub, nodeName: name, heartbeat, ...options.pubsub });
+    const cache: Store = defineCache({
+      name: cacheName,
+      adapter: localAdapter({ sweepInterval: 3_600_000 }),
+    });
+    const sup = await this.passing(
+      startSupervisor({
+        strategy: "rest_for_one",
+        clock: this.clock,
+        maxRestarts: 10_000,
+        children: [
+          pubsub,
+          cache,
+          streamServer({ cache, pubsub, ...stream }),
+          ...(children?.(cache) ?? []),
+        ],
+      }),
+    );
+    const node = new ClusterNode(name, cache, pubsub, sup);
+    this.nodes.add(node);
+    return node;
+  }
+
+  /** Starts nodes, one after the other. */
+  async startAll(names: readonly string[], options: NodeOptions = {}): Promise<ClusterNode[]> {
+    const nodes: ClusterNode[] = [];
+    for (const name of names) nodes.push(await this.start(name, options));
+    return nodes;
+  }
+
+  /** Waits for something that takes time. */
+  async passing<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false;
+    promise.then(
+      () => (isDone = true),
+      () => (isDone = true),
+    );
+    for (let turn = 0; !isDone; turn++) {
+      await nextTurn();
+      if (turn % 20 === 19) await this.clock.advance(10);
+      if (turn > 20_000) throw new Error("takes for ever");
     }
-    return { written, local, remote };
+    return promise;
   }
 
-  /** Copies held, and those that are not what is true. */
-  async near(): Promise<{ held: number; stale: number }> {
-    const reports = await Promise.all(this.running.map((process) => process.call("near")));
-    const total = { held: 0, stale: 0 };
-    for (const { held, stale } of reports) {
-      total.held += held;
-      total.stale += stale.length;
+  /** Waits for a condition, while time goes on. */
+  async until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    for (let turn = 0; turn < 5_000; turn++) {
+      if (await condition()) return;
+      if (turn % 10 === 9) await this.clock.advance(10);
+      await nextTurn();
     }
-    return total;
+    throw new Error(`never came true: ${condition.toString()}`);
+  }
+
+  /** Lets everything that is on its way arrive; the time stands still. */
+  async rest(turns = 60): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) await nextTurn();
+  }
+
+  /** Stops a node in order. */
+  async stop(node: ClusterNode): Promise<void> {
+    this.nodes.delete(node);
+    await this.passing(node.sup.stop());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.running.map((process) => process.kill()));
-    await this.proxy[Symbol.asyncDispose]();
-    await this.broker.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
+    for (const node of this.nodes) {
+      this.hub.resume(node.name);
+      await this.stop(node);
+    }
   }
 
-  get #truth(): string {
-    return join(this.#folder, "truth");
-  }
-
-  /** By partition; from a file, since one that was killed can't be asked. */
-  #countsOf({ notes }: Life): number[] {
-    const { buffer, byteOffset, length } = readFileSync(notes);
-    return [...new Float64Array(buffer.slice(byteOffset, byteOffset + length))];
-  }
-
-  #owedFrom(reader: Life, writer: Life, partition: number): Written["owedFrom"] {
-    if (this.#lives.indexOf(writer) >= this.#lives.indexOf(reader)) return 0;
-    // Who was dead by then owes nothing.
-    return reader.before.get(writer.epoch)?.[partition] ?? Infinity;
+  /** Kills or crashes a node's stream server and waits for the next one. */
+  async hit(node: ClusterNode, id: string, how: "kill" | "crash"): Promise<void> {
+    const find = async (): Promise<unknown> =>
+      // A supervisor that waits for a child to start answers when it has.
+      (await this.passing(node.sup.whichChildren())).find((child) => child.id === id)?.ref;
+    const before = (await find()) as { kill(): Promise<void>; stop(why: Error): Promise<void> };
+    if (how === "kill") void before.kill();
+    else void before.stop(new Error("a fault of the test"));
+    await this.until(async () => {
+      const now = await find();
+      return now !== before && typeof now === "object";
+    });
   }
 }
 
-function find(
-  seen: readonly SeenOrigin[],
-  epoch: string,
-  partition: number,
-): Pick<SeenOrigin, "runs" | "gaps"> {
-  const found = seen.find((origin) => origin.epoch === epoch && origin.partition === partition);
-  return found ?? { runs: [], gaps: [] };
+/** A message of a stream, as its fields; undefined for anything else. */
+export function fieldsOf({ payload }: HubMessage): unknown[] | undefined {
+  const fields = unframe(payload, Infinity);
+  return Array.isArray(fields) ? fields : undefined;
+}
+
+export function isData(message: HubMessage): boolean {
+  return message.channel.includes(":data:");
+}
+
+/** Waits until every reader has heard each of the other nodes, so that nothing of what comes is not owed. */
+export async function warmUp(
+  cluster: Cluster,
+  nodes: readonly ClusterNode[],
+  readers: readonly Reader[],
+): Promise<void> {
+  await cluster.rest();
+  for (const node of nodes) node.cache.put(`warm ${node.name}`, 0);
+  await until(() =>
+    readers.every((reader) => nodes.every(({ name }) => reader.keysFrom(name).length > 0)),
+  );
+  for (const reader of readers) reader.messages.length = 0;
 }

@@ -2,8 +2,8 @@ import { describe, expect, jest, test } from "@jest/globals";
 import { CacheNotStartedError, defineCache } from "nebulex-streams";
 import { slotOf } from "../../src/cache/cache-handle.js";
 import { RecentWrites } from "../../src/invalidator/recent-writes.js";
-import type { Origin } from "../../src/stream/remote/origin.js";
-import type { Origins } from "../../src/stream/remote/origins.js";
+import type { Replica } from "../../src/cluster/replica.js";
+import type { Replicas } from "../../src/cluster/replicas.js";
 import { crash, kill } from "../helpers/streams.js";
 import { startCache } from "../helpers/caches.js";
 import { type Node, Nodes, shapes, Wall } from "./nodes.js";
@@ -180,12 +180,12 @@ test("what came of another life of the origin's stream can't be compared", async
     () => {
       nodes.pass(second);
       b.users.put("x", 2);
-      const origins = b.stream.link?.origins as Origins;
-      const origin = origins.find("a") as Origin;
+      const origins = b.stream.replicator?.replicas as Replicas;
+      const origin = origins.find("a") as Replica;
       jest
         .spyOn(origins, "find")
         .mockReturnValue(
-          Object.create(origin, { epoch: { value: "another" }, skew: { value: 0 } }) as Origin,
+          Object.create(origin, { epoch: { value: "another" }, skew: { value: 0 } }) as Replica,
         );
     },
   );

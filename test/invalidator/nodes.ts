@@ -156,7 +156,7 @@ export class Nodes implements AsyncDisposable {
     });
     const node = new Node(name, users, sup);
     this.all.push(node);
-    await node.stream.link?.listening();
+    await node.stream.replicator?.listening();
     return node;
   }
 
@@ -192,7 +192,7 @@ export class Nodes implements AsyncDisposable {
     return this.all.reduce(
       (sum, { stream }) =>
         sum +
-        (stream.link?.outboxes.waiting ?? 0) * 1e6 +
+        (stream.replicator?.outboxes.waiting ?? 0) * 1e6 +
         stream.logs.reduce((events, log) => events + log.next, 0),
       0,
     );

@@ -4,7 +4,7 @@ import { OptionError, whenIdle } from "../../src/index.js";
 import { CacheEvent } from "../../src/event/event.js";
 import { Gate } from "../helpers/actors.js";
 import { isGap, keys, Notes, putKeys, show, Tree, type UserMessage } from "../helpers/streams.js";
-import { append, makeLog, TestReader } from "./logs.js";
+import { append, makeLog, TestReader } from "../log/logs.js";
 
 describe("a reader with a capacity of its own", () => {
   test("is given the newest events, and a gap of the others", async () => {

@@ -13,7 +13,7 @@ import {
   whenIdle,
 } from "nebulex-streams";
 import { CacheEvent } from "../../src/event/event.js";
-import { PartitionLog } from "../../src/stream/partition-log.js";
+import { PartitionLog } from "../../src/log/partition-log.js";
 import { SimulatedClock } from "../../src/testing/simulated-clock.js";
 import { Gate, Listener, until } from "../helpers/actors.js";
 

@@ -5,7 +5,7 @@ import type { EncodedEvents } from "./codec.js";
 import type { EncodedError } from "./error-codec.js";
 
 /** One partition, as a thread sees it. @internal */
-export interface Lane {
+export interface ThreadPartition {
   readonly partition: number | null;
   readonly partitions: number | null;
 }
@@ -14,7 +14,7 @@ export interface Lane {
 export interface ThreadData {
   /** URL of the handler's module. */
   readonly module: string;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly ThreadPartition[];
   /** Of its `Progress`. */
   readonly progress: SharedArrayBuffer;
 }

@@ -6,8 +6,8 @@ import { batchTraitsOf, type BatchTraits } from "../batch-handler.js";
 import { type EventHandler, type HandlerContext, resolveHandler } from "../event-handler.js";
 import { decodeEvents } from "./codec.js";
 import { describeError, encodeError } from "./error-codec.js";
-import { Progress } from "./progress.js";
-import type { FromThread, Lane, ThreadData, ToThread, Work } from "./protocol.js";
+import { ThreadProgress } from "./thread-progress.js";
+import type { FromThread, ThreadPartition, ThreadData, ToThread, Work } from "./protocol.js";
 import { monotonicNow, nextTurn } from "../../timers.js";
 
 const port = parentPort as MessagePort;
@@ -24,19 +24,19 @@ interface Step {
 const steps = new AsyncLocalStorage<Step>();
 
 /** One partition in the thread: its state, and what it is doing. */
-class LaneRunner {
+class PartitionRunner {
   state: unknown;
   readonly #index: number;
   readonly #handler: EventHandler;
   readonly #batch: BatchTraits | undefined;
   readonly #context: { -readonly [Key in keyof HandlerContext]?: HandlerContext[Key] };
-  readonly #progress: Progress;
+  readonly #progress: ThreadProgress;
 
   constructor(
     index: number,
-    lane: Lane,
+    lane: ThreadPartition,
     handler: EventHandler,
-    progress: Progress,
+    progress: ThreadProgress,
     signal: AbortSignal,
   ) {
     this.#index = index;
@@ -115,7 +115,7 @@ class LaneRunner {
 }
 
 async function main({ module, lanes, progress: buffer }: ThreadData): Promise<void> {
-  const progress = new Progress(buffer);
+  const progress = new ThreadProgress(buffer);
   const blame = (): void => {
     const step = steps.getStore();
     if (step !== undefined) progress.blame(step.lane, step.after);
@@ -126,7 +126,7 @@ async function main({ module, lanes, progress: buffer }: ThreadData): Promise<vo
   const handler = resolveHandler(exported as never, "default export");
   const abort = new AbortController();
   const runners = lanes.map(
-    (lane, index) => new LaneRunner(index, lane, handler, progress, abort.signal),
+    (lane, index) => new PartitionRunner(index, lane, handler, progress, abort.signal),
   );
   for (const runner of runners) await runner.init();
   port.on("message", (message: ToThread) => {
@@ -141,10 +141,10 @@ async function main({ module, lanes, progress: buffer }: ThreadData): Promise<vo
   });
 }
 
-async function work(runners: readonly LaneRunner[], item: Work): Promise<void> {
+async function work(runners: readonly PartitionRunner[], item: Work): Promise<void> {
   const { lane } = item;
   try {
-    await (runners[lane] as LaneRunner).run(item);
+    await (runners[lane] as PartitionRunner).run(item);
     post({ type: "done", lane, error: null });
   } catch (error) {
     postError({ type: "done", lane }, error);
@@ -152,7 +152,7 @@ async function work(runners: readonly LaneRunner[], item: Work): Promise<void> {
 }
 
 async function stop(
-  runners: readonly LaneRunner[],
+  runners: readonly PartitionRunner[],
   reason: unknown,
   abort: AbortController,
 ): Promise<void> {

@@ -3,10 +3,17 @@ import type { Clock } from "../../clock.js";
 import { WorkerThreadError } from "../../errors.js";
 import type { Milliseconds } from "../../options.js";
 import { decodeError } from "./error-codec.js";
-import { Progress } from "./progress.js";
-import type { FromThread, Lane, ThreadBatch, ThreadData, ToThread, Work } from "./protocol.js";
+import { ThreadProgress } from "./thread-progress.js";
+import type {
+  FromThread,
+  ThreadPartition,
+  ThreadBatch,
+  ThreadData,
+  ToThread,
+  Work,
+} from "./protocol.js";
 import { spawnWorker } from "./spawn-worker.js";
-import { culpritsOf, type Run, Watch } from "./watch.js";
+import { culpritsOf, type Run, ThreadMonitor } from "./thread-monitor.js";
 
 /** How a piece of work ended. @internal */
 export interface Outcome {
@@ -23,7 +30,7 @@ export interface Outcome {
 /** @internal */
 export interface ThreadOptions {
   readonly module: string;
-  readonly lanes: readonly Lane[];
+  readonly lanes: readonly ThreadPartition[];
   /** How long a single call of the handler may take. */
   readonly timeout: Milliseconds;
   readonly clock: Clock;
@@ -42,9 +49,9 @@ export class Thread {
   readonly ready: Promise<void>;
   readonly #options: ThreadOptions;
   readonly #worker: Worker;
-  readonly #progress: Progress;
+  readonly #progress: ThreadProgress;
   readonly #runs = new Map<number, Run>();
-  readonly #watch: Watch;
+  readonly #watch: ThreadMonitor;
   #settleReady!: { resolve: () => void; reject: (error: Error) => void };
   /** Whether it takes no more work: it ends when what it has in hand is through. */
   #retired = false;
@@ -56,11 +63,11 @@ export class Thread {
   constructor(options: ThreadOptions) {
     const { module, lanes, resourceLimits, clock, timeout } = options;
     this.#options = options;
-    this.#progress = Progress.for(lanes.length);
+    this.#progress = ThreadProgress.for(lanes.length);
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
-    this.#watch = new Watch(clock, timeout, this.#runs, this.#progress, {
+    this.#watch = new ThreadMonitor(clock, timeout, this.#runs, this.#progress, {
       beat: () => this.#post({ type: "beat" }),
       hung: (lanes) =>
         this.#fail(`has not handled an event within ${timeout} ms`, undefined, lanes),
@@ -81,7 +88,7 @@ export class Thread {
   }
 
   /** Has a lane handle something. Never rejects. */
-  run(work: Work, onProbation: boolean): Promise<Outcome> {
+  run(work: Work, isolated: boolean): Promise<Outcome> {
     return new Promise((settle) => {
       if (this.#retired) return settle({ handled: 0, blame: "none", error: undefined });
       const { lane } = work;
@@ -93,7 +100,7 @@ export class Thread {
         return settle({ handled: 0, blame: "uncloneable", error });
       }
       this.#worker.ref();
-      this.#runs.set(lane, { began, onProbation, settle });
+      this.#runs.set(lane, { began, isolated, settle });
       this.#watch.begin(lane);
     });
   }

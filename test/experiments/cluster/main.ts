@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
-import { type OutageResult, runOutage } from "../../cluster/outage-run.js";
-import type { EngineName } from "../../cluster/protocol.js";
+import { type OutageResult, runOutage } from "../../cluster/processes/outage-run.js";
+import type { EngineName } from "../../cluster/processes/protocol.js";
 import { clusterUsage, parseClusterOptions } from "./options.js";
 import { formatOutages, formatScales, outageProblems } from "./report.js";
 import { measureScale, type ScaleResult } from "./scale.js";

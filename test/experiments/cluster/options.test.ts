@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { defaultSizes } from "../../cluster/outage-run.js";
+import { defaultSizes } from "../../cluster/processes/outage-run.js";
 import { parseClusterOptions } from "./options.js";
 
 describe("the options of the cluster's experiments", () => {

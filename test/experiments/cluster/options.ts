@@ -1,7 +1,7 @@
 import { parseArgs, types } from "node:util";
-import { defaultSizes } from "../../cluster/outage-run.js";
-import { type OutageId, outageIds, type OutageSizes } from "../../cluster/outages.js";
-import { type EngineName, engineNames } from "../../cluster/protocol.js";
+import { defaultSizes } from "../../cluster/processes/outage-run.js";
+import { type OutageId, outageIds, type OutageSizes } from "../../cluster/processes/outages.js";
+import { type EngineName, engineNames } from "../../cluster/processes/protocol.js";
 import { UsageError } from "../options.js";
 
 /** What is asked for. */

@@ -1,4 +1,4 @@
-import type { OutageResult } from "../../cluster/outage-run.js";
+import type { OutageResult } from "../../cluster/processes/outage-run.js";
 import { formatColumns } from "../report.js";
 import type { ScaleResult } from "./scale.js";
 

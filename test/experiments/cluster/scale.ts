@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../../../src/testing/wait-for.js";
-import { NodeProcess } from "../../cluster/node-process.js";
-import type { EngineName } from "../../cluster/protocol.js";
+import { NodeProcess } from "../../cluster/processes/node-process.js";
+import type { EngineName } from "../../cluster/processes/protocol.js";
 import { type Broker, freePort } from "../../helpers/brokers/broker.js";
 import { startNats, startRedis, tellRedis } from "../../helpers/brokers/servers.js";
 

@@ -1,0 +1,126 @@
+import { callContext } from "../actor/call-context.js";
+import { FlightCycleError } from "../errors.js";
+import type { StoreQuery } from "./adapter.js";
+import { cycleThrough, type Load } from "./load-cycle.js";
+
+/** What a flight brought, and whether it is to be stored: it may have found it in the store. @internal */
+export interface Fetched<V> {
+  readonly value: V;
+  readonly isNew: boolean;
+}
+
+type StoreFetched<V> = (value: V) => void | Promise<void>;
+
+interface Flight {
+  /** Set when the key was written meanwhile. */
+  superseded: boolean;
+  readonly load: Load;
+  /** Undefined only while `fetch` is being called. */
+  promise: Promise<unknown> | undefined;
+}
+
+/** The load that the running function is part of. */
+const current = callContext<Load>();
+/**
+ * Loads under way, of all caches. While there are none the context is disabled: in Node 20 an
+ * enabled one slows down every promise of the process.
+ */
+let loading = 0;
+
+/** The calls of `fetchOrStore` that are under way: one a key. @internal */
+export class SingleFlight<K> {
+  readonly #cache: string;
+  readonly #flights = new Map<K, Flight>();
+
+  /** @param cache the instance's name */
+  constructor(cache: string) {
+    this.#cache = cache;
+  }
+
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /**
+   * Joins the flight of a key, or starts one: `fetch` is called at once, `store` with what it brought, unless the key was written
+   * meanwhile.
+   *
+   * @throws {@link FlightCycleError} when the flight waits for the load that the caller is part of
+   */
+  join<V>(key: K, fetch: () => Promise<Fetched<V>>, store: StoreFetched<V>): Promise<V> {
+    const around = current.getStore();
+    const caller = around?.settled === false ? around : undefined;
+    const underWay = this.#flights.get(key);
+    if (underWay !== undefined) {
+      if (caller !== undefined) waitFor(underWay.load, caller);
+      // A microtask later `fetch` has been called.
+      return (underWay.promise ?? Promise.resolve().then(() => underWay.promise)) as Promise<V>;
+    }
+    const awaitedBy = caller === undefined ? undefined : new Set([caller]);
+    const load: Load = { cache: this.#cache, key, settled: false, awaitedBy };
+    const flight: Flight = { superseded: false, load, promise: undefined };
+    this.#flights.set(key, flight);
+    const promise = this.#fly(key, flight, fetch, store);
+    flight.promise = promise;
+    return promise;
+  }
+
+  /** What is under way for a key is not to be stored any more, and not to be joined. */
+  supersede(key: K): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.superseded = true;
+    this.#flights.delete(key);
+  }
+
+  /** The same for what a query may match. Which values would match is not known yet: `where` counts for all. */
+  supersedeMatching(query: StoreQuery<K, never>): void {
+    for (const key of this.#flights.keys()) {
+      const spared =
+        (query.kind === "keys" && !query.keys.has(key)) ||
+        (query.kind === "prefix" && !(typeof key === "string" && key.startsWith(query.prefix)));
+      if (!spared) this.supersede(key);
+    }
+  }
+
+  async #fly<V>(
+    key: K,
+    flight: Flight,
+    fetch: () => Promise<Fetched<V>>,
+    store: StoreFetched<V>,
+  ): Promise<V> {
+    const { load } = flight;
+    try {
+      loading++;
+      let fetched: Fetched<V>;
+      try {
+        fetched = await current.run(load, fetch);
+      } finally {
+        ended(load);
+      }
+      const { value, isNew } = fetched;
+      if (isNew && !flight.superseded) await store(value);
+      return value;
+    } finally {
+      if (!flight.superseded) this.#flights.delete(key);
+    }
+  }
+}
+
+function ended(load: Load): void {
+  load.settled = true;
+  load.awaitedBy = undefined;
+  loading--;
+  if (loading === 0) current.disable();
+}
+
+function waitFor(load: Load, caller: Load): void {
+  if (load.settled) return;
+  const cycle = cycleThrough(load, caller);
+  if (cycle !== undefined)
+    throw new FlightCycleError(
+      cycle.map(({ cache }) => cache),
+      cycle.map(({ key }) => key),
+    );
+  (load.awaitedBy ??= new Set()).add(caller);
+}

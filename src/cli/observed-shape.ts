@@ -1,0 +1,175 @@
+import { type Clock, nodeTimeOf } from "../clock.js";
+import type { StreamShape } from "../errors.js";
+import type { Cause } from "../event/cause.js";
+import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
+import type { EventType, GapEvent } from "../event/types.js";
+import type { Bus, Listening } from "../pubsub/types.js";
+import type { ReadBatch } from "../cluster/batch.js";
+import { channelNames } from "../cluster/channel-names.js";
+import type { DataMessage, StateMessage } from "../cluster/messages.js";
+import type { Replica } from "../cluster/replica.js";
+import { type NodeStatus, Replicas } from "../cluster/replicas.js";
+
+/** Nodes of one name that books are kept on at the most. */
+const maxNamesakes = 16;
+
+/** @internal */
+export interface ObservedShapeOptions {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly cache: string;
+  readonly name: string;
+  readonly shape: StreamShape;
+  events(events: readonly CacheEvent[]): void;
+  gap(gap: GapEvent): void;
+  node(replica: Replica, status: NodeStatus): void;
+  /** Something has come on one of its partitions' channels. */
+  receive(channel: string, partition: number, payload: Uint8Array): void;
+}
+
+/** The nodes of one shape as an observer sees them, and what they send. @internal */
+export class ObservedShape {
+  readonly shape: StreamShape;
+  readonly #options: ObservedShapeOptions;
+  readonly #replicas: Replicas;
+  /** Of nodes whose name another node has, by epoch. */
+  readonly #namesakes = new Map<string, Replicas>();
+  readonly #listening = new Map<number, Listening>();
+  readonly #wanted = new Set<number>();
+
+  constructor(options: ObservedShapeOptions) {
+    this.#options = options;
+    this.shape = options.shape;
+    this.#replicas = this.#newReplicas();
+  }
+
+  /**
+   * Listens to partitions; what comes before the promise settles may be incomplete.
+   *
+   * @param owed whether what is sent meanwhile counts as lost if it does not come
+   */
+  async follow(partitions: readonly number[], owed: boolean): Promise<void> {
+    const { bus, cache, name } = this.#options;
+    const names = channelNames(cache, name, this.shape);
+    if (owed) for (const partition of partitions) this.#want(partition);
+    for (const partition of partitions) {
+      const channel = names.data(partition);
+      this.#listening.set(
+        partition,
+        bus.listen(channel, (payload) => this.#options.receive(channel, partition, payload)),
+      );
+    }
+    await Promise.all(Array.from(this.#listening.values(), ({ ready }) => ready));
+    for (const partition of partitions) this.#want(partition);
+  }
+
+  data(message: DataMessage, isNamesake: boolean): void {
+    this.#replicasOf(message.epoch, isNamesake)?.receive(message);
+  }
+
+  state(message: StateMessage, isNamesake: boolean): void {
+    this.#replicasOf(message.epoch, isNamesake)?.state(message);
+    if (message.kind === "bye") this.#namesakes.delete(message.epoch);
+  }
+
+  *replicas(): Iterable<Replica> {
+    for (const replicas of this.#all()) yield* replicas.all();
+  }
+
+  tick(): void {
+    for (const replicas of this.#all()) replicas.tick();
+  }
+
+  close(): void {
+    for (const listening of this.#listening.values()) listening.close();
+  }
+
+  #all(): Replicas[] {
+    return [this.#replicas, ...this.#namesakes.values()];
+  }
+
+  #replicasOf(epoch: string, isNamesake: boolean): Replicas | undefined {
+    if (!isNamesake) return this.#replicas;
+    let replicas = this.#namesakes.get(epoch);
+    if (replicas === undefined && this.#namesakes.size < maxNamesakes) {
+      replicas = this.#newReplicas();
+      for (const partition of this.#wanted) replicas.want(partition);
+      this.#namesakes.set(epoch, replicas);
+    }
+    return replicas;
+  }
+
+  #want(partition: number): void {
+    this.#wanted.add(partition);
+    for (const replicas of this.#all()) replicas.want(partition);
+  }
+
+  #newReplicas(): Replicas {
+    const { bus, clock, node } = this.#options;
+    return new Replicas({
+      ordered: bus.ordered,
+      heartbeat: bus.heartbeat,
+      now: () => clock.now(),
+      nodeTime: nodeTimeOf(clock),
+      describe: (partition) => this.#describe(partition),
+      listener: {
+        events: (...batch) => this.#events(...batch),
+        gap: (...gap) => this.#gap(...gap),
+        node,
+      },
+    });
+  }
+
+  #describe(partition: number): Omit<EventSource, "node" | "epoch" | "startedAt"> {
+    const { cache, name } = this.#options;
+    const { partitions } = this.shape;
+    return { cache, name, partition: partitions === null ? null : partition, partitions };
+  }
+
+  #events(partition: number, replica: Replica, batch: ReadBatch, from: number): void {
+    const { types, at, numbers, subjects, values, previous } = batch;
+    const known = replica.causesOf(partition);
+    const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
+    const events: CacheEvent[] = [];
+    for (let index = from; index < types.length; index++) {
+      const cause = causes[batch.cause?.[index] ?? 0] as Cause;
+      const event = new CacheEvent(
+        types[index] as EventType,
+        cause,
+        cause.source as EventSource,
+        subjects[index],
+        numbers[index] as number,
+        at[index] as number,
+      );
+      addValues(event, subjects[index], values?.[index], previous?.[index]);
+      events.push(event);
+    }
+    this.#options.events(events);
+  }
+
+  #gap(partition: number, { node, epoch }: Replica, from: number, to: number): void {
+    const { cache, name, partition: shown } = this.#describe(partition);
+    const reason = "transport";
+    this.#options.gap({
+      type: "gap",
+      cache,
+      name,
+      partition: shown,
+      from,
+      to,
+      reason,
+      node,
+      epoch,
+    });
+  }
+}
+
+function addValues(event: CacheEvent, subject: unknown, value: unknown, previous: unknown): void {
+  if (subject instanceof MultiTarget) {
+    if (value !== undefined) event.values = value as ReadonlyMap<unknown, unknown>;
+    if (previous !== undefined) event.previousValues = previous as ReadonlyMap<unknown, unknown>;
+    return;
+  }
+  if (value !== undefined) event.value = value;
+  if (previous !== undefined) event.previous = previous;
+}

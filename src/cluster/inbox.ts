@@ -1,0 +1,96 @@
+import type { Clock } from "../clock.js";
+import type { Milliseconds } from "../options.js";
+import type { Cause } from "../event/cause.js";
+import type { EventType } from "../event/types.js";
+import type { Listening } from "../pubsub/types.js";
+import type { PartitionLog } from "../log/partition-log.js";
+import type { ReadBatch } from "./batch.js";
+import type { Replica } from "./replica.js";
+import { within } from "./within.js";
+
+/** Puts what other nodes send into the logs, of the partitions that somebody reads. @internal */
+export class Inbox {
+  readonly #logOf: (partition: number) => PartitionLog | undefined;
+  readonly #listening = new Map<number, Listening>();
+
+  constructor(logOf: (partition: number) => PartitionLog | undefined) {
+    this.#logOf = logOf;
+  }
+
+  /** Undefined: it is listened to already. */
+  listen(partition: number, begin: () => Listening): Listening | undefined {
+    if (this.#listening.has(partition)) return undefined;
+    const listening = begin();
+    this.#listening.set(partition, listening);
+    return listening;
+  }
+
+  ignore(partition: number): boolean {
+    this.#listening.get(partition)?.close();
+    return this.#listening.delete(partition);
+  }
+
+  /** Settles when the broker has all subscriptions, or after `patience` milliseconds. */
+  async ready(clock: Clock, patience: Milliseconds): Promise<void> {
+    const all = Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {}));
+    await within(clock, patience, Promise.all(all));
+  }
+
+  close(): void {
+    for (const listening of this.#listening.values()) listening.close();
+    this.#listening.clear();
+  }
+
+  events(partition: number, replica: Replica, batch: ReadBatch, from: number): void {
+    const log = this.#logOf(partition);
+    if (log === undefined) return;
+    const { types, at, numbers, subjects, values, previous } = batch;
+    const known = replica.causesOf(partition);
+    const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
+    for (let index = from; index < types.length; index++) {
+      log.append(
+        types[index] as EventType,
+        causes[batch.cause?.[index] ?? 0] as Cause,
+        subjects[index],
+        at[index] as number,
+        values?.[index],
+        previous?.[index],
+        numbers[index],
+      );
+    }
+    // They have travelled for long enough, in a batch of their own.
+    log.flush();
+  }
+
+  /** There may have been events that were not heard of, from nodes that were not either: so this node's own name stands in their place. */
+  missedAll(): void {
+    for (const partition of this.#listening.keys()) this.missed(partition);
+  }
+
+  missed(partition: number): void {
+    const log = this.#logOf(partition);
+    if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
+  }
+
+  gap(
+    partition: number,
+    { node, epoch }: Pick<Replica, "node" | "epoch">,
+    from: number,
+    to: number,
+  ): void {
+    const log = this.#logOf(partition);
+    if (log === undefined) return;
+    const { cache, name, partition: shown } = log.source;
+    log.tell({
+      type: "gap",
+      cache,
+      name,
+      partition: shown,
+      from,
+      to,
+      reason: "transport",
+      node,
+      epoch,
+    });
+  }
+}

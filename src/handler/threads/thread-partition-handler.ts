@@ -1,0 +1,131 @@
+import { ActorRef } from "../../actor/ref.js";
+import { CacheEvent } from "../../event/event.js";
+import type { CacheEntryEvent, GapEvent } from "../../event/types.js";
+import { batch, BatchFailure, type BatchTraits } from "../batch-handler.js";
+import type { EventHandler, HandlerContext } from "../event-handler.js";
+import { encodeEvents } from "./codec.js";
+import type { Work } from "./protocol.js";
+import type { Outcome, Thread } from "./thread.js";
+import type { DrainingLane, ThreadSlot } from "./thread-slot.js";
+
+/** The part of a lane that is in the main thread: a handler that has events handled in the lane's thread. @internal */
+export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane {
+  readonly [batch]: BatchTraits;
+  readonly #lane: number;
+  readonly #slot: ThreadSlot;
+  /** Whether an error of the handler ends the thread. */
+  readonly #endsThread: boolean;
+  /** Whether the handler in the thread takes batches. */
+  readonly #batches: boolean;
+  /** Whom a thread is being waited for. */
+  #waiting: ActorRef | undefined;
+  /** Who is handling something. */
+  #thread: Thread | undefined;
+  /** How many events of the batch in hand were handled before what the thread has in hand. */
+  #handled = 0;
+
+  constructor(lane: number, slot: ThreadSlot, batchSize: number, endsThread: boolean) {
+    this.#lane = lane;
+    this.#slot = slot;
+    this.#endsThread = endsThread;
+    this.#batches = slot.batch !== null;
+    this[batch] = {
+      ...(slot.batch ?? { maxSize: batchSize, maxWait: 0 }),
+      handle: (events, ctx) => this.#handleAll(events, ctx),
+      draining: () => this.#drain(),
+      abandon: () => this.#abandon(),
+    };
+  }
+
+  handle(event: CacheEntryEvent, _state: void, ctx: HandlerContext): Promise<void> {
+    return this.#handleAll([event], ctx);
+  }
+
+  async onGap(gap: GapEvent, _state: void, ctx: HandlerContext): Promise<void> {
+    const work = { lane: this.#lane, attempt: ctx.attempt, content: { gap } };
+    let outcome: Outcome | undefined;
+    while (outcome === undefined || outcome.handled === 0) {
+      outcome = await this.#run(work, outcome?.blame === "suspect", ctx);
+      if (outcome.blame === "culprit") throw outcome.error;
+    }
+  }
+
+  /** Has events handled. What is not through at the end of a thread is given to the next one. */
+  async #handleAll(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
+    this.#handled = 0;
+    let limit = events.length;
+    let suspect = false;
+    while (this.#handled < events.length) {
+      const handled = this.#handled;
+      const some = events.slice(handled, handled + limit) as unknown as readonly CacheEvent[];
+      limit = events.length;
+      const outcome = await this.#run(this.#workOf(some, handled, ctx), suspect, ctx);
+      this.#handled += outcome.handled;
+      suspect = outcome.blame === "suspect";
+      if (suspect && !this.#batches) limit = 1;
+      if (outcome.blame === "uncloneable") {
+        limit = some.findIndex((event) => !this.#isCloneable(event, ctx));
+        if (limit <= 0) throw new BatchFailure(handled, 1, outcome.error);
+      } else if (outcome.blame === "culprit") {
+        const attempted = this.#batches ? some.length : 1;
+        throw new BatchFailure(this.#handled, attempted, outcome.error);
+      }
+    }
+  }
+
+  #workOf(events: readonly CacheEvent[], handled: number, ctx: HandlerContext): Work {
+    const source = CacheEvent.sourceOf(events[0] as CacheEvent);
+    const attempt = handled === 0 ? ctx.attempt : 1;
+    return { lane: this.#lane, attempt, content: { source, events: encodeEvents(events) } };
+  }
+
+  #isCloneable(event: CacheEvent, ctx: HandlerContext): boolean {
+    try {
+      structuredClone(this.#workOf([event], 0, ctx));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** On probation, if it may have been what ended the last thread: then no other that may have been runs beside it. */
+  #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
+    // Set before its turn on probation: the lane that is before it may wait for a thread, too.
+    this.#waiting = ctx.self;
+    if (this.#slot.draining.has(this)) this.threadLost();
+    return suspect
+      ? this.#slot.oneAtATime(() => this.#runNow(work, true, ctx))
+      : this.#runNow(work, false, ctx);
+  }
+
+  async #runNow(work: Work, onProbation: boolean, ctx: HandlerContext): Promise<Outcome> {
+    const { signal } = ctx;
+    const thread = await this.#slot.wait(signal);
+    this.#waiting = undefined;
+    signal.throwIfAborted();
+    this.#thread = thread;
+    const outcome = await thread.run(work, onProbation);
+    this.#thread = undefined;
+    if (outcome.blame === "culprit" && this.#endsThread && this.#slot.draining.size === 0)
+      thread.retire(outcome.error);
+    return outcome;
+  }
+
+  /** The worker is to end when all is handled; but without a thread nothing more will be. */
+  #drain(): void {
+    this.#slot.draining.add(this);
+    this.threadLost();
+  }
+
+  threadLost(): void {
+    if (this.#waiting !== undefined && this.#slot.thread === undefined)
+      void ActorRef.targetOf(this.#waiting).kill();
+  }
+
+  /** The worker has ended. Nothing goes on with what it had in hand. */
+  #abandon(): number {
+    this.#slot.draining.delete(this);
+    const late = this.#thread?.abandon(this.#lane) ?? 0;
+    return this.#handled + late;
+  }
+}

@@ -1,0 +1,253 @@
+import type { CoalescedEvents } from "./coalesced-events.js";
+import { CacheEvent } from "../event/event.js";
+import type { GapReason } from "../event/types.js";
+import { typeBits } from "./event-mask.js";
+import type { CursorOptions } from "./cursor-options.js";
+import { DETACHED, NONE } from "./unacked.js";
+import type { CursorReader, Message, VisitResult, Visitor } from "./message.js";
+import { LostRanges } from "./lost-ranges.js";
+import { Gaps } from "./gaps.js";
+import { ReaderPosition } from "./reader-position.js";
+import type { PartitionLog } from "./partition-log.js";
+import type { Snapshot } from "./snapshot.js";
+
+/**
+ * A reader's place in one partition: what it has taken in hand and not finished, and where it takes the next from. A group's cursor
+ * outlives its readers, so that the next one is given again what the last one left unfinished.
+ *
+ * @internal
+ */
+export class Cursor extends ReaderPosition {
+  readonly tracked: boolean;
+  /** Whether it stays with its log when another takes that one's place: its reader ends with it. */
+  keepsLog = false;
+  /** Time spent in the handler, in milliseconds. */
+  busy = 0;
+  /** How many events were handled, and given up after their last attempt. */
+  handled = 0;
+  deadLetters = 0;
+
+  constructor(log: PartitionLog, position: number, options: CursorOptions) {
+    super(log, position, options);
+    this.tracked = options.tracked;
+  }
+
+  /** A reader takes over: it is given first what the one before left in hand. */
+  reattach(
+    reader: CursorReader,
+    options: { mask: number; gaps: boolean; skipOrigin: unknown; bound?: number },
+  ): void {
+    this.reader = reader;
+    this.unacked.redeliver();
+    this.wantsGaps = options.gaps;
+    this.ignoresGaps = false;
+    this.skipOrigin = options.skipOrigin;
+    this.position = this.unreadFrom;
+    this.log.refile(this, options.mask, options.bound ?? Infinity);
+    this.remind();
+  }
+
+  /** The reader ends; the place stays. */
+  detach(): void {
+    this.reader = undefined;
+  }
+
+  /** Takes over what another cursor of the same reader has to tell, and can't any more. */
+  inheritGaps(from: Cursor): void {
+    if (from.gaps === undefined) return;
+    this.mark(true);
+    (this.gaps ??= new Gaps()).takeFrom(from.gaps);
+    this.rouse();
+  }
+
+  /** Goes on where another cursor of its group is left that coalesces where this one does not, or the other way round. */
+  succeed(other: Cursor): void {
+    const place = other.handledUpTo;
+    this.handled = other.handled;
+    this.deadLetters = other.deadLetters;
+    this.unacked.add(other.unacked.all().filter((message) => !other.isOfLog(message)));
+    this.unreportedFrom = other.resumePoint();
+    this.snapshot = other.snapshot;
+    this.gaps = other.gaps;
+    this.gaps?.displace();
+    this.position = Math.max(place, this.log.first);
+    if (place < this.position) this.loseUnread(place, this.position, "overrun");
+  }
+
+  /** Wakes the reader if there is something to read that is not in the log. */
+  remind(): void {
+    if (this.lag > 0 || this.gaps?.any === true) this.rouse();
+  }
+
+  /** Gives it a snapshot to read first. */
+  begin(snapshot: Snapshot): void {
+    if (snapshot.size === 0) return;
+    this.snapshot = snapshot;
+    this.rouse();
+  }
+
+  /**
+   * Gives events straight from the log, one after the other, as long as the visitor is through with each when it returns: the way of
+   * most events, without the bookkeeping of those that take longer. Gives none while there is anything else to be given before them.
+   *
+   * @param limit how many at the most
+   * @returns the event that is pending, if there is one: it is in hand, as if given by `next`
+   */
+  run(visitor: Visitor, limit: number): CacheEvent | undefined {
+    const { log, unacked } = this;
+    if (this.bound !== Infinity) this.hold();
+    if (unacked.held > 0 || this.isBehindOthers) return undefined;
+    if (this.resting) this.position = this.unreadFrom;
+    const from = this.position;
+    const end = Math.min(this.end, from + limit);
+    let progress: VisitResult = "done";
+    let event: CacheEvent | undefined;
+    try {
+      while (progress === "done" && this.#isAt(log, end)) {
+        event = log.read(this.position, end, this.mask, this.skipOrigin);
+        this.position = log.readTo;
+        if (event === undefined) break;
+        // While it is being handled it counts as unread, whatever is asked meanwhile.
+        unacked.inlineOffset = log.readTo - 1;
+        progress = "pending";
+        progress = visitor.visit(event);
+        if (progress !== "pending") this.handled++;
+      }
+    } finally {
+      unacked.inlineOffset = NONE;
+      // What a throw breaks off stays in hand, too: for the group's next reader.
+      if (progress === "pending") unacked.give(event as CacheEvent);
+      if (this.log === log) log.moved(from, this.position);
+    }
+    return progress === "pending" ? (unacked.newest as CacheEvent) : undefined;
+  }
+
+  /** Takes the next gap or event for this reader in hand; rests when there is none. */
+  next(): Message | undefined {
+    const again = this.unacked.next();
+    if (again !== undefined) return again;
+    // While it rests its position stands still, and the log may have gone on without it.
+    if (this.resting) this.position = this.unreadFrom;
+    if (this.bound !== Infinity) this.hold();
+    const message = this.#take();
+    if (message !== undefined) this.unacked.give(message);
+    else if (!this.resting) this.log.rest(this);
+    return message;
+  }
+
+  /** A message in hand has been handled. */
+  done(message: Message): void {
+    if (message.type !== "gap") this.handled++;
+    this.unacked.release(message);
+  }
+
+  /** A message in hand is given up. */
+  giveUp(message: Message): void {
+    if (message.type !== "gap") this.deadLetters++;
+    this.unacked.release(message);
+  }
+
+  /** Keeps to its own bound: what is older than that, and not taken, gives way. */
+  hold(): void {
+    // An event that is being handled is handled first.
+    if (this.unacked.inlineOffset !== NONE) return;
+    const oldest = this.log.next - this.bound;
+    if (this.unreadFrom >= oldest) return;
+    if (this.coalesces) this.absorb(oldest);
+    else this.dropUnread(Math.max(oldest, this.log.first));
+  }
+
+  /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
+  absorb(base: number): void {
+    const merged = this.merged as CoalescedEvents;
+    const from = this.unreadFrom;
+    if (from >= base) {
+      if (this.position < base) this.position = base;
+      return;
+    }
+    if (merged.size === 0) this.mergedFrom = this.pointAt(from);
+    for (let position = from; position < base; position++) merged.add(this.log.at(position));
+    this.position = base;
+    if (this.resting) this.log.activate(this);
+    if (merged.size <= Math.min(this.bound, this.log.limits.capacity)) return;
+    this.mark();
+    this.#loseMerged(merged, base, "overrun");
+  }
+
+  /** The log ends, with all that has not been taken from it; `log` takes its place. Without a reason there was nothing in it. */
+  replaceLog(log: PartitionLog, reason: GapReason | null): void {
+    const old = this.log;
+    const { unreadFrom } = this;
+    this.mark();
+    this.snapshot = undefined;
+    if (reason !== null && this.merged?.oldest === undefined)
+      this.loseUnread(unreadFrom, old.next, reason);
+    else if (reason !== null) this.#loseMerged(this.merged as CoalescedEvents, old.next, reason);
+    this.merged?.clear();
+    if (this.unacked.inlineOffset !== NONE) this.unacked.inlineOffset = DETACHED;
+    old.remove(this);
+    this.log = log;
+    this.position = 0;
+    this.gaps?.displace();
+    log.add(this);
+    if (this.gaps?.any === true) this.rouse();
+  }
+
+  get coalesced(): number {
+    return this.merged?.coalesced ?? 0;
+  }
+
+  /** Whether it reads that log still, and there is something to read before `end`. */
+  #isAt(log: PartitionLog, end: number): boolean {
+    const { position } = this;
+    return this.reader !== undefined && this.log === log && position < end && position >= log.first;
+  }
+
+  #take(): Message | undefined {
+    if (this.hasGap) return this.gaps?.shift();
+    const entry = this.snapshot?.shift();
+    if (entry !== undefined) return entry;
+    this.snapshot = undefined;
+    if (this.hasMerged) {
+      const merged = this.#takeMerged(this.merged as CoalescedEvents);
+      if (merged !== undefined) return merged;
+    }
+    const log = this.log;
+    // What coalesces reads on to the end of memory, where it was told of all that went.
+    if (this.merged === undefined && (this.position < log.first || this.isOvertaken)) {
+      const from = this.position;
+      this.mark();
+      this.position = Math.max(from, log.first);
+      this.loseUnread(from, this.position, "overrun");
+      if (this.hasGap) return this.gaps?.shift();
+    }
+    const before = this.position;
+    const found = log.read(before, this.end, this.mask, this.skipOrigin);
+    this.position = log.readTo;
+    if (this.position !== before) log.moved(before, this.position);
+    return found === undefined && this.hasGap ? this.gaps?.shift() : found;
+  }
+
+  #takeMerged(merged: CoalescedEvents): CacheEvent | undefined {
+    for (let event = merged.shift(); event !== undefined; event = merged.shift())
+      if (this.#isFor(event)) return event;
+    return undefined;
+  }
+
+  #isFor(event: CacheEvent): boolean {
+    if ((typeBits[event.type] & this.mask) === 0) return false;
+    return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
+  }
+
+  /** What is merged is lost, and what was read to be merged with it. */
+  #loseMerged(merged: CoalescedEvents, end: number, reason: GapReason): void {
+    const lost = new LostRanges();
+    for (const event of merged.all()) {
+      const sequence = CacheEvent.sequenceOf(event);
+      lost.add(CacheEvent.homeOf(event), sequence, sequence);
+    }
+    const from = this.log.numbered ? this.unreadFrom : (merged.oldest as number);
+    merged.clear();
+    this.lose(this.log.losses(from, end, lost), reason);
+  }
+}

@@ -1,0 +1,28 @@
+import type { Instance } from "../cache/instance.js";
+
+/** Knows whether a cache has changed while its stream was not registered with it. @internal */
+export class MissedChangeDetector {
+  #instance: Instance | undefined;
+  #changes: number | undefined = 0;
+
+  /** What came before concerns nobody. */
+  countsFrom(instance: Instance): void {
+    this.#instance = instance;
+    this.#changes = changesOf(instance);
+  }
+
+  /** Whether there may have been changes in a cache that the stream begins to listen to. */
+  hasChanged(instance: Instance): boolean {
+    const before = this.#instance === instance ? this.#changes : 0;
+    const now = changesOf(instance);
+    return before === undefined || now === undefined || now > before;
+  }
+}
+
+/** Undefined for a store that is elsewhere, which can't be asked at once. */
+function changesOf({ opened, emptyInvalidations }: Instance): number | undefined {
+  const info = opened.info();
+  if ("then" in info) return undefined;
+  const { writes, deletions, evictions, expirations } = info;
+  return writes + deletions + evictions + expirations + emptyInvalidations;
+}

@@ -1,0 +1,149 @@
+import type {
+  CacheEntryEvent,
+  EventType,
+  GapReason,
+  Include,
+  PubSubStatus,
+} from "../../../src/index.js";
+
+/** The brokers that a cluster can run over. */
+export const engineNames = ["redis", "nats"] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** What a process of a cluster is started with. */
+export interface NodeConfig {
+  readonly node: string;
+  readonly engine: EngineName;
+  readonly address: { readonly host: string; readonly port: number };
+  readonly namespace?: string;
+  readonly codec?: "binary" | "json";
+  readonly heartbeat?: number;
+  readonly partitions?: number;
+  readonly capacity?: number;
+  readonly include?: readonly Include[];
+  readonly broadcastFun?: "broadcast" | "broadcast_from";
+  /** What the handlers are given. Default: all types. */
+  readonly events?: readonly EventType[];
+  /** Whether the events themselves are kept, for `events()`. Default false. */
+  readonly keepsEvents?: boolean;
+  /** What writes on its own, until it is told to stop. Default: nothing does. */
+  readonly writer?: WriterConfig;
+  /** A second cache, whose entries are copies of a source of truth. Default: there is none. */
+  readonly near?: NearConfig;
+}
+
+export interface WriterConfig {
+  readonly seed: number;
+  /** Over how many keys it writes. */
+  readonly keys: number;
+  /** Where it notes down, before anything of it can be sent, how much it has written: also for when it is killed. */
+  readonly notes: string;
+}
+
+export interface NearConfig {
+  /** The file that holds the truth: a version for each key. */
+  readonly truth: string;
+  readonly keys: number;
+  /** Events that a partition of its stream keeps. */
+  readonly capacity?: number;
+  /** It alone changes the keys whose number has this remainder. */
+  readonly share: number;
+  readonly shares: number;
+}
+
+/** What a process has written in its life. */
+export interface WriterReport {
+  readonly epoch: string;
+  /** Events, by partition: the sequence of the last one, plus one. */
+  readonly counts: readonly number[];
+  readonly failures: readonly string[];
+  /** Milliseconds. */
+  readonly longestPut: number;
+  /** Milliseconds for which the event loop did not come around. */
+  readonly longestStall: number;
+}
+
+/** Sequences that a reader was told it misses; `to = from - 1`: those from there on, as many as there may be. */
+export interface SeenGap {
+  readonly from: number;
+  readonly to: number;
+  readonly reason: GapReason;
+}
+
+/** What came to a reader from one life of one node in one partition. */
+export interface SeenOrigin {
+  readonly node: string;
+  readonly epoch: string;
+  readonly partition: number;
+  /** Sequences as they came: pairs of the first and the last of each unbroken run. */
+  readonly runs: readonly number[];
+  readonly gaps: readonly SeenGap[];
+}
+
+export interface NearReport {
+  readonly held: number;
+  /** Keys whose copy is not what is true. */
+  readonly stale: readonly string[];
+}
+
+export interface NodeStatus {
+  readonly pubsub: PubSubStatus;
+  /** The nodes that are heard of, without the silent ones. */
+  readonly nodes: readonly string[];
+  readonly written: number;
+  /** Bytes. */
+  readonly memory: number;
+}
+
+/** An event as it can be sent to another process. */
+export type PlainEvent = Pick<
+  CacheEntryEvent,
+  "type" | "command" | "target" | "value" | "values"
+> & {
+  readonly node: string;
+  readonly epoch: string;
+  readonly partition: number | null;
+  readonly sequence: number;
+  readonly topic: string;
+  readonly fill: boolean;
+};
+
+/** What a process of a cluster does when it is told. */
+export interface NodeApi {
+  status(): NodeStatus;
+  /** Writes so many events a second, until `rest`. */
+  write(rate: number): void;
+  rest(): void;
+  report(): WriterReport;
+  /** What came to the handlers. */
+  seen(): SeenOrigin[];
+  near(): NearReport;
+  /** Does a command of the cache. */
+  command(
+    name: "put" | "putAll" | "delete" | "deleteAll" | "get" | "take",
+    args: unknown[],
+  ): unknown;
+  /** What the handlers were given, in order. */
+  events(): PlainEvent[];
+  /** Starts an actor that subscribes to all partitions. */
+  startReader(): Promise<void>;
+  /** Puts on behalf of that actor. */
+  putFromReader(key: unknown, value: unknown): void;
+  /** The keys of the events that it got. */
+  readByReader(): unknown[];
+  stop(): Promise<void>;
+}
+
+export interface Call {
+  readonly id: number;
+  readonly method: keyof NodeApi;
+  readonly args: readonly unknown[];
+}
+
+export type Answer =
+  | { readonly kind: "ready" }
+  | { readonly kind: "result"; readonly id: number; readonly value: unknown }
+  | { readonly kind: "failure"; readonly id: number; readonly error: string };
+
+/** The environment variable with a process's NodeConfig. */
+export const configVariable = "CLUSTER_NODE";
