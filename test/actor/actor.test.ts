@@ -807,7 +807,7 @@ describe("spawn", () => {
       expect(await failure(spawned)).toMatchObject({ code: "E_OPTION", option });
   });
 
-  test("under a name: registered before init runs, and free again after the end", async () => {
+  test("under a name: registered before init runs, and free again after the end or a failed init", async () => {
     let found: unknown;
     const ref = await spawn(
       system,
@@ -822,6 +822,9 @@ describe("spawn", () => {
     expect(found).toBe(ref);
     expect([ref.id, ref.path]).toEqual(["a", "/system/a"]);
     await ref.stop();
+    const init = (): Promise<never> => Promise.reject(new Error("init"));
+    const failed = spawn(system, { init, receive: ignore }, { name: "a" });
+    expect(await failure(failed)).toEqual(new Error("init"));
     const next = await spawn(system, { receive: ignore }, { name: "a" });
     expect(system.registry.lookup("a")).toEqual([{ ref: next, value: undefined }]);
   });

@@ -84,7 +84,7 @@ describe("rule 110: unique keys", () => {
     for (const keys of ["unique", "duplicate"] as const) {
       const registry = createRegistry(system, { keys });
       expect(() => registry.register("key", ref)).toThrow(
-        expect.objectContaining({ code: "E_REGISTRY", reason: "noproc" }),
+        expect.objectContaining({ code: "E_REGISTRY", reason: "noproc", ref }),
       );
       expect(isEmpty(registry, ref)).toBe(true);
     }
@@ -117,14 +117,15 @@ describe("rules 113 to 117", () => {
     const registry = createRegistry(system, { keys: "unique" });
     const ref = await idle();
     const object = {};
-    const keys = [object, {}, Number.NaN, 1, "1", undefined, null];
-    for (const key of keys) registry.register(key, ref);
-    expect(registry.count()).toBe(7);
+    const symbols = [Symbol("key"), Symbol("key")];
+    const keys = [object, {}, 1, "1", undefined, null, "", ...symbols, 1n, 0];
+    for (const key of [Number.NaN, ...keys]) registry.register(key, ref);
+    expect(registry.count()).toBe(keys.length + 1);
     expect(registry.lookup(object)).toHaveLength(1);
-    for (const taken of [Number.NaN, 1.0])
+    for (const taken of [Number.NaN, 1.0, -0])
       expect(() => registry.register(taken, ref)).toThrow(RegistryError);
     registry.unregister(Number.NaN, ref);
-    expect(registry.keys(ref)).toEqual([object, {}, 1, "1", undefined, null]);
+    expect(registry.keys(ref)).toEqual(keys);
   });
 
   test.each(["unique", "duplicate"] as const)(
@@ -186,15 +187,16 @@ describe("rules 113 to 117", () => {
     expect(isEmpty(unique, ref) && isEmpty(duplicate, ref)).toBe(true);
   });
 
-  test("rule 117: a restarted child registers anew, under a key that is free by then", async () => {
+  test("rule 117: a restarted child has no entries until it registers again, under a key that is free by then", async () => {
     const log = new Log();
+    let registers = true;
     const sup = await startSupervisor({
       strategy: "one_for_one",
       system,
       children: [
         log.worker("a", {
           init: (ctx) => {
-            ctx.register("key", "value");
+            if (registers) ctx.register("key", "value");
             return "a";
           },
         }),
@@ -205,6 +207,11 @@ describe("rules 113 to 117", () => {
     await log.crash("a");
     expect(system.registry.lookup("key")).toEqual([{ ref: log.ref("a"), value: "value" }]);
     expect(log.ref("a")).not.toBe(first);
+    registers = false;
+    await log.crash("a");
+    expect([system.registry.lookup("key"), system.registry.count()]).toEqual([[], 0]);
+    registers = true;
+    await log.crash("a");
     await sup.stop();
     expect(system.registry.lookup("key")).toEqual([]);
   });
@@ -221,13 +228,16 @@ test("what is given out is the caller's own", async () => {
 });
 
 test("createRegistry and its functions check what they are given", async () => {
-  for (const options of [{}, { keys: "some" }, { keys: "unique", partitions: 2 }, undefined])
+  for (const options of [{}, { keys: "some" }, { keys: "unique", partitions: 2 }, undefined, null])
     expect(() => createRegistry(system, options as never)).toThrow(OptionError);
   expect(() => createRegistry({} as never, { keys: "unique" })).toThrow(OptionError);
   const registry = createRegistry(system, { keys: "unique" });
-  for (const call of ["register", "unregister"] as const)
-    expect(() => registry[call]("key", {} as never)).toThrow(OptionError);
-  expect(() => registry.keys("a" as never)).toThrow(OptionError);
+  for (const ref of [undefined, {}, (await idle()).id] as never[]) {
+    expect(() => registry.register("key", ref)).toThrow(OptionError);
+    expect(() => registry.unregister("key", ref)).toThrow(OptionError);
+    expect(() => registry.keys(ref)).toThrow(OptionError);
+  }
+  expect(registry.count()).toBe(0);
 });
 
 test.each(["unique", "duplicate"] as const)(

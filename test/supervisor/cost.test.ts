@@ -102,3 +102,18 @@ test.each([
     });
   },
 );
+
+test.each([
+  ["one key", () => "topic"],
+  ["keys of their own", (n: number) => n],
+])("20,000 actors under %s are gone from a registry when they have died", async (_what, keyOf) => {
+  const system = createSystem();
+  const registry = createRegistry(system, { keys: "duplicate" });
+  const spawned = Array.from({ length: 20_000 }, () => spawn(system, { receive: () => {} }));
+  const refs = await Promise.all(spawned);
+  for (const [n, ref] of refs.entries()) registry.register(keyOf(n), ref);
+  expect(registry.count()).toBe(20_000);
+  for (const ref of refs) void ref.kill();
+  expect(registry.count()).toBe(0);
+  await system.stop();
+});
