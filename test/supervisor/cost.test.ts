@@ -117,3 +117,21 @@ test.each([
   expect(registry.count()).toBe(0);
   await system.stop();
 });
+
+test("10,000 children of a dynamic supervisor start, crash and end", async () => {
+  const size = 10_000;
+  const root = await startSupervisor({
+    strategy: "one_for_one",
+    clock: new SimulatedClock(),
+    children: [dynamicSupervisor({ id: "pool", maxRestarts: size })],
+  });
+  const dynamic = supervisorOf((await root.whichChildren())[0]?.ref as ActorRef);
+  const refs: (ActorRef | undefined)[] = [];
+  const child = actor({ id: "same", receive: () => {}, restart: "transient" });
+  for (let n = 0; n < size; n++) refs.push(await dynamic.startChild(child));
+  for (let n = 0; n < size; n += 2) void refs[n]?.stop();
+  for (let n = 1; n < size; n += 4) void refs[n]?.kill();
+  await until(async () => (await dynamic.countChildren()).active === size / 2);
+  expect(await dynamic.countChildren()).toMatchObject({ specs: size / 2, workers: size / 2 });
+  await root.stop();
+});

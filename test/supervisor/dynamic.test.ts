@@ -61,19 +61,25 @@ describe("rules 100 to 105: children come and go", () => {
     await dynamic.startChild(log.worker("w"));
     const ref = log.ref("w");
     const stranger = await spawn(root.system, log.behavior("stranger"));
-    for (const other of [stranger, "w", dynamic.ref, undefined as never])
-      expect(await failure(dynamic.terminateChild(other))).toMatchObject({ reason: "not_found" });
+    const sibling = await dynamic.startChild(log.worker("w"));
+    for (const other of [stranger, "w", root.ref, dynamic.ref, undefined as never])
+      for (const ask of ["terminateChild", "getChildSpec"] as const)
+        expect(await failure(dynamic[ask](other))).toMatchObject({ reason: "not_found" });
     await dynamic.terminateChild(ref);
-    expect(ref.alive).toBe(false);
-    expect(await failure(dynamic.terminateChild(ref))).toMatchObject({ reason: "not_found", ref });
-    expect(await dynamic.countChildren()).toMatchObject({ specs: 0 });
+    expect([ref.alive, sibling?.alive]).toEqual([false, true]);
+    for (const ask of ["terminateChild", "getChildSpec"] as const)
+      expect(await failure(dynamic[ask](ref))).toMatchObject({ reason: "not_found", ref });
+    expect(await dynamic.countChildren()).toMatchObject({ specs: 1 });
     await root.stop();
   });
 
   test("rules 101, 99: restartChild and deleteChild are not for it", async () => {
+    const log = new Log();
     const { root, dynamic } = await tree();
-    for (const asked of [dynamic.restartChild("w"), dynamic.deleteChild("w")])
-      expect(await failure(asked)).toMatchObject({ reason: "simple_one_for_one" });
+    const ref = await dynamic.startChild(log.worker("w"));
+    for (const id of ["w", ref as never])
+      for (const asked of [dynamic.restartChild(id), dynamic.deleteChild(id)])
+        expect(await failure(asked)).toMatchObject({ reason: "simple_one_for_one" });
     await root.stop();
     for (const asked of [dynamic.restartChild("w"), dynamic.deleteChild("w")])
       expect(await failure(asked)).toMatchObject({ reason: "noproc" });
@@ -88,21 +94,36 @@ describe("rules 100 to 105: children come and go", () => {
       cause: new Error("start 1 of w failed"),
     });
     expect(await dynamic.startChild(log.fickle("w", () => "ignore"))).toBeUndefined();
-    expect(await dynamic.countChildren()).toMatchObject({ specs: 0 });
+    const none = { specs: 0, active: 0, supervisors: 0, workers: 0 };
+    expect(await dynamic.countChildren()).toEqual(none);
     await root.stop();
   });
 
-  test("rule 103: a child that ends without a restart is removed, also a transient one", async () => {
-    const log = new Log();
-    const { root, dynamic } = await tree();
-    await dynamic.startChild(log.worker("a", { restart: "transient" }));
-    await dynamic.startChild(log.worker("b", { restart: "temporary" }));
-    await log.ref("a").stop();
-    await log.ref("b").kill();
-    await until(async () => (await dynamic.countChildren()).specs === 0);
-    expect(await dynamic.whichChildren()).toEqual([]);
-    await root.stop();
-  });
+  test.each([
+    ["permanent", "stop", true],
+    ["transient", "stop", false],
+    ["transient", "crash", true],
+    ["temporary", "crash", false],
+  ] as const)(
+    "a %s child that ends by a %s: restarted: %p, else removed",
+    async (restart, order, again) => {
+      const log = new Log();
+      const { root, dynamic } = await tree();
+      const before = (await dynamic.startChild(log.worker("a", { restart }))) as ActorRef;
+      const other = await dynamic.startChild(log.worker("b"));
+      log.ref("a").dispatch(order);
+      await until(() => !before.alive);
+      await rest();
+      expect(log.refs.get("a")).toHaveLength(again ? 2 : 1);
+      const refs = (await dynamic.whichChildren()).map(({ ref }) => ref);
+      expect(new Set(refs)).toEqual(new Set(again ? [log.ref("a"), other] : [other]));
+      expect(await failure(dynamic.terminateChild(before))).toMatchObject({
+        reason: "not_found",
+        ref: before,
+      });
+      await root.stop();
+    },
+  );
 
   test("rule 105: a significant child is refused, a wrong spec too", async () => {
     const log = new Log();
@@ -110,8 +131,10 @@ describe("rules 100 to 105: children come and go", () => {
     const significant = log.worker("w", { restart: "transient", significant: true });
     expect(await failure(dynamic.startChild(significant))).toMatchObject({
       reason: "bad_combination",
+      childId: "w",
     });
     expect(await failure(dynamic.startChild({ id: "w" } as never))).toBeInstanceOf(OptionError);
+    expect(await dynamic.countChildren()).toMatchObject({ specs: 0 });
     await root.stop();
   });
 
@@ -128,7 +151,6 @@ describe("rules 100 to 105: children come and go", () => {
       type: "worker",
       significant: false,
     });
-    expect(await failure(dynamic.getChildSpec("w"))).toMatchObject({ reason: "not_found" });
     await root.stop();
   });
 });
@@ -147,18 +169,22 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rules 7, 105: it gives up at the fourth within five seconds", async () => {
+  test("rules 7, 105: it gives up at the fourth within five seconds, of all children together", async () => {
     const log = new Log();
     using gaveUp = new Listener<{ childId: string }>("nebulex.supervisor.gave_up");
-    const { root, dynamic } = await tree({}, new SimulatedClock());
+    const clock = new SimulatedClock();
+    const { root, dynamic } = await tree({}, clock);
     await dynamic.startChild(log.worker("a"));
     await dynamic.startChild(log.worker("b"));
+    await log.crash("a");
+    await log.crash("b");
+    await clock.advance(5001);
     for (let restart = 1; restart <= 3; restart++) await log.crash("a");
-    log.ref("a").dispatch("crash");
+    log.ref("b").dispatch("crash");
     expect(await dynamic.exited).toBe("shutdown");
-    expect(log.ref("b").alive).toBe(false);
-    expect(gaveUp.messages.map(({ childId }) => childId)).toEqual(["a"]);
-    // Rule 80: the next incarnation begins without children.
+    expect(log.ref("a").alive).toBe(false);
+    expect(gaveUp.messages.map(({ childId }) => childId)).toEqual(["b"]);
+    // A restarted supervisor begins from its children list: a dynamic one without children.
     await until(async () => (await root.countChildren()).active === 1);
     const next = supervisorOf((await root.whichChildren())[0]?.ref as ActorRef);
     expect(await next.whichChildren()).toEqual([]);
@@ -234,12 +260,29 @@ describe("rule 106: maxChildren", () => {
     const { root, dynamic } = await tree({ maxChildren });
     for (let n = 0; n < maxChildren; n++) await dynamic.startChild(log.worker("w"));
     const extra = log.fickle("w", () => "up");
-    expect(await failure(dynamic.startChild(extra))).toMatchObject({ reason: "max_children" });
+    expect(await failure(dynamic.startChild(extra))).toMatchObject({
+      name: "SupervisorError",
+      reason: "max_children",
+    });
     expect(extra.starts()).toBe(0);
     if (maxChildren > 0) {
       await dynamic.terminateChild(log.ref("w"));
       await dynamic.startChild(extra);
     }
+    await root.stop();
+  });
+
+  test("a place is free when a child has died for good, and not when it is restarted", async () => {
+    const log = new Log();
+    const { root, dynamic } = await tree({ maxChildren: 2 });
+    await dynamic.startChild(log.worker("a"));
+    const b = await dynamic.startChild(log.worker("b", { restart: "temporary" }));
+    await log.crash("a");
+    expect(await failure(dynamic.startChild(log.worker("c")))).toMatchObject({
+      reason: "max_children",
+    });
+    await b?.kill();
+    expect(await dynamic.startChild(log.worker("c"))).toBe(log.ref("c"));
     await root.stop();
   });
 

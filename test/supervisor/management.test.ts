@@ -56,14 +56,16 @@ describe("rules 92, 93: startChild", () => {
 
   test("rule 93: a start that fails is told to the caller, forgotten, and not tried again", async () => {
     const log = new Log();
-    const sup = await start(log);
+    const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [] });
     const failing = log.fickle("c", () => "fail");
-    expect(await failure(sup.startChild(failing))).toMatchObject({
-      ...refused("failed_to_start_child", "c"),
-      cause: new Error("start 1 of c failed"),
-    });
+    for (let attempt = 1; attempt <= 3; attempt++)
+      expect(await failure(sup.startChild(failing))).toMatchObject({
+        ...refused("failed_to_start_child", "c"),
+        cause: new Error(`start ${attempt} of c failed`),
+      });
     await rest();
-    expect(failing.starts()).toBe(1);
+    expect(failing.starts()).toBe(3);
+    expect(await sup.whichChildren()).toEqual([]);
     expect(await failure(sup.getChildSpec("c"))).toMatchObject(refused("not_found", "c"));
     await sup.startChild(log.worker("c"));
     await sup.stop();
@@ -87,10 +89,11 @@ describe("rule 94: terminateChild", () => {
     const log = new Log();
     const sup = await start(log);
     await sup.startChild(log.worker("t", { restart: "temporary" }));
-    for (const id of ["a", "a", "t"]) await sup.terminateChild(id);
+    for (const id of ["a", "a", "t"]) expect(await sup.terminateChild(id)).toBeUndefined();
     expect(log.take()).toEqual(["+t", "-a:shutdown", "-t:shutdown"]);
     expect((await sup.whichChildren())[0]).toEqual({ id: "a", ref: undefined, type: "worker" });
     expect(await failure(sup.terminateChild("t"))).toMatchObject(refused("not_found", "t"));
+    expect(await sup.startChild(log.worker("t"))).toBe(log.ref("t"));
     await sup.stop();
   });
 
@@ -108,15 +111,31 @@ describe("rule 94: terminateChild", () => {
     expect(log.ref("slow").alive).toBe(false);
     await sup.stop();
   });
+});
 
-  test("does not know a ref, nor anything else that is no id", async () => {
-    const log = new Log();
-    const sup = await start(log);
-    for (const id of [log.ref("a"), "z", 7 as never, undefined as never])
-      expect(await failure(sup.terminateChild(id))).toMatchObject(refused("not_found"));
-    expect(log.ref("a").alive).toBe(true);
-    await sup.stop();
-  });
+test("no request knows a ref, nor anything else that is no id", async () => {
+  const log = new Log();
+  const sup = await startSupervisor({ ...one, children: [log.worker("0")] });
+  const strangers = [log.ref("0"), sup.ref, "z", 0, undefined, Symbol("0"), Object.create(null)];
+  for (const ask of ["terminateChild", "restartChild", "deleteChild", "getChildSpec"] as const)
+    for (const id of strangers)
+      expect(await failure(sup[ask](id as never))).toMatchObject(refused("not_found"));
+  expect(log.ref("0").alive).toBe(true);
+  await sup.stop();
+});
+
+test("ids may be any text that is not empty, and are told apart to the last letter", async () => {
+  const log = new Log();
+  const long = "x".repeat(10_000);
+  const odd = [" ", "/", "a/b", "a:b", "#", "..", "__proto__", "constructor", "\0", "🦊", "Ünï"];
+  const ids = [...odd, long, `${long}y`, "0", "false"];
+  const sup = await startSupervisor({ ...one, children: ids.map((id) => log.worker(id)) });
+  expect((await sup.whichChildren()).map(({ id }) => id)).toEqual(ids);
+  for (const id of ["__proto__", "\0", "🦊"]) await log.crash(id);
+  await sup.terminateChild(long);
+  expect(log.ref(`${long}y`).alive).toBe(true);
+  expect(log.ref(long).id).toBe(long);
+  await sup.stop();
 });
 
 describe("rules 95, 96: restartChild and deleteChild", () => {
@@ -141,6 +160,7 @@ describe("rules 95, 96: restartChild and deleteChild", () => {
         cause: new Error(`start ${attempt} of a failed`),
       });
     await rest();
+    expect((await sup.whichChildren())[0]).toEqual({ id: "a", ref: undefined, type: "worker" });
     outcome = "ignore";
     expect(await sup.restartChild("a")).toBeUndefined();
     outcome = "up";
@@ -176,6 +196,7 @@ describe("rules 97 to 99", () => {
     ]);
     expect(await sup.countChildren()).toEqual({ specs: 3, active: 2, supervisors: 1, workers: 2 });
     await sup.terminateChild("s");
+    expect((await sup.whichChildren())[2]).toEqual({ id: "s", ref: undefined, type: "supervisor" });
     expect(await sup.countChildren()).toEqual({ specs: 3, active: 1, supervisors: 1, workers: 2 });
     await sup.stop();
   });
@@ -201,12 +222,13 @@ describe("rules 97 to 99", () => {
     await sup.stop();
   });
 
-  test("rule 99: all of them are refused by a dead supervisor", async () => {
+  test("rule 99: all of them are refused by a dead supervisor, also wrong ones", async () => {
     const log = new Log();
     const sup = await start(log);
     await sup.stop();
     for (const asked of [
       sup.startChild(log.worker("c")),
+      sup.startChild(undefined as never),
       sup.restartChild("a"),
       sup.terminateChild("a"),
       sup.deleteChild("a"),
@@ -241,12 +263,17 @@ describe("supervisorOf", () => {
     const sup = await startSupervisor({ ...one, children: [log.worker("a")], system });
     const alone = await spawn(system, log.behavior("alone"));
     for (const ref of [log.ref("a"), alone])
-      expect(() => supervisorOf(ref)).toThrow(expect.objectContaining(refused("not_found")));
+      expect(() => supervisorOf(ref)).toThrow(
+        expect.objectContaining({ ...refused("not_found"), ref }),
+      );
     await alone.stop();
     await sup.stop();
     for (const ref of [sup.ref, log.ref("a"), alone])
-      expect(() => supervisorOf(ref)).toThrow(expect.objectContaining(refused("noproc")));
-    for (const ref of [undefined, {}, "a"])
+      expect(() => supervisorOf(ref)).toThrow(
+        expect.objectContaining({ ...refused("noproc"), ref }),
+      );
+    const fake: unknown = Object.create(Object.getPrototypeOf(alone) as object);
+    for (const ref of [undefined, {}, "a", sup, fake])
       expect(() => supervisorOf(ref as never)).toThrow(OptionError);
     await system.stop();
   });
