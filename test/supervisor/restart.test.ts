@@ -1,14 +1,17 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  actor,
   type ActorRef,
   createSystem,
   type ExitReason,
+  type ReplyTo,
   type RestartType,
   spawn,
   startSupervisor,
   type Strategy,
   supervisor,
 } from "../../src/actor.js";
+import { SimulatedClock } from "../../src/testing/simulated-clock.js";
 import { Gate, Listener, Log, type Order, rest, until } from "../helpers/actors.js";
 
 const one = { strategy: "one_for_one" } as const;
@@ -20,15 +23,34 @@ interface Report {
   reason: ExitReason;
 }
 
+const throwing = (error: unknown) => (ref: ActorRef<Order>) =>
+  ref.dispatch(() => {
+    throw error;
+  });
+const stopping = (reason: ExitReason) => (ref: ActorRef<Order>) => ref.stop(reason);
+
 /** Every way in which a child ends by itself, and whether it is a clean one. */
 const exits: { name: string; end: (ref: ActorRef<Order>) => unknown; clean: boolean }[] = [
   { name: "normal", end: (ref) => ref.stop(), clean: true },
-  { name: "shutdown", end: (ref) => ref.stop("shutdown"), clean: true },
-  { name: "{ shutdown }", end: (ref) => ref.stop({ shutdown: "done" }), clean: true },
+  { name: "shutdown", end: stopping("shutdown"), clean: true },
+  { name: "{ shutdown }", end: stopping({ shutdown: "done" }), clean: true },
+  { name: "{ shutdown: undefined }", end: stopping({ shutdown: undefined }), clean: true },
+  { name: "{ shutdown: an error }", end: stopping({ shutdown: new Error("e") }), clean: true },
   { name: "its own stop", end: (ref) => ref.dispatch("stop"), clean: true },
-  { name: "killed", end: (ref) => ref.kill(), clean: false },
-  { name: "another reason", end: (ref) => ref.stop("tired"), clean: false },
+  { name: "a thrown 'normal'", end: throwing("normal"), clean: true },
+  { name: "a kill", end: (ref) => ref.kill(), clean: false },
+  { name: "a stop with the reason of a kill", end: stopping("killed"), clean: false },
+  { name: "another reason", end: stopping("tired"), clean: false },
+  { name: "null", end: stopping(null), clean: false },
+  { name: "a symbol", end: stopping(Symbol("normal")), clean: false },
+  { name: "{ Shutdown }", end: stopping({ Shutdown: 1 }), clean: false },
+  {
+    name: "an error with a field shutdown",
+    end: stopping(Object.assign(new Error("e"), { shutdown: 1 })),
+    clean: false,
+  },
   { name: "a crash", end: (ref) => ref.dispatch("crash"), clean: false },
+  { name: "a thrown undefined", end: throwing(undefined), clean: false },
 ];
 
 describe("rules 43 to 47: who is restarted", () => {
@@ -97,9 +119,49 @@ describe("rules 43 to 47: who is restarted", () => {
       await rest();
       expect(log.take()).toEqual(["+t1", "+t2", "+a", "-t2:normal"]);
       expect(sup.ref.alive).toBe(true);
+      expect(await sup.countChildren()).toEqual({
+        specs: 2,
+        active: 1,
+        supervisors: 0,
+        workers: 2,
+      });
       await sup.stop();
     },
   );
+
+  test("a new incarnation has a new ref, a new state and an empty mailbox; the old ref reaches nobody", async () => {
+    type Message = ReplyTo<number> | "crash";
+    const refs: ActorRef<Message>[] = [];
+    const counter = actor<number, Message>({
+      id: "a",
+      init: (ctx) => {
+        refs.push(ctx.self);
+        return 0;
+      },
+      receive: (count, message) => {
+        if (message === "crash") throw new Error("crash");
+        message.dispatch(count + 1);
+        return count + 1;
+      },
+    });
+    const countOf = (ref: ActorRef<Message>): Promise<number> =>
+      ref.query((reply: ReplyTo<number>): Message => reply, 5000);
+    const sup = await startSupervisor({ ...one, children: [counter] });
+    const [old] = refs as [ActorRef<Message>];
+    expect([await countOf(old), await countOf(old)]).toEqual([1, 2]);
+    for (let n = 0; n < 10; n++) old.dispatch("crash");
+    await until(() => refs.length === 2);
+    const [, next] = refs as [unknown, ActorRef<Message>];
+    expect(next).not.toBe(old);
+    expect([old.alive, old.path === next.path]).toEqual([false, true]);
+    old.dispatch("crash");
+    await old.stop();
+    await old.kill();
+    await rest();
+    expect(await countOf(next)).toBe(1);
+    expect(refs).toHaveLength(2);
+    await sup.stop();
+  });
 });
 
 describe("rules 48, 49: exits that are no failure", () => {
@@ -192,36 +254,29 @@ describe("rule 50: reports", () => {
 });
 
 describe("rules 51 to 60: strategies", () => {
-  interface Case {
-    strategy: Strategy;
-    lines: string[];
-    same: string[];
-  }
-  const cases: Case[] = [
-    { strategy: "one_for_one", lines: ["-b:crash of b", "+b"], same: ["a", "c", "d"] },
-    {
-      strategy: "one_for_all",
-      lines: ["-b:crash of b", "-d:shutdown", "-c:shutdown", "-a:shutdown", "+a", "+b", "+c", "+d"],
-      same: [],
-    },
-    {
-      strategy: "rest_for_one",
-      lines: ["-b:crash of b", "-d:shutdown", "-c:shutdown", "+b", "+c", "+d"],
-      same: ["a"],
-    },
+  const [aEnds, bEnds, cEnds] = ["-a:shutdown", "-b:shutdown", "-c:shutdown"];
+  const cases: [Strategy, string, string[]][] = [
+    ["one_for_one", "b", ["-b:crash of b", "+b"]],
+    ["rest_for_one", "a", ["-a:crash of a", cEnds, bEnds, "+a", "+b", "+c"]],
+    ["rest_for_one", "b", ["-b:crash of b", cEnds, "+b", "+c"]],
+    ["rest_for_one", "c", ["-c:crash of c", "+c"]],
+    ["one_for_all", "a", ["-a:crash of a", cEnds, bEnds, "+a", "+b", "+c"]],
+    ["one_for_all", "b", ["-b:crash of b", cEnds, aEnds, "+a", "+b", "+c"]],
+    ["one_for_all", "c", ["-c:crash of c", bEnds, aEnds, "+a", "+b", "+c"]],
   ];
 
-  test.each(cases)("rules 51, 53, 54: $strategy", async ({ strategy, lines, same }) => {
+  test.each(cases)("%s, %s crashes: %j", async (strategy, failed, lines) => {
     const log = new Log();
-    const ids = ["a", "b", "c", "d"];
+    const ids = ["a", "b", "c"];
     const sup = await startSupervisor({ strategy, children: ids.map((id) => log.worker(id)) });
     const before = new Map(ids.map((id) => [id, log.ref(id)]));
     log.take();
-    log.ref("b").dispatch("crash");
+    log.ref(failed).dispatch("crash");
     await until(() => log.lines.length >= lines.length);
     await rest();
     expect(log.take()).toEqual(lines);
-    expect(ids.filter((id) => log.ref(id) === before.get(id))).toEqual(same);
+    const untouched = ids.filter((id) => !lines.includes(`+${id}`));
+    expect(ids.filter((id) => log.ref(id) === before.get(id))).toEqual(untouched);
     expect((await sup.whichChildren()).map(({ id }) => id)).toEqual(ids);
     await sup.stop();
     expect(log.take()).toEqual(ids.reverse().map((id) => `-${id}:shutdown`));
@@ -255,7 +310,7 @@ describe("rules 51 to 60: strategies", () => {
   );
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "rule 55: a group restart starts the dead slots of the group: %s",
+    "rule 55: a group restart starts the dead slots of the group, and what was added: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -269,9 +324,12 @@ describe("rules 51 to 60: strategies", () => {
       });
       await log.ref("ended").stop();
       await sup.terminateChild("sup");
+      await sup.startChild(log.worker("added"));
+      expect(await sup.countChildren()).toMatchObject({ specs: 5, active: 2 });
       log.take();
-      await log.reborn("inner", () => log.ref("a").dispatch("crash"));
-      expect(log.take()).toEqual(["-a:crash of a", "+a", "+ended", "+ignored", "+inner"]);
+      await log.reborn("added", () => log.ref("a").dispatch("crash"));
+      const starts = ["+a", "+ended", "+ignored", "+inner", "+added"];
+      expect(log.take()).toEqual(["-a:crash of a", "-added:shutdown", ...starts]);
       await sup.stop();
     },
   );
@@ -415,24 +473,35 @@ describe("rules 51 to 60: strategies", () => {
     },
   );
 
-  test("rule 61: requests wait for a group restart", async () => {
+  test("a group restart obeys shutdown settings, and is what requests wait for", async () => {
     const log = new Log();
+    const clock = new SimulatedClock();
     const gate = new Gate();
     const sup = await startSupervisor({
       strategy: "one_for_all",
-      children: [log.worker("a"), log.worker("b", { terminate: () => gate.promise })],
+      clock,
+      children: [
+        log.worker("a"),
+        log.worker("slow", { shutdown: 100, terminate: () => new Promise(() => {}) }),
+        log.worker("brutal", { shutdown: "brutal_kill" }),
+        log.worker("patient", { shutdown: "infinity", terminate: () => gate.promise }),
+      ],
     });
+    log.take();
     log.ref("a").dispatch("crash");
-    await rest();
+    await until(() => !log.ref("a").alive);
     let answered = false;
-    const asked = sup.countChildren().then((counts) => {
-      answered = true;
-      return counts;
-    });
-    await rest();
-    expect(answered).toBe(false);
+    const asked = sup.countChildren().finally(() => (answered = true));
+    await clock.advance(1_000_000);
+    expect([log.ref("patient").alive, log.ref("brutal").alive]).toEqual([true, true]);
     gate.open();
-    expect(await asked).toEqual({ specs: 2, active: 2, supervisors: 0, workers: 2 });
-    await sup.stop();
+    await until(() => !log.ref("brutal").alive);
+    await clock.advance(99);
+    expect([log.ref("slow").alive, answered]).toEqual([true, false]);
+    await clock.advance(1);
+    expect(await asked).toEqual({ specs: 4, active: 4, supervisors: 0, workers: 4 });
+    const ends = ["-a:crash of a", "-patient:shutdown"];
+    expect(log.take()).toEqual([...ends, "+a", "+slow", "+brutal", "+patient"]);
+    void sup.ref.kill();
   });
 });
