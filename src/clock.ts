@@ -6,7 +6,8 @@ import { clearTimeout, monotonicNow, setTimeout, wallClockNow } from "./timers.j
 export type TimerHandle = unknown;
 
 /**
- * Time, as a port: everything here that waits, expires or counts within a window asks a clock, so that tests can drive it.
+ * Time, as a port: everything here that waits, expires or counts within a window asks a clock, so
+ * that tests can drive it.
  */
 export interface Clock {
   /** Milliseconds since some fixed point; never goes back. */
@@ -16,8 +17,9 @@ export interface Clock {
   /** Cancels a timer; one that has fired or was cancelled is ignored. */
   clearTimeout(handle: TimerHandle): void;
   /**
-   * Wall-clock time, in milliseconds since 1970. It is read once, when it is first needed: the times of events go on from there by `now()`,
-   * so that they never step when the wall clock is set. Default: `now()`.
+   * Wall-clock time, in milliseconds since 1970. It is read once, when it is first needed: the
+   * times of events go on from there by `now()`, so that they never step when the wall clock is
+   * set. Default: `now()`.
    */
   wallTime?(): Milliseconds;
 }
@@ -71,8 +73,9 @@ export const systemClock: Clock = {
 const wallOffsets = new WeakMap<Clock, Milliseconds>();
 
 /**
- * The time that nodes publish and compare: the wall clock as it was when a clock was first asked for it, and the monotonic time since
- * then. All that compares times within one process has the same offset.
+ * The time that nodes publish and compare: the wall clock as it was when a clock was first asked
+ * for it, and the monotonic time since then. All that compares times within one process has the
+ * same offset.
  *
  * @returns a function that gives it, in milliseconds since 1970
  * @internal
@@ -84,7 +87,9 @@ export function nodeTimeOf(clock: Clock): () => Milliseconds {
   return () => offset + clock.now();
 }
 
-/** A timer that does not by itself keep the process alive, where the clock's handles can do that. */
+/**
+ * A timer that does not by itself keep the process alive, where the clock's handles can do that.
+ */
 export function setBackgroundTimeout(clock: Clock, fn: () => void, ms: Milliseconds): TimerHandle {
   const handle = clock.setTimeout(fn, ms);
   if (

@@ -2,8 +2,9 @@ import { performance } from "node:perf_hooks";
 import * as timers from "node:timers";
 
 /**
- * Node's own timers and clocks, as they were when this module was loaded. The sources use these in place of the globals, so that
- * a test framework that fakes the globals does not stop actors, streams or TTLs. `node:timers` is what Jest and Vitest leave alone.
+ * Node's own timers and clocks, as they were when this module was loaded. The sources use these in
+ * place of the globals, so that a test framework that fakes the globals does not stop actors,
+ * streams or TTLs. `node:timers` is what Jest and Vitest leave alone.
  *
  * @internal
  */

@@ -203,7 +203,10 @@ function parse<const Options extends NonNullable<ParseArgsConfig["options"]>>(
   }
 }
 
-/** `--partition -1` as `--partition=-1`: parseArgs would call -1 an option, and the range is what is wrong. */
+/**
+ * `--partition -1` as `--partition=-1`: parseArgs would call -1 an option, and the range is what is
+ * wrong.
+ */
 function joinNegativeValues(argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (const argument of argv) {
@@ -215,7 +218,9 @@ function joinNegativeValues(argv: readonly string[]): string[] {
   return joined;
 }
 
-/** The first sentence of parseArgs' message; the others advise on syntax that is not wanted here. */
+/**
+ * The first sentence of parseArgs' message; the others advise on syntax that is not wanted here.
+ */
 function oneLine(error: unknown): string {
   const message = types.isNativeError(error) ? error.message : String(error);
   const sentence = message.split(/\.(?:\s|$)/, 1)[0] ?? "";

@@ -7,7 +7,12 @@ import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
 import { clearTimeout, setTimeout } from "../timers.js";
 
-/** The broker can't be used, and that won't get better by waiting; its message is one line for the user. @internal */
+/**
+ * The broker can't be used, and that won't get better by waiting; its message is one line for the
+ * user.
+ *
+ * @internal
+ */
 export class BrokerFailure extends Error {
   override readonly name = "BrokerFailure";
 }

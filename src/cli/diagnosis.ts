@@ -150,7 +150,9 @@ const checks: readonly ((findings: Findings, context: Context) => Problem[])[] =
   },
 ];
 
-/** Whether what waits never got less, and was more than at first most of the time: once is no trend. */
+/**
+ * Whether what waits never got less, and was more than at first most of the time: once is no trend.
+ */
 function isGrowing({ samples }: WatchedNode): boolean {
   const [first] = samples;
   if (first === undefined || samples.length < minSamples) return false;

@@ -3,7 +3,10 @@ import type { StateMessage } from "../cluster/messages.js";
 /** Nodes that are remembered at the most, and former epochs of each. */
 const maxNodes = 4096;
 const maxFormer = 16;
-/** Signs of life from a former epoch after which it is not one that came late, but that of a second node of that name. */
+/**
+ * Signs of life from a former epoch after which it is not one that came late, but that of a second
+ * node of that name.
+ */
 const maxLate = 2;
 
 interface Life {
@@ -13,7 +16,8 @@ interface Life {
 }
 
 /**
- * Tells a node that has begun anew from two nodes of one name: after the one, nothing comes of the epoch before any more.
+ * Tells a node that has begun anew from two nodes of one name: after the one, nothing comes of the
+ * epoch before any more.
  *
  * @internal
  */
@@ -26,7 +30,10 @@ export class NameConflictDetector {
     this.#taken = taken;
   }
 
-  /** Whose a message is: of the node's life as it is `known`, of a `late` one that is over, or of an `other` node of that name. */
+  /**
+   * Whose a message is: of the node's life as it is `known`, of a `late` one that is over, or of an
+   * `other` node of that name.
+   */
   of(kind: StateMessage["kind"] | "data", node: string, epoch: string): "known" | "late" | "other" {
     const life = this.#lives.get(node);
     if (life === undefined) {

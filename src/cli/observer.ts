@@ -68,8 +68,9 @@ export interface ObserverOptions {
 }
 
 /**
- * Watches the streams of one cache instance on all nodes without being one: it has no shape, answers nobody, and is owed nothing. It asks the
- * nodes how far they are, learns their shapes from that, and keeps the same books on what they send as each of them does.
+ * Watches the streams of one cache instance on all nodes without being one: it has no shape,
+ * answers nobody, and is owed nothing. It asks the nodes how far they are, learns their shapes from
+ * that, and keeps the same books on what they send as each of them does.
  *
  * @internal
  */
@@ -134,7 +135,8 @@ export class Observer {
       this.#asking = false;
       if (this.#closed) return;
       const question = frame(bus.codec, packAsk(this.#address, bus.nodeName));
-      // It is asked again with the next connection; and nodes say without being asked that they are there.
+      // It is asked again with the next connection; and nodes say without being asked that they are
+      // there.
       bus.publish(this.#nodesChannel, question).catch(() => {});
     });
   }
@@ -213,7 +215,8 @@ export class Observer {
     this.#shapes.set(id, observed);
     const followed = this.#partitionsOf(shape);
     this.#channels += followed.length;
-    // A node that begins under our eyes owes all; of those that were there before we want what comes once we listen.
+    // A node that begins under our eyes owes all; of those that were there before we want what
+    // comes once we listen.
     const begins = kind === "hello" && coverage.every((last) => last === -1);
     observed.follow(followed, begins).then(
       () => this.#ask(),

@@ -34,7 +34,11 @@ export function gapLine({ from, to, node, partition }: GapEvent, now: Millisecon
   );
 }
 
-/** An event or a gap as one line of JSON; what JSON has no form for as the JSON codec has it. @internal */
+/**
+ * An event or a gap as one line of JSON; what JSON has no form for as the JSON codec has it.
+ *
+ * @internal
+ */
 export function jsonLine(message: CacheEvent | GapEvent): string {
   return Buffer.from(jsonCodec.encode(plain(message))).toString();
 }
@@ -82,7 +86,11 @@ export function timeText(time: Milliseconds): string {
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString();
 }
 
-/** Whatever comes from elsewhere on one line, without what a terminal takes for an order. @internal */
+/**
+ * Whatever comes from elsewhere on one line, without what a terminal takes for an order.
+ *
+ * @internal
+ */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu, (character) => {
     const code = character.codePointAt(0) as number;

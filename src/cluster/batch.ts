@@ -9,7 +9,10 @@ export const maxBatch = 1024;
 /** Kinds of causes in one message at the most. */
 const maxCauses = 256;
 
-/** What a subject column holds for an event: a key, an array of keys, a prefix, or nothing (a query for everything). */
+/**
+ * What a subject column holds for an event: a key, an array of keys, a prefix, or nothing (a query
+ * for everything).
+ */
 const subjectKinds = { key: 0, keys: 1, prefix: 2, all: 3 } as const;
 
 /** Events of one node and partition, as columns: an array, since that has no names to repeat. */

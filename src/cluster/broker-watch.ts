@@ -1,14 +1,20 @@
 import type { Clock, TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
-/** Is called when the broker can't be reached any more, and when it can be again; the latter may be repeated. Neither may throw. @internal */
+/**
+ * Is called when the broker can't be reached any more, and when it can be again; the latter may be
+ * repeated. Neither may throw.
+ *
+ * @internal
+ */
 export interface BrokerWatcher {
   brokerGone(): void;
   brokerBack(): void;
 }
 
 /**
- * A dead man's switch: the broker counts as gone when it has taken nothing from this node for a heartbeat, whether its connection is lost or hangs.
+ * A dead man's switch: the broker counts as gone when it has taken nothing from this node for a
+ * heartbeat, whether its connection is lost or hangs.
  *
  * @internal
  */

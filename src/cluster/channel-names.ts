@@ -1,6 +1,11 @@
 import type { StreamShape } from "../errors.js";
 
-/** The channels of one stream; its data have others for each shape, so that streams of different shapes never hear each other's. @internal */
+/**
+ * The channels of one stream; its data have others for each shape, so that streams of different
+ * shapes never hear each other's.
+ *
+ * @internal
+ */
 export interface ChannelNames {
   /** What all of them begin with, and no other stream's. */
   readonly prefix: string;

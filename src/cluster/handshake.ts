@@ -23,7 +23,10 @@ export class Handshake {
     this.#settle?.();
   }
 
-  /** A node can't be got on with. Returns whether that is this node's fault, since it is the one that begins. */
+  /**
+   * A node can't be got on with. Returns whether that is this node's fault, since it is the one
+   * that begins.
+   */
   refused(error: NebulexError): boolean {
     if (!this.pending) return false;
     this.#agreed = false;

@@ -3,7 +3,10 @@ import { setImmediate } from "../timers.js";
 /** Bytes that wait at the most. */
 const maxWaiting = 64 * 2 ** 20;
 
-/** A message as it has come; `partition` is what its channel is for, undefined: for what nodes say of themselves. */
+/**
+ * A message as it has come; `partition` is what its channel is for, undefined: for what nodes say
+ * of themselves.
+ */
 export interface InboundMessage {
   readonly channel: string;
   readonly payload: Uint8Array;
@@ -21,8 +24,8 @@ export interface InboundLimiterOptions {
 }
 
 /**
- * Lets messages in, in their order, some in each turn of the event loop: a backlog that comes at once would push out of the logs what their readers have
- * had no turn to read.
+ * Lets messages in, in their order, some in each turn of the event loop: a backlog that comes at
+ * once would push out of the logs what their readers have had no turn to read.
  *
  * @internal
  */

@@ -62,7 +62,10 @@ export class Inbox {
     log.flush();
   }
 
-  /** There may have been events that were not heard of, from nodes that were not either: so this node's own name stands in their place. */
+  /**
+   * There may have been events that were not heard of, from nodes that were not either: so this
+   * node's own name stands in their place.
+   */
   missedAll(): void {
     for (const partition of this.#listening.keys()) this.missed(partition);
   }

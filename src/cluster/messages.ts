@@ -22,7 +22,12 @@ export interface ReplicaId {
   readonly sentAt: number;
 }
 
-/** Events of one partition: all there are behind `after` up to `to`, but for those that concern nobody else. @internal */
+/**
+ * Events of one partition: all there are behind `after` up to `to`, but for those that concern
+ * nobody else.
+ *
+ * @internal
+ */
 export interface DataMessage extends ReplicaId {
   readonly kind: "data";
   readonly partition: number;
@@ -34,14 +39,17 @@ export interface DataMessage extends ReplicaId {
 /** What a node says of itself. @internal */
 export interface StateMessage extends ReplicaId {
   /**
-   * `hello`: a stream begins, or has lost touch, and wants to hear from everybody; `reply`: the answer; `beat`: a sign of life; `bye`: it ends in
-   * order.
+   * `hello`: a stream begins, or has lost touch, and wants to hear from everybody; `reply`: the
+   * answer; `beat`: a sign of life; `bye`: it ends in order.
    */
   readonly kind: "hello" | "reply" | "beat" | "bye";
   readonly shape: StreamShape;
   /** For each partition, the last sequence that others should have; -1: none. */
   readonly coverage: readonly number[];
-  /** For each partition, the last sequence given to the broker before this: the broker may not have confirmed it. */
+  /**
+   * For each partition, the last sequence given to the broker before this: the broker may not have
+   * confirmed it.
+   */
   readonly sent: readonly number[];
   /** Events that can't be given to the broker now. */
   readonly waiting: number;
@@ -86,7 +94,12 @@ export function packAsk({ namespace, cache, name }: StreamAddress, answerTo: str
   return [kinds.indexOf("ask"), namespace, cache, name, answerTo];
 }
 
-/** Whether what was decoded is a message of this stream that this node itself has sent, in which case nothing else of it matters. @internal */
+/**
+ * Whether what was decoded is a message of this stream that this node itself has sent, in which
+ * case nothing else of it matters.
+ *
+ * @internal
+ */
 export function isOwn(value: unknown, node: string, epochs: ReadonlySet<string>): boolean {
   return Array.isArray(value) && value[4] === node && epochs.has(value[5] as string);
 }
@@ -94,7 +107,8 @@ export function isOwn(value: unknown, node: string, epochs: ReadonlySet<string>)
 /**
  * What was decoded, as a message.
  *
- * @throws RejectedMessageError for anything else, and for one about another stream or of another namespace
+ * @throws RejectedMessageError for anything else, and for one about another stream or of another
+ * namespace
  * @internal
  */
 export function readMessage(value: unknown, address: StreamAddress): RemoteMessage {

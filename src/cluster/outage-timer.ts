@@ -1,6 +1,11 @@
 import type { Milliseconds } from "../options.js";
 
-/** Watches this node's own connection: while it is away, others may come, write and go without this node ever hearing of them. @internal */
+/**
+ * Watches this node's own connection: while it is away, others may come, write and go without this
+ * node ever hearing of them.
+ *
+ * @internal
+ */
 export class OutageTimer {
   readonly #limit: Milliseconds;
   #since: Milliseconds | undefined;

@@ -24,7 +24,10 @@ export interface OutboxPost {
   refused(partition: number, place: number, error: unknown): void;
   /** Some of it has arrived. */
   settled(): void;
-  /** Sending failed: `retry` is to be called when it makes sense to try again, unless the outbox's own is. */
+  /**
+   * Sending failed: `retry` is to be called when it makes sense to try again, unless the outbox's
+   * own is.
+   */
   failed(retry: () => void, error: unknown): void;
 }
 
@@ -37,8 +40,9 @@ interface UnderWay {
 }
 
 /**
- * Sends what this node writes to one partition. The log itself is what holds what waits: the outbox is a place in it that moves on when the
- * broker has what was before it. What is overtaken there, in an outage that is longer than the log, the others notice by the sequences.
+ * Sends what this node writes to one partition. The log itself is what holds what waits: the outbox
+ * is a place in it that moves on when the broker has what was before it. What is overtaken there,
+ * in an outage that is longer than the log, the others notice by the sequences.
  *
  * @internal
  */
@@ -89,7 +93,10 @@ export class Outbox implements CursorReader {
     return this.#sent;
   }
 
-  /** How many rows of the log can't be given to the broker now. What can is, in this turn of the event loop. */
+  /**
+   * How many rows of the log can't be given to the broker now. What can is, in this turn of the
+   * event loop.
+   */
   get waiting(): number {
     const canSend = this.#post.isOpen() && !this.#waitsForRetry;
     if (canSend && this.#underWay.length < maxUnderWay) return 0;
@@ -161,7 +168,10 @@ export class Outbox implements CursorReader {
     this.#sendRows(rows, places, to, place);
   }
 
-  /** The log has dropped what was not sent: whoever gets the next message learns from it that something is missing. */
+  /**
+   * The log has dropped what was not sent: whoever gets the next message learns from it that
+   * something is missing.
+   */
   #skipOvertaken(): void {
     const log = this.#log;
     let lost = log.written - 1;

@@ -22,11 +22,17 @@ export interface OutboxesOptions {
   ) => Uint8Array;
   /** An event can't be sent, ever. */
   readonly refused: (partition: number, place: number, failure: unknown) => void;
-  /** The broker takes nothing, though there is a connection. Told once, until it takes something. */
+  /**
+   * The broker takes nothing, though there is a connection. Told once, until it takes something.
+   */
   readonly failed: (error: unknown) => void;
 }
 
-/** The outboxes of an epoch, one a partition, which send or hold what they have together. @internal */
+/**
+ * The outboxes of an epoch, one a partition, which send or hold what they have together.
+ *
+ * @internal
+ */
 export class Outboxes {
   readonly #post: OutboxPost;
   readonly #bus: Bus;

@@ -42,8 +42,8 @@ export class ToldClashes {
 const ownEpochs = new WeakMap<Bus, Set<string>>();
 
 /**
- * The epochs of this process's own streams over a bus, those that have ended included: what a broker brings back late of a stream that was restarted is not
- * another node's of this name.
+ * The epochs of this process's own streams over a bus, those that have ended included: what a
+ * broker brings back late of a stream that was restarted is not another node's of this name.
  *
  * @internal
  */

@@ -5,8 +5,8 @@ import type { Milliseconds } from "../options.js";
 const reconnecting: Milliseconds = 2500;
 
 /**
- * Waits, when a connection is back, until the others are back, too: what is sent before that they would not get. A node that speaks is there, and
- * listens.
+ * Waits, when a connection is back, until the others are back, too: what is sent before that they
+ * would not get. A node that speaks is there, and listens.
  *
  * @internal
  */

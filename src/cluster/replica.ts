@@ -11,11 +11,17 @@ export interface Claim {
 
 /** What has been heard from a replica about one partition. */
 export interface ReplicaProgress {
-  /** All up to this sequence has come, was announced as lost, or is not owed. Undefined: nothing has been heard yet. */
+  /**
+   * All up to this sequence has come, was announced as lost, or is not owed. Undefined: nothing has
+   * been heard yet.
+   */
   received: number | undefined;
   /** Where to begin if nothing comes: what it had sent when it was first heard of. */
   base: number | undefined;
-  /** Where what it sends later may come earlier: what it says that it has sent, until that has had its time to come. */
+  /**
+   * Where what it sends later may come earlier: what it says that it has sent, until that has had
+   * its time to come.
+   */
   readonly claims: Claim[];
 }
 
@@ -35,7 +41,10 @@ export class Replica {
   /** How many of its events wait to be sent, as it said last. */
   waiting = 0;
   readonly heard = new Map<number, ReplicaProgress>();
-  /** The least differences seen between the time of sending, there, and of arrival, here: of late, and before that. */
+  /**
+   * The least differences seen between the time of sending, there, and of arrival, here: of late,
+   * and before that.
+   */
   #delay = Infinity;
   #delayBefore = Infinity;
   readonly #causes = new Map<number, Causes>();
@@ -54,8 +63,8 @@ export class Replica {
   }
 
   /**
-   * An upper bound of how far this node's time is ahead of the other's, in milliseconds: what takes no time at all to come would show
-   * just that, and nothing comes faster.
+   * An upper bound of how far this node's time is ahead of the other's, in milliseconds: what takes
+   * no time at all to come would show just that, and nothing comes faster.
    */
   get skew(): number {
     return Math.min(this.#delay, this.#delayBefore);
@@ -66,7 +75,10 @@ export class Replica {
     if (milliseconds < this.#delay) this.#delay = milliseconds;
   }
 
-  /** Forgets the differences seen: the other node's clock may have stood still, as on a machine that was suspended. */
+  /**
+   * Forgets the differences seen: the other node's clock may have stood still, as on a machine that
+   * was suspended.
+   */
   forgetDelays(): void {
     this.#delay = this.#delayBefore = Infinity;
   }

@@ -11,7 +11,10 @@ const agesAfter = 20;
 /** Heartbeats of silence after which a node counts as gone. */
 const goneAfter = 100;
 
-/** Claims about a partition that are timed at once, of those that come within a heartbeat; of more, the latest count as one. */
+/**
+ * Claims about a partition that are timed at once, of those that come within a heartbeat; of more,
+ * the latest count as one.
+ */
 const maxClaims = 4;
 
 /** A partition that is listened to. */
@@ -29,9 +32,15 @@ export type NodeStatus = "up" | "silent" | "restarted" | "down";
 export interface ReplicaListener {
   /** The events of a batch from its place `from` on are new. */
   events(partition: number, replica: Replica, batch: ReadBatch, from: number): void;
-  /** Events `from`..`to` of a replica did not come; `to = from - 1`: none is known of, but there may be some. */
+  /**
+   * Events `from`..`to` of a replica did not come; `to = from - 1`: none is known of, but there may
+   * be some.
+   */
   gap(partition: number, replica: Replica, from: number, to: number): void;
-  /** It has been heard of for the first time, is silent, is heard again, has begun anew, or has ended. */
+  /**
+   * It has been heard of for the first time, is silent, is heard again, has begun anew, or has
+   * ended.
+   */
   node(replica: Replica, status: NodeStatus): void;
 }
 
@@ -51,8 +60,9 @@ export interface ReplicasOptions {
 }
 
 /**
- * Keeps the books on what other nodes have sent: each message says behind which sequence its events come, so that a hole is noticed when
- * the next one comes, and each sign of life says up to which sequence there is anything, so that it is noticed when none does.
+ * Keeps the books on what other nodes have sent: each message says behind which sequence its events
+ * come, so that a hole is noticed when the next one comes, and each sign of life says up to which
+ * sequence there is anything, so that it is noticed when none does.
  *
  * @internal
  */
@@ -75,7 +85,10 @@ export class Replicas {
     this.#agedAt = this.#tickedAt = options.now();
   }
 
-  /** Goes on with what another has kept, for readers that have been there all the time: all since then is owed to them. */
+  /**
+   * Goes on with what another has kept, for readers that have been there all the time: all since
+   * then is owed to them.
+   */
   takeOver(other: Replicas, logs: Iterable<{ index: number; wanted: boolean }>): void {
     for (const replica of other.#replicas.values()) this.#replicas.set(replica.node, replica);
     for (const replica of other.#past.all()) this.#past.keep(replica);
@@ -98,8 +111,8 @@ export class Replicas {
   /**
    * What comes in a partition from now on is owed.
    *
-   * @param stands whether the broker has the subscription: what other nodes send before that does not come here, and so what they
-   *   say of themselves before that is no place to begin at
+   * @param stands whether the broker has the subscription: what other nodes send before that does
+   * not come here, and so what they say of themselves before that is no place to begin at
    */
   want(partition: number, stands = true): void {
     if (this.#wanted.get(partition)?.since !== -Infinity)

@@ -50,8 +50,9 @@ export interface ReplicatorOptions {
 }
 
 /**
- * What makes the streams of one cache instance on several nodes one stream: it sends what is written here, puts what comes from others into the
- * logs here, and tells of what did not come. It outlives the stream server's crash, as the logs do.
+ * What makes the streams of one cache instance on several nodes one stream: it sends what is
+ * written here, puts what comes from others into the logs here, and tells of what did not come. It
+ * outlives the stream server's crash, as the logs do.
  *
  * @internal
  */
@@ -157,7 +158,8 @@ export class Replicator {
   }
 
   /**
-   * Settles when another node has said that it has the same shape, or none has answered. Where the broker is away, or says nothing, it is left for later.
+   * Settles when another node has said that it has the same shape, or none has answered. Where the
+   * broker is away, or says nothing, it is left for later.
    *
    * @throws (as a rejection) ShapeMismatchError, PubSubError (`refused`, `node_name_taken`)
    */
@@ -186,7 +188,10 @@ export class Replicator {
       this.#handshake.outcome().catch(this.#options.fail);
   }
 
-  /** Settles when the broker has the subscriptions to all that is read here; at once, if there is none, and after a heartbeat at the latest. */
+  /**
+   * Settles when the broker has the subscriptions to all that is read here; at once, if there is
+   * none, and after a heartbeat at the latest.
+   */
   async listening(): Promise<void> {
     const { bus, clock } = this.#options;
     if (bus.status === "connected") await this.#inbox.ready(clock, bus.heartbeat);
@@ -351,7 +356,9 @@ export class Replicator {
     else if (this.#toldClashes.add(message)) this.#reports.clash(message, error);
   }
 
-  /** Of two nodes of one name, which others take for one that begins again and again, one has to go. */
+  /**
+   * Of two nodes of one name, which others take for one that begins again and again, one has to go.
+   */
   #isYoungerThan({ node, startedAt, epoch }: StateMessage): boolean {
     const own = this.#self();
     if (node !== own.node) return false;

@@ -5,8 +5,9 @@ import type { Replica } from "./replica.js";
 const maxLives = 2;
 
 /**
- * Lives of nodes that have ended, or seem to have: what comes of one late, or because it has not ended after all, has its place in the same books, and so
- * is neither taken for news nor given twice.
+ * Lives of nodes that have ended, or seem to have: what comes of one late, or because it has not
+ * ended after all, has its place in the same books, and so is neither taken for news nor given
+ * twice.
  *
  * @internal
  */

@@ -4,8 +4,9 @@ import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
 import { checkMessagePack, type ExtensionKind } from "./msgpack-check.js";
 
 /**
- * MessagePack, with extensions for what it has no form for. Of the packages for compact formats, this one makes no code from input and has
- * no global table of types, which anybody in the process could add to.
+ * MessagePack, with extensions for what it has no form for. Of the packages for compact formats,
+ * this one makes no code from input and has no global table of types, which anybody in the process
+ * could add to.
  *
  * @internal
  */

@@ -143,7 +143,8 @@ interface Parsed {
 function parse(text: string, schemes: readonly string[], refuse: Refuse, whole = text): Parsed {
   const expected = `a URL (${schemes.join(", ")})`;
   if (text === "") throw refuse(expected, "nothing");
-  // The URL class drops line breaks and tabs, and spaces at the ends: the password would be another.
+  // The URL class drops line breaks and tabs, and spaces at the ends: the password would be
+  // another.
   if (/[\t\n\r]|^[\0- ]|[\0- ]$/.test(text))
     throw refuse("a URL without spaces at its ends, tabs and line breaks", shownText(whole));
   // The URL class knows no credentials without a host.

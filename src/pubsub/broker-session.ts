@@ -1,26 +1,32 @@
 /**
- * One connection to a broker, for as long as it stands: when it breaks, another one is made. So nothing that was published over one can go
- * out over the next.
+ * One connection to a broker, for as long as it stands: when it breaks, another one is made. So
+ * nothing that was published over one can go out over the next.
  *
  * @internal
  */
 export interface BrokerSession {
   /** The largest payload that the broker takes, in bytes, if it has such a limit. */
   readonly maxPayload?: number | undefined;
-  /** Settles when the broker has the subscription. A rejection with {@link RefusedError} is about this channel alone. */
+  /**
+   * Settles when the broker has the subscription. A rejection with {@link RefusedError} is about
+   * this channel alone.
+   */
   subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
   /** Settles when the broker has the payload; rejects when the session ends before. */
   publish(channel: string, payload: Uint8Array): Promise<void>;
   /** Settles when the broker has all that was published so far. */
   flush(): Promise<void>;
-  /** Ends it at once: whatever is pending rejects with `error`, and nothing of it goes out any more. Idempotent. */
+  /**
+   * Ends it at once: whatever is pending rejects with `error`, and nothing of it goes out any more.
+   * Idempotent.
+   */
   destroy(error: Error): void;
 }
 
 /**
- * Makes a session. `lost` is to be called when it breaks, before or after the promise settles; when `signal` aborts, the promise rejects and
- * what there is of the session ends.
+ * Makes a session. `lost` is to be called when it breaks, before or after the promise settles; when
+ * `signal` aborts, the promise rejects and what there is of the session ends.
  *
  * @throws (as a rejection) {@link RefusedError} for what no further attempt can mend
  * @internal

@@ -10,7 +10,10 @@ export interface BrokerTransportOptions {
   readonly dial: Dial;
   /** How long an attempt to connect may take. */
   readonly timeout: Milliseconds;
-  /** How long to wait after the nth attempt in a row (from 0) that failed. Default: see {@link backoff}. */
+  /**
+   * How long to wait after the nth attempt in a row (from 0) that failed. Default: see
+   * {@link backoff}.
+   */
   readonly delay?: (failures: number, error: Error, random: () => number) => Milliseconds;
   /** The system's random numbers, for the jitter of these waits. Default: `Math.random`. */
   readonly random?: () => number;
@@ -207,7 +210,12 @@ export class NoConnectionError extends Error {
 
 const closedError = (): Error => new Error("the connection to the broker is closed");
 
-/** 50 ms, doubled with each failure up to 2 s, of which a random half, so that nodes don't come back all at once. @internal */
+/**
+ * 50 ms, doubled with each failure up to 2 s, of which a random half, so that nodes don't come back
+ * all at once.
+ *
+ * @internal
+ */
 export function backoff(failures: number, random: () => number): Milliseconds {
   const full = Math.min(50 * 2 ** Math.min(failures, 10), 2000);
   return full / 2 + random() * (full / 2);
@@ -216,7 +224,10 @@ export function backoff(failures: number, random: () => number): Milliseconds {
 const delayByBackoff = (failures: number, _error: Error, random: () => number): Milliseconds =>
   backoff(failures, random);
 
-/** Does something with a signal that aborts when it takes too long, or when `outer` does; rejects at that moment. */
+/**
+ * Does something with a signal that aborts when it takes too long, or when `outer` does; rejects at
+ * that moment.
+ */
 async function within<T>(
   ms: Milliseconds,
   outer: AbortSignal | undefined,

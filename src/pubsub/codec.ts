@@ -1,6 +1,6 @@
 /**
- * Turns values into bytes and back, types kept: strings, numbers, bigints, booleans, null, undefined, Dates, Uint8Arrays, Maps, Sets, arrays
- * and plain objects.
+ * Turns values into bytes and back, types kept: strings, numbers, bigints, booleans, null,
+ * undefined, Dates, Uint8Arrays, Maps, Sets, arrays and plain objects.
  *
  * @internal
  */

@@ -21,8 +21,9 @@ export interface ConnectionOwner {
 }
 
 /**
- * One incarnation's connection: a transport from its opening to its closing. It counts as connected once everything that was
- * listened to when it began stands with the broker, and the broker refuses no channel of a stream.
+ * One incarnation's connection: a transport from its opening to its closing. It counts as connected
+ * once everything that was listened to when it began stands with the broker, and the broker refuses
+ * no channel of a stream.
  *
  * @internal
  */

@@ -12,13 +12,17 @@ export interface TransportContext {
   readonly random: () => number;
 }
 
-/** Makes a transport. It is called for each incarnation of the pubsub's actor, and opens nothing yet. */
+/**
+ * Makes a transport. It is called for each incarnation of the pubsub's actor, and opens nothing
+ * yet.
+ */
 export type TransportFactory = (context: TransportContext) => Transport;
 
 /**
  * Makes a {@link PubSub} over a transport: what an adapter for a broker ends with.
  *
- * Given a transport rather than a function that makes one, its actor can be started once only: a transport is opened once.
+ * Given a transport rather than a function that makes one, its actor can be started once only: a
+ * transport is opened once.
  *
  * @throws {@link OptionError}
  */

@@ -4,7 +4,12 @@ import { show } from "../errors.js";
 /** How deep arrays, objects, Maps and Sets may be in each other. @internal */
 export const maxDepth = 100;
 
-/** What a codec puts in the place of what its format has no form for. It gets the contents of Maps and Sets done already. @internal */
+/**
+ * What a codec puts in the place of what its format has no form for. It gets the contents of Maps
+ * and Sets done already.
+ *
+ * @internal
+ */
 export interface TypeEncoders {
   undefined(): unknown;
   /** NaN, -0, Infinity, -Infinity. */
@@ -21,7 +26,8 @@ export interface TypeEncoders {
 }
 
 /**
- * Checks that all of a value can be encoded, and puts the codec's forms into a copy of it; what needs none is left as it is, not copied.
+ * Checks that all of a value can be encoded, and puts the codec's forms into a copy of it; what
+ * needs none is left as it is, not copied.
  *
  * @throws Error that names what can't be encoded and where
  * @internal
@@ -116,7 +122,10 @@ function formOfPlain(
   return forms.object(copy ?? object);
 }
 
-/** Whether it has no half of a surrogate pair. Node has it since version 20, the library's types since a later ES. */
+/**
+ * Whether it has no half of a surrogate pair. Node has it since version 20, the library's types
+ * since a later ES.
+ */
 function isWellFormed(text: string): boolean {
   return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
 }

@@ -3,7 +3,11 @@ import { binaryCodec } from "./binary-codec.js";
 import type { Codec } from "./codec.js";
 import { jsonCodec } from "./json-codec.js";
 
-/** Version of the format of all that pubsubs and streams send: the first byte of each message. @internal */
+/**
+ * Version of the format of all that pubsubs and streams send: the first byte of each message.
+ *
+ * @internal
+ */
 export const wireVersion = 1;
 
 /** Version, codec, and the checksum of the content: 4 bytes, big-endian. */
@@ -29,8 +33,8 @@ export function codecOf(name: Codec["name"]): Codec {
 }
 
 /**
- * A message: version, codec, checksum (CRC-32), content. The checksum is there so that what is damaged on its way is not taken for something else
- * that was never sent.
+ * A message: version, codec, checksum (CRC-32), content. The checksum is there so that what is
+ * damaged on its way is not taken for something else that was never sent.
  *
  * @throws what the codec throws for what it can't encode
  * @internal

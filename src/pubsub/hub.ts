@@ -17,22 +17,30 @@ export interface HubMessage {
 export type HubVerdict = "deliver" | "drop" | Uint8Array | readonly Uint8Array[];
 
 /**
- * A broker in the process, for the nodes of a test, or of a program that runs several systems: each `localPubSub` that is given the
- * same hub is a node. It carries real bytes, asynchronously and in order. Its methods are the network's faults; node names need not
- * be connected, nor known, when a fault begins.
+ * A broker in the process, for the nodes of a test, or of a program that runs several systems: each
+ * `localPubSub` that is given the same hub is a node. It carries real bytes, asynchronously and in
+ * order. Its methods are the network's faults; node names need not be connected, nor known, when a
+ * fault begins.
  */
 export interface Hub {
-  /** Cuts a node off: its status is `reconnecting`, what it publishes is refused, and what is sent meanwhile never reaches it. */
+  /**
+   * Cuts a node off: its status is `reconnecting`, what it publishes is refused, and what is sent
+   * meanwhile never reaches it.
+   */
   disconnect(nodeName: string): void;
   /** Ends `disconnect`: the node's subscriptions stand again, then its status is `connected`. */
   connect(nodeName: string): void;
-  /** Freezes a node's connection, as a broker that hangs does: nothing moves, what it publishes waits, what is sent to it is held. */
+  /**
+   * Freezes a node's connection, as a broker that hangs does: nothing moves, what it publishes
+   * waits, what is sent to it is held.
+   */
   pause(nodeName: string): void;
   /** Ends `pause`: what was held goes on, in order. */
   resume(nodeName: string): void;
   /**
-   * Has `fn` decide over each message to each other node that listens; where several do, one after the other, each over what the one
-   * before has left. When it throws, the publish is refused. Returns a function that ends it.
+   * Has `fn` decide over each message to each other node that listens; where several do, one after
+   * the other, each over what the one before has left. When it throws, the publish is refused.
+   * Returns a function that ends it.
    */
   intercept(fn: (message: HubMessage) => HubVerdict): () => void;
 }

@@ -2,8 +2,9 @@ import type { Codec } from "./codec.js";
 import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
 
 /**
- * JSON that people can read on the wire. What JSON has no form for is an object with one field whose name begins with `$`: `{"$date": 1700000000000}`,
- * `{"$map": [[1, "a"]]}`; a plain object that looks like one goes into `{"$object": ...}`.
+ * JSON that people can read on the wire. What JSON has no form for is an object with one field
+ * whose name begins with `$`: `{"$date": 1700000000000}`, `{"$map": [[1, "a"]]}`; a plain object
+ * that looks like one goes into `{"$object": ...}`.
  *
  * @internal
  */
@@ -36,7 +37,10 @@ const forms: TypeEncoders = {
   object: (value) => (formIn(value) === undefined ? value : { $object: value }),
 };
 
-/** Digits beyond which a bigint goes out in hexadecimal: reading decimal ones takes more than linear time. */
+/**
+ * Digits beyond which a bigint goes out in hexadecimal: reading decimal ones takes more than linear
+ * time.
+ */
 const decimalDigits = 1000;
 
 function textOfBigint(value: bigint): string {

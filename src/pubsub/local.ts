@@ -11,8 +11,8 @@ export interface LocalPubSubOptions extends PubSubOptions {
 }
 
 /**
- * A pubsub within the process. Two with one hub are two nodes, each in a system of its own or in the same; without a hub it keeps to
- * itself, and encodes nothing.
+ * A pubsub within the process. Two with one hub are two nodes, each in a system of its own or in
+ * the same; without a hub it keeps to itself, and encodes nothing.
  *
  * @throws {@link OptionError}
  */

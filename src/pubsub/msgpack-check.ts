@@ -6,9 +6,10 @@ export type ExtensionKind = "leaf" | "nested" | undefined;
 const utf8 = new TextDecoder();
 
 /**
- * Looks through MessagePack before anything is made of it: that every length is really there, nothing is nested too deep or left over, and there
- * are no other field names than strings and no other extensions than known ones. So the decoder never reserves memory for what a message only claims,
- * nor recurses further than we do.
+ * Looks through MessagePack before anything is made of it: that every length is really there,
+ * nothing is nested too deep or left over, and there are no other field names than strings and no
+ * other extensions than known ones. So the decoder never reserves memory for what a message only
+ * claims, nor recurses further than we do.
  *
  * @param kindOf what the extension of a type holds; undefined for one that is not ours
  * @throws Error

@@ -9,8 +9,8 @@ import { RefusedError, toError } from "./broker-session.js";
 export type { NatsConnection };
 
 /**
- * What the connection is made with: TLS, token, user and password or an authenticator, name and so on. `servers` has an option of its own, and
- * it is `natsPubSub` that connects again.
+ * What the connection is made with: TLS, token, user and password or an authenticator, name and so
+ * on. `servers` has an option of its own, and it is `natsPubSub` that connects again.
  */
 export type NatsOptions = Omit<NodeConnectionOptions, (typeof ownOptions)[number]>;
 

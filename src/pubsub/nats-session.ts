@@ -13,7 +13,12 @@ import { nextTurn, queueMicrotask } from "../timers.js";
 
 type Subscription = ReturnType<NatsConnection["subscribe"]>;
 
-/** Dials connections that `make` makes and that are ours to close. `heardOf`: servers that the connection has been told of. @internal */
+/**
+ * Dials connections that `make` makes and that are ours to close. `heardOf`: servers that the
+ * connection has been told of.
+ *
+ * @internal
+ */
 export function natsDial(
   make: () => Promise<NatsConnection>,
   heardOf: (added: readonly string[], deleted: readonly string[]) => void,
@@ -56,7 +61,10 @@ export function natsDialOver(connection: NatsConnection): Dial {
   };
 }
 
-/** A connection for as long as it stands; the user's own is another session each time that it stands again. */
+/**
+ * A connection for as long as it stands; the user's own is another session each time that it stands
+ * again.
+ */
 class NatsSession implements BrokerSession {
   readonly maxPayload: number | undefined;
   readonly #connection: NatsConnection;
@@ -98,7 +106,8 @@ class NatsSession implements BrokerSession {
       callback: (error, message) => {
         if (error === null) onMessage(message.data);
         else if (refused !== undefined) refused(asFailure(error));
-        // A permission was taken away meanwhile: whether it comes back shows when all is subscribed to again.
+        // A permission was taken away meanwhile: whether it comes back shows when all is subscribed
+        // to again.
         else this.#break(toError(error));
       },
     });
@@ -152,7 +161,10 @@ class NatsSession implements BrokerSession {
       if (!subscription.isClosed()) subscription.unsubscribe();
   }
 
-  /** Settles when the server has what was said up to now; all that is said within a turn shares one round trip. */
+  /**
+   * Settles when the server has what was said up to now; all that is said within a turn shares one
+   * round trip.
+   */
   #acknowledged(subject?: string): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     this.#filling ??= this.#newBatch();

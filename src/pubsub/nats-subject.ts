@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 
 const plain = /[\w/@-]/;
-// The server takes control lines of 4096 bytes, in which a subject may stand beside another and a header.
+// The server takes control lines of 4096 bytes, in which a subject may stand beside another and a
+// header.
 const maxLength = 1024;
 const keptOfLongOnes = 512;
 
 /**
- * A channel's name as a subject. What colons separate are the subject's tokens, so that permissions can be given by `namespace.>`. Letters,
- * digits and `_ - / @` stay, any other UTF-16 unit becomes `=` and its four hex digits, and of a very long name the end becomes its hash.
+ * A channel's name as a subject. What colons separate are the subject's tokens, so that permissions
+ * can be given by `namespace.>`. Letters, digits and `_ - / @` stay, any other UTF-16 unit becomes
+ * `=` and its four hex digits, and of a very long name the end becomes its hash.
  *
  * @internal
  */

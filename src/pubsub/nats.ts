@@ -17,13 +17,16 @@ export interface NatsPubSubOptions extends PubSubOptions {
    */
   servers?: string | readonly string[];
   /**
-   * A connection of nats.js. It is never closed; it connects again by its own options, and notices a server that has gone silent by its own
-   * `pingInterval`, whose default is two minutes.
+   * A connection of nats.js. It is never closed; it connects again by its own options, and notices
+   * a server that has gone silent by its own `pingInterval`, whose default is two minutes.
    */
   connection?: NatsConnection;
   /** What else the connection is made with, e.g. TLS and credentials; not with `connection`. */
   options?: NatsOptions;
-  /** Milliseconds that an attempt to connect to a server may take, and after which a server that says nothing is given up. Default 3000. */
+  /**
+   * Milliseconds that an attempt to connect to a server may take, and after which a server that
+   * says nothing is given up. Default 3000.
+   */
   connectionTimeout?: Milliseconds;
 }
 
@@ -32,8 +35,8 @@ const names = ["servers", "connection", "options", "connectionTimeout"] as const
 /**
  * A {@link PubSub} over NATS, by the package `@nats-io/transport-node`.
  *
- * When the connection is lost, another is made, after 25 to 50 ms at first and 1 to 2 s at most, for as long as it takes. NATS keeps nothing
- * for those who are away.
+ * When the connection is lost, another is made, after 25 to 50 ms at first and 1 to 2 s at most,
+ * for as long as it takes. NATS keeps nothing for those who are away.
  *
  * @throws {@link OptionError}
  */

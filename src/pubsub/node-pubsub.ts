@@ -26,7 +26,8 @@ import {
 import { WireChannels } from "./wire-channels.js";
 
 /**
- * A node's pubsub over any transport: topics, their local subscribers, and the connection of whatever incarnation of its actor lives.
+ * A node's pubsub over any transport: topics, their local subscribers, and the connection of
+ * whatever incarnation of its actor lives.
  *
  * @internal
  */
@@ -156,7 +157,10 @@ export class NodePubSub implements PubSubWithBus {
     return connection;
   }
 
-  /** Settles when the connection has been tried. A broker that says nothing at all doesn't hold up the start for ever. */
+  /**
+   * Settles when the connection has been tried. A broker that says nothing at all doesn't hold up
+   * the start for ever.
+   */
   async #opened(connection: Connection, ctx: ActorContext): Promise<void> {
     const { clock } = ctx.system;
     const opening = connection.open();

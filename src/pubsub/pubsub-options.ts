@@ -53,8 +53,8 @@ export function resolvePubSubOptions(options: PubSubOptions): ResolvedPubSubOpti
 const minMessageSize = 1024;
 
 /**
- * Parts an engine's options: fails for those that are neither its own (`own`) nor common to all pubsubs, and gives the common ones for
- * `createPubSub`.
+ * Parts an engine's options: fails for those that are neither its own (`own`) nor common to all
+ * pubsubs, and gives the common ones for `createPubSub`.
  *
  * @internal
  */

@@ -9,8 +9,9 @@ import type { RedisAddress } from "./broker-address.js";
 import { RefusedError, toError } from "./broker-session.js";
 
 /**
- * What node-redis' clients are made with: TLS, user and password or a credentials provider, name, RESP version and so on. `url` has an option of
- * its own, and commands are never queued while there is no connection.
+ * What node-redis' clients are made with: TLS, user and password or a credentials provider, name,
+ * RESP version and so on. `url` has an option of its own, and commands are never queued while there
+ * is no connection.
  */
 export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue" | "RESP"> & {
   /** The protocol's version. Default: node-redis' own. */
@@ -51,16 +52,25 @@ export interface RedisClusterConnection {
   destroy(): void;
 }
 
-/** A client of node-redis (`createClient`), or one of a cluster (`createCluster`); only copies of it are connected. */
+/**
+ * A client of node-redis (`createClient`), or one of a cluster (`createCluster`); only copies of it
+ * are connected.
+ */
 export interface RedisClientLike {
   duplicate(overrides?: object): unknown;
   readonly options?: object | undefined;
 }
 
-// Sessions are replaced, not mended; commands have no deadline of their own, and the timer of each would cost more than the command.
+// Sessions are replaced, not mended; commands have no deadline of their own, and the timer of each
+// would cost more than the command.
 const ours = { disableOfflineQueue: true, clientSideCache: undefined, emitInvalidate: false };
 
-/** What an address says, as options of node-redis; these take precedence over its `url`, which is not used. @internal */
+/**
+ * What an address says, as options of node-redis; these take precedence over its `url`, which is
+ * not used.
+ *
+ * @internal
+ */
 export function optionsOf({ socket, tls, user, password, database }: RedisAddress): RedisOptions {
   return {
     ...(user === undefined ? {} : { username: user }),
@@ -120,7 +130,10 @@ export function copyOfCluster(
   return client.duplicate(overrides) as RedisClusterConnection;
 }
 
-/** A node that is asked for the others has no other limit than its socket's; all other sockets are kept busy by pings. */
+/**
+ * A node that is asked for the others has no other limit than its socket's; all other sockets are
+ * kept busy by pings.
+ */
 function ofNodes(options: RedisOptions, timeout: Milliseconds): RedisClientOptions {
   const { socket } = options;
   return {
@@ -156,7 +169,12 @@ const replacement = "\uFFFD";
 // A surrogate without its other half, which UTF-8 can't carry.
 const lone = /\p{Surrogate}/u;
 
-/** The channel's name where it survives UTF-8, otherwise one that does and that no other channel has. @internal */
+/**
+ * The channel's name where it survives UTF-8, otherwise one that does and that no other channel
+ * has.
+ *
+ * @internal
+ */
 export function wireName(channel: string): string {
   if (!channel.startsWith(replacement) && !lone.test(channel)) return channel;
   return replacement + Buffer.from(channel, "utf16le").toString("hex");

@@ -28,15 +28,24 @@ export function redisClusterDial(make: () => RedisClusterConnection, timeout: Mi
 
 const losses = ["error", "node-error", "sharded-channel-moved-error"] as const;
 
-/** One connection to each node of a cluster, and one more to those where it subscribes; when one is lost, so are the others. */
+/**
+ * One connection to each node of a cluster, and one more to those where it subscribes; when one is
+ * lost, so are the others.
+ */
 class RedisClusterSession implements BrokerSession {
   readonly #cluster: RedisClusterConnection;
   readonly #lost: (error: Error) => void;
   readonly #timeout: Milliseconds;
   readonly #listeners = new Map<string, Listener>();
-  /** The last thing under way for each channel: a cluster client doesn't keep the order of what it is asked by itself. */
+  /**
+   * The last thing under way for each channel: a cluster client doesn't keep the order of what it
+   * is asked by itself.
+   */
   readonly #underWay = new Map<string, Promise<unknown>>();
-  /** They don't leave in the order in which they were asked for, so no ping could tell that they have. */
+  /**
+   * They don't leave in the order in which they were asked for, so no ping could tell that they
+   * have.
+   */
   readonly #publishing = new Set<Promise<unknown>>();
   #watchdog: Watchdog | undefined;
   #connecting: Promise<unknown> | undefined;

@@ -58,7 +58,8 @@ class RedisSession implements BrokerSession {
   async connect(): Promise<void> {
     const clients = [this.#publisher, this.#subscriber];
     await Promise.all(clients.map((client) => client.connect()));
-    // A server that wants a password lets clients of the older protocol in without one, and then refuses whatever they say.
+    // A server that wants a password lets clients of the older protocol in without one, and then
+    // refuses whatever they say.
     await Promise.all(clients.map((client) => client.ping()));
     if (this.#ended) throw new Error("the connection was lost while it was made");
     this.#watchdogs = clients.map(
@@ -110,7 +111,8 @@ class RedisSession implements BrokerSession {
     if (this.#ended) return;
     this.#ended = true;
     for (const watchdog of this.#watchdogs) watchdog.stop();
-    // One that is destroyed without a socket would still connect; the others follow as soon as they have one.
+    // One that is destroyed without a socket would still connect; the others follow as soon as they
+    // have one.
     for (const client of this.#dialled) destroyQuietly(client);
   }
 
@@ -119,7 +121,11 @@ class RedisSession implements BrokerSession {
   }
 }
 
-/** One that has never been connected, or has given up, refuses to be destroyed in some versions. @internal */
+/**
+ * One that has never been connected, or has given up, refuses to be destroyed in some versions.
+ *
+ * @internal
+ */
 export function destroyQuietly(client: { destroy(): void }): void {
   try {
     client.destroy();

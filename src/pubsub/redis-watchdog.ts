@@ -2,12 +2,15 @@ import type { Milliseconds } from "../options.js";
 import { toError } from "./broker-session.js";
 import { clearInterval, setInterval } from "../timers.js";
 
-/** How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed. */
+/**
+ * How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed.
+ */
 const maxMissed = 3;
 
 /**
- * Notices that the other side has gone silent: a process that is stopped, a cable that is cut. The sockets themselves would not for many
- * minutes. It counts turns, not time, so that a busy event loop here is not taken for silence there.
+ * Notices that the other side has gone silent: a process that is stopped, a cable that is cut. The
+ * sockets themselves would not for many minutes. It counts turns, not time, so that a busy event
+ * loop here is not taken for silence there.
  *
  * @internal
  */

@@ -32,7 +32,10 @@ export interface RedisPubSubOptions extends PubSubOptions {
    * `unix:///path[?db=database]`. User and password are percent-encoded.
    */
   url?: string;
-  /** A client of node-redis, or with `sharded` one of `createCluster`. It is copied: neither put in subscriber mode nor closed, nor need it be connected. */
+  /**
+   * A client of node-redis, or with `sharded` one of `createCluster`. It is copied: neither put in
+   * subscriber mode nor closed, nor need it be connected.
+   */
   client?: RedisClientLike;
   /**
    * With `sharded`: some nodes of the cluster, to learn the others from. TLS and credentials in
@@ -40,13 +43,20 @@ export interface RedisPubSubOptions extends PubSubOptions {
    */
   rootNodes?: readonly RedisRootNode[];
   /**
-   * What else the clients are made with, e.g. TLS and credentials; not with `client`, which has its own. Of a `socket.reconnectStrategy` the delays
-   * count; when it gives up, it is tried on all the same.
+   * What else the clients are made with, e.g. TLS and credentials; not with `client`, which has its
+   * own. Of a `socket.reconnectStrategy` the delays count; when it gives up, it is tried on all the
+   * same.
    */
   options?: RedisOptions;
-  /** Sharded pub/sub of a Redis Cluster (Redis 7): messages go through the nodes that own their channels, not through all. Default false. */
+  /**
+   * Sharded pub/sub of a Redis Cluster (Redis 7): messages go through the nodes that own their
+   * channels, not through all. Default false.
+   */
   sharded?: boolean;
-  /** Milliseconds that an attempt to connect may take, and after which a server that says nothing is given up. Default 3000. */
+  /**
+   * Milliseconds that an attempt to connect may take, and after which a server that says nothing is
+   * given up. Default 3000.
+   */
   connectionTimeout?: Milliseconds;
 }
 
@@ -55,8 +65,9 @@ const names = ["url", "client", "rootNodes", "options", "sharded", "connectionTi
 /**
  * A {@link PubSub} over Redis, by the package `redis` (node-redis).
  *
- * Each pubsub has two connections, one to publish and one to subscribe; with `sharded`, up to two to each node. When one is lost, new ones are made,
- * after 25 to 50 ms at first and 1 to 2 s at most, for as long as it takes. Redis keeps nothing for those who are away.
+ * Each pubsub has two connections, one to publish and one to subscribe; with `sharded`, up to two
+ * to each node. When one is lost, new ones are made, after 25 to 50 ms at first and 1 to 2 s at
+ * most, for as long as it takes. Redis keeps nothing for those who are away.
  *
  * @throws {@link OptionError}
  */

@@ -64,7 +64,10 @@ export class Topics {
     }
   }
 
-  /** Gives the message to all subscribers of the topic but `except`, in the order of their subscriptions. */
+  /**
+   * Gives the message to all subscribers of the topic but `except`, in the order of their
+   * subscriptions.
+   */
   serve(topic: string, message: unknown, except?: TopicSubscriber): void {
     const entries = this.#entries.get(topic);
     if (entries === undefined) return;

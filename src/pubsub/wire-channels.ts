@@ -45,7 +45,8 @@ class WireChannel {
 }
 
 /**
- * Who listens to which channel of the broker: what each new connection has to subscribe to. It outlives the connections.
+ * Who listens to which channel of the broker: what each new connection has to subscribe to. It
+ * outlives the connections.
  *
  * @internal
  */
@@ -79,7 +80,9 @@ export class WireChannels {
     if (channel !== undefined) for (const listener of channel.listeners) listener(payload);
   }
 
-  /** A connection is there: everything is subscribed to with it. Settles when all of that stands. */
+  /**
+   * A connection is there: everything is subscribed to with it. Settles when all of that stands.
+   */
   async attach(transport: Transport, refusals: RefusedSubscriptions): Promise<void> {
     this.#transport = transport;
     this.#refusals = refusals;

@@ -55,7 +55,10 @@ export class Program implements AsyncDisposable {
   }
 }
 
-/** A program that is a node: it writes every `writes` milliseconds; below 0 it dies soon after it has been asked how far it is. */
+/**
+ * A program that is a node: it writes every `writes` milliseconds; below 0 it dies soon after it
+ * has been asked how far it is.
+ */
 export const nodeProgram = `
 import { defineCache, startSupervisor, streamServer } from "./index.js";
 import { unframe } from "./pubsub/frame.js";

@@ -30,8 +30,9 @@ export function idOf(of: { node: string; epoch: string; partition: number | null
 }
 
 /**
- * What is wrong with what a reader was given of other nodes: nothing twice, nothing out of order, and what is missing was announced. `owed` says
- * from which sequence on; what isn't in it is owed from 0.
+ * What is wrong with what a reader was given of other nodes: nothing twice, nothing out of order,
+ * and what is missing was announced. `owed` says from which sequence on; what isn't in it is owed
+ * from 0.
  */
 export function faultsOf(
   reader: Reader,
@@ -84,7 +85,8 @@ function* faultsOfOne(
   }
   while (next < count && excused.has(next)) next++;
   if (next >= count) return;
-  // Of an epoch that ended unheard only the beginning of what is missing is known; of one never heard of, nothing.
+  // Of an epoch that ended unheard only the beginning of what is missing is known; of one never
+  // heard of, nothing.
   const isOpen = openings.some((from) => from > last && from <= next);
   if (!isOpen && !(messages.length === 0 && nodeIsInDoubt))
     yield `${next}..${count - 1} missing at the end`;

@@ -208,7 +208,10 @@ export function isData(message: HubMessage): boolean {
   return message.channel.includes(":data:");
 }
 
-/** Waits until every reader has heard each of the other nodes, so that nothing of what comes is not owed. */
+/**
+ * Waits until every reader has heard each of the other nodes, so that nothing of what comes is not
+ * owed.
+ */
 export async function warmUp(
   cluster: Cluster,
   nodes: readonly ClusterNode[],

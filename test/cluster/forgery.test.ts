@@ -43,7 +43,10 @@ function data(
   return [0, "nebulex", "users", "users", node, epoch, 1, 1, partition, after, to, columns];
 }
 
-/** Two nodes with four partitions, a reader on b that has heard of a, and somebody who forges messages. */
+/**
+ * Two nodes with four partitions, a reader on b that has heard of a, and somebody who forges
+ * messages.
+ */
 class Forgery implements AsyncDisposable {
   readonly cluster = new Cluster();
   readonly told = new Listener<{ reason: string }>("nebulex.pubsub.message_rejected");

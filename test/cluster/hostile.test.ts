@@ -80,7 +80,8 @@ class Siege implements AsyncDisposable {
   /** Whether what is written on one node still comes to the other's readers. */
   async stillWorks(): Promise<void> {
     await this.cluster.rest();
-    // Whoever was told a forged state of a node hears its true one: from a new epoch on at the latest.
+    // Whoever was told a forged state of a node hears its true one: from a new epoch on at the
+    // latest.
     for (const node of [this.a, this.b]) await this.cluster.hit(node, "users", "kill");
     await this.cluster.rest(200);
     for (const [from, to] of [

@@ -2,8 +2,8 @@ import type { Transport, TransportEvents } from "../../src/pubsub/transport.js";
 import type { SeededRandom } from "../../src/testing/random.js";
 
 /**
- * A transport whose messages may be held, and are then let go in order; or one that promises no order across channels, and mixes what comes on
- * different ones.
+ * A transport whose messages may be held, and are then let go in order; or one that promises no
+ * order across channels, and mixes what comes on different ones.
  */
 export class LaggingTransport implements Transport {
   readonly ordered: boolean;

@@ -3,7 +3,10 @@ import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { getStream } from "../../src/index.js";
 import { Cluster, type Message } from "./cluster.js";
 
-/** Who writes, how often, and whether the reader then takes something and comes again with its token. */
+/**
+ * Who writes, how often, and whether the reader then takes something and comes again with its
+ * token.
+ */
 const step = fc.record({
   writer: fc.constantFrom("a", "b"),
   writes: fc.integer({ min: 1, max: 400 }),
@@ -82,7 +85,8 @@ test("a reader that comes again with its token is given everything once, or in a
               gap.from <= sequence &&
               sequence <= gap.to,
           );
-        // Which of another node's events are trimmed nobody knows any more: then a gap without an end says so.
+        // Which of another node's events are trimmed nobody knows any more: then a gap without an
+        // end says so.
         const wrong = truth.events
           .map(({ metadata }) => metadata)
           .filter((place) =>

@@ -15,7 +15,9 @@ const shown = (message: Message): string =>
     ? `gap ${message.node} ${message.from}..${message.to}`
     : `${message.metadata.node} ${message.metadata.sequence}`;
 
-/** Two nodes; on `b` a group that handles until it comes to `b`'s event `stuckAt`, where it stays. */
+/**
+ * Two nodes; on `b` a group that handles until it comes to `b`'s event `stuckAt`, where it stays.
+ */
 async function stuckPair(
   cluster: Cluster,
   stuckAt: number,

@@ -160,7 +160,8 @@ export function brokerSuite({ start, settings }: Engine): void {
     await using a = await Tapped.connected(settings(broker, quick));
     await using b = await Tapped.connected(settings(broker, quick), "c");
     await broker.freeze();
-    // Publishing all the while, more than any buffer on the way holds: traffic of ours is no sign of life of theirs.
+    // Publishing all the while, more than any buffer on the way holds: traffic of ours is no sign
+    // of life of theirs.
     const pending: Promise<unknown>[] = [];
     const big = new Uint8Array(200_000);
     const timer = setInterval(() => pending.push(failure(a.transport.publish("big", big))), 10);

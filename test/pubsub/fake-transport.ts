@@ -1,6 +1,8 @@
 import type { Transport, TransportEvents } from "../../src/pubsub/transport.js";
 
-/** A transport that a test holds the strings of: it does as told, and writes down what it is asked. */
+/**
+ * A transport that a test holds the strings of: it does as told, and writes down what it is asked.
+ */
 export class FakeTransport implements Transport {
   readonly ordered = false;
   maxPayload: number | undefined;

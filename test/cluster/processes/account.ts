@@ -20,7 +20,10 @@ export interface Account {
   readonly twice: number;
   /** Received behind a later one. */
   readonly outOfOrder: number;
-  /** Received, or told to be missing within bounds, though nobody wrote it; or told so, and received all the same. */
+  /**
+   * Received, or told to be missing within bounds, though nobody wrote it; or told so, and received
+   * all the same.
+   */
   readonly madeUp: number;
 }
 
@@ -63,7 +66,8 @@ export function accountOf(
   }
   for (const { from, to } of gaps) {
     madeUp += Math.max(0, to - Math.max(from, count) + 1);
-    // A gap without an end says nothing of what came after all; of a life that goes on, what is missing is told with its bounds.
+    // A gap without an end says nothing of what came after all; of a life that goes on, what is
+    // missing is told with its bounds.
     const isOpen = to < from;
     if (isOpen && (!killed || from <= last)) continue;
     const end = isOpen ? count - 1 : Math.min(to, count - 1);

@@ -26,7 +26,10 @@ import type {
 import { Witness } from "./witness.js";
 import { Writer } from "./writer.js";
 
-/** What runs in a process of a cluster: a cache, its stream over a broker, and handlers that note down what comes. */
+/**
+ * What runs in a process of a cluster: a cache, its stream over a broker, and handlers that note
+ * down what comes.
+ */
 export class ClusterNode implements NodeApi {
   readonly #config: NodeConfig;
   readonly #cache = defineCache<unknown, unknown>({ name: "shared" });

@@ -33,7 +33,10 @@ interface Life {
 const bytes = 8;
 const patience = { timeout: 60_000, interval: 20 };
 
-/** Processes that write, over a broker of their own, and the books on what becomes of it. To be disposed. */
+/**
+ * Processes that write, over a broker of their own, and the books on what becomes of it. To be
+ * disposed.
+ */
 export class Cluster implements AsyncDisposable {
   readonly broker: Broker;
   readonly proxy: Proxy;
@@ -148,7 +151,10 @@ export class Cluster implements AsyncDisposable {
     return Promise.all(this.running.map((process) => process.call("report")));
   }
 
-  /** What has become of all that was written: for each process's own events, and for those of others. */
+  /**
+   * What has become of all that was written: for each process's own events, and for those of
+   * others.
+   */
   async accounts(): Promise<{ written: number; local: Account[]; remote: Account[] }> {
     const counts = new Map(this.#lives.map((life) => [life, this.#countsOf(life)] as const));
     const written = [...counts.values()].flat().reduce((total, count) => total + count, 0);

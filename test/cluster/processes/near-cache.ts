@@ -15,7 +15,10 @@ const bytes = 8;
 const changes = 1;
 const reads = 8;
 
-/** Copies of a source of truth in this process, kept coherent by an invalidator; the truth is a file of numbers. */
+/**
+ * Copies of a source of truth in this process, kept coherent by an invalidator; the truth is a file
+ * of numbers.
+ */
 export class NearCache {
   readonly cache: Cache<string, number> = defineCache<string, number>({ name: "near" });
   readonly #config: NearConfig;
@@ -47,7 +50,10 @@ export class NearCache {
     ];
   }
 
-  /** Reads what is in demand, and changes some of what is this process's own to change: the truth first, then its copy. */
+  /**
+   * Reads what is in demand, and changes some of what is this process's own to change: the truth
+   * first, then its copy.
+   */
   live(): void {
     const { keys, share, shares } = this.#config;
     for (let left = changes; left > 0; left--) {

@@ -14,7 +14,10 @@ export const defaultSizes: OutageSizes = Object.freeze({
   capacity: 10_000,
 });
 
-/** Milliseconds. Whoever waits for the broker is blocked for longer; whoever waits for a processor, on a busy machine, is not. */
+/**
+ * Milliseconds. Whoever waits for the broker is blocked for longer; whoever waits for a processor,
+ * on a busy machine, is not.
+ */
 export const longestStop = 1000;
 
 /** What came of an outage. */
@@ -150,7 +153,8 @@ export function problemsOf(
   };
   none("puts that failed", failures.length);
   none("own events that were not received", local.unaccounted);
-  // Where little is kept, what comes from others at once may push out what a reader here has not read yet.
+  // Where little is kept, what comes from others at once may push out what a reader here has not
+  // read yet.
   if (losses !== "some") none("own events announced as lost", local.announced);
   none("own events received twice or out of order", local.twice + local.outOfOrder);
   none("events neither received nor announced", remote.unaccounted);

@@ -36,7 +36,10 @@ export interface WriterConfig {
   readonly seed: number;
   /** Over how many keys it writes. */
   readonly keys: number;
-  /** Where it notes down, before anything of it can be sent, how much it has written: also for when it is killed. */
+  /**
+   * Where it notes down, before anything of it can be sent, how much it has written: also for when
+   * it is killed.
+   */
   readonly notes: string;
 }
 
@@ -63,7 +66,10 @@ export interface WriterReport {
   readonly longestStall: number;
 }
 
-/** Sequences that a reader was told it misses; `to = from - 1`: those from there on, as many as there may be. */
+/**
+ * Sequences that a reader was told it misses; `to = from - 1`: those from there on, as many as
+ * there may be.
+ */
 export interface SeenGap {
   readonly from: number;
   readonly to: number;

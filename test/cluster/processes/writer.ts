@@ -10,7 +10,8 @@ const pause = 4;
 const longestBurst = 400;
 
 /**
- * Puts entries at a steady rate, and counts for itself what events that makes: each put makes one, whose partition is that of its key.
+ * Puts entries at a steady rate, and counts for itself what events that makes: each put makes one,
+ * whose partition is that of its key.
  */
 export class Writer {
   readonly #cache: Cache<string, number>;
