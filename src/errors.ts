@@ -1,6 +1,8 @@
 import { inspect } from "node:util";
 
-/** What every error of this package has in common: a stable `code`, and a `name` equal to its class. */
+/**
+ * What every error of this package has in common: a stable `code`, and a `name` equal to its class.
+ */
 export abstract class NebulexError extends Error {
   /** Stable identifier of the failure, e.g. `"E_OPTION"`. */
   abstract readonly code: string;
@@ -79,7 +81,10 @@ export interface SupervisorErrorDetails extends ErrorOptions {
   ref?: unknown;
 }
 
-/** A request that a supervisor refused, or a start that failed (the child's own error is the `cause`). */
+/**
+ * A request that a supervisor refused, or a start that failed (the child's own error is the
+ * `cause`).
+ */
 export class SupervisorError extends NebulexError {
   readonly code = "E_SUPERVISOR";
   readonly reason: SupervisorErrorReason;
@@ -173,10 +178,15 @@ export class KeyNotFoundError extends NebulexError {
   }
 }
 
-/** A `fetchOrStore` that could never settle: its load, in the end, waits for itself. Nothing is stored. */
+/**
+ * A `fetchOrStore` that could never settle: its load, in the end, waits for itself. Nothing is
+ * stored.
+ */
 export class FlightCycleError extends NebulexError {
   readonly code = "E_FLIGHT_CYCLE";
-  /** The cycle in order: the load of each key waits for that of the next, the last for the first. */
+  /**
+   * The cycle in order: the load of each key waits for that of the next, the last for the first.
+   */
   readonly keys: readonly unknown[];
   /** The name of the instance of each of the keys. */
   readonly caches: readonly string[];
@@ -246,11 +256,17 @@ export class IdleTimeoutError extends NebulexError {
   }
 }
 
-/** Also of an error from another realm: what a thread has thrown belongs to Node's own, also where a test runner has made another. */
+/**
+ * Also of an error from another realm: what a thread has thrown belongs to Node's own, also where a
+ * test runner has made another.
+ */
 const isError = (value: unknown): value is Error =>
   Object.prototype.toString.call(value) === "[object Error]";
 
-/** A worker thread that failed: its module could not be loaded, it exited, ran out of memory, or hung. */
+/**
+ * A worker thread that failed: its module could not be loaded, it exited, ran out of memory, or
+ * hung.
+ */
 export class WorkerThreadError extends NebulexError {
   readonly code = "E_WORKER_THREAD";
   /** URL of the handler's module. */
@@ -278,9 +294,11 @@ export class PubSubError extends NebulexError {
 }
 
 /**
- * Why a {@link PubSubError}: the pubsub has not been started (`not_started`), there is no connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the message can't be
- * encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be started (`connect_failed`), the broker does not permit a
- * channel (`refused`), or another node has its name (`node_name_taken`).
+ * Why a {@link PubSubError}: the pubsub has not been started (`not_started`), there is no
+ * connection (`not_connected`, `closed`), the broker did not take it (`publish_failed`), the
+ * message can't be encoded (`not_encodable`) or is too large (`too_large`), the pubsub can't be
+ * started (`connect_failed`), the broker does not permit a channel (`refused`), or another node has
+ * its name (`node_name_taken`).
  */
 export type PubSubFailure =
   | "not_connected"
@@ -303,7 +321,10 @@ export interface StreamShape {
   readonly version: number;
 }
 
-/** Another node has a stream of the same cache whose shape differs, so that the two can't exchange events. */
+/**
+ * Another node has a stream of the same cache whose shape differs, so that the two can't exchange
+ * events.
+ */
 export class ShapeMismatchError extends NebulexError {
   readonly code = "E_SHAPE_MISMATCH";
   /** The instance's name. */
@@ -329,8 +350,9 @@ function showShape({ partitions, hash, version }: StreamShape): string {
 }
 
 /**
- * A test framework had faked timers, in `node:timers` too, before this package was loaded: it has no way to Node's own, so actors would never
- * run. Timers that are faked afterwards have no effect on it.
+ * A test framework had faked timers, in `node:timers` too, before this package was loaded: it has
+ * no way to Node's own, so actors would never run. Timers that are faked afterwards have no effect
+ * on it.
  */
 export class FakeTimersError extends NebulexError {
   readonly code = "E_FAKE_TIMERS";

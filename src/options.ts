@@ -3,7 +3,10 @@ import { OptionError } from "./errors.js";
 /** A duration, or a point in time, in milliseconds. */
 export type Milliseconds = number;
 
-/** Fails unless `options` is an object that has no other keys than `known`. `what` names the taker, e.g. `streamServer`. */
+/**
+ * Fails unless `options` is an object that has no other keys than `known`. `what` names the taker,
+ * e.g. `streamServer`.
+ */
 export function knownOptions(what: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw OptionError.invalid("options", `an object (the options of ${what})`, options);
@@ -54,7 +57,10 @@ export function nonEmptyString(option: string, value: unknown): string {
   throw OptionError.invalid(option, "a non-empty string", value);
 }
 
-/** A name of a cache, an instance or a node: a non-empty string without ":", which separates the parts of a topic. */
+/**
+ * A name of a cache, an instance or a node: a non-empty string without ":", which separates the
+ * parts of a topic.
+ */
 export function plainName(option: string, value: unknown): string {
   if (typeof value === "string" && value.length > 0 && !value.includes(":")) return value;
   throw OptionError.invalid(option, 'a non-empty string without ":"', value);

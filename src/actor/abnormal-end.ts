@@ -11,8 +11,9 @@ export interface Ended {
 }
 
 /**
- * Reports the abnormal end of an actor that has no supervisor: on its channel or, if nobody listens there and
- * no monitor was notified, as a process warning. A kill is not reported: the caller of `kill` knows.
+ * Reports the abnormal end of an actor that has no supervisor: on its channel or, if nobody listens
+ * there and no monitor was notified, as a process warning. A kill is not reported: the caller of
+ * `kill` knows.
  *
  * @internal
  */

@@ -155,7 +155,10 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
       : this.#watchers.monitorDead(fn, this.ref as ActorRef);
   }
 
-  /** Calls `hook` inside the death of this incarnation, before any monitor; at once if it is dead. It must not throw. */
+  /**
+   * Calls `hook` inside the death of this incarnation, before any monitor; at once if it is dead.
+   * It must not throw.
+   */
   onDeath(hook: (reason: ExitReason) => void): () => void {
     if (this.#phase === "dead") {
       hook(this.exitReason);
@@ -287,7 +290,10 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     );
   }
 
-  /** Calls a function of the behavior, then one of the other two: at once or, if it answers with a promise, later and unless dead. */
+  /**
+   * Calls a function of the behavior, then one of the other two: at once or, if it answers with a
+   * promise, later and unless dead.
+   */
   #call(fn: () => unknown, then: (value: unknown) => void, fail: (error: unknown) => void): void {
     let result: unknown;
     try {

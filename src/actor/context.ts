@@ -20,7 +20,10 @@ export interface ContextOwner<Msg> {
   register(key: unknown, value: unknown): void;
 }
 
-/** An actor's own view of itself, bound to one incarnation: once that has ended, it does nothing any more. */
+/**
+ * An actor's own view of itself, bound to one incarnation: once that has ended, it does nothing any
+ * more.
+ */
 export class ActorContext<Msg = unknown> implements SpawnParent {
   readonly #owner: ContextOwner<Msg>;
 
@@ -65,7 +68,10 @@ export class ActorContext<Msg = unknown> implements SpawnParent {
     return this.#owner.spawnChild(behavior, options);
   }
 
-  /** Calls `fn` once, between two messages of this actor, when the other has ended; returns a function that cancels it. */
+  /**
+   * Calls `fn` once, between two messages of this actor, when the other has ended; returns a
+   * function that cancels it.
+   */
   monitor<M>(ref: ActorRef<M>, fn: (down: Down<M>) => void): () => void {
     return this.#owner.watch(ref as ActorRef<never>, fn as (down: Down) => void);
   }

@@ -11,20 +11,22 @@ export interface Turn {
 }
 
 /**
- * The seam to nact: one nact actor per incarnation, spawned flat under one nact system. nact gives each incarnation its turn on
- * the event loop; identity, mailbox, tree, exit and restart are ours, so nothing here depends on nact's names, hierarchy,
- * policies or timers.
+ * The seam to nact: one nact actor per incarnation, spawned flat under one nact system. nact gives
+ * each incarnation its turn on the event loop; identity, mailbox, tree, exit and restart are ours,
+ * so nothing here depends on nact's names, hierarchy, policies or timers.
  *
  * @internal
  */
 export class Engine {
-  // nact finds systems by name in one map of the process: its random default name keeps two of ours apart.
+  // nact finds systems by name in one map of the process: its random default name keeps two of ours
+  // apart.
   readonly #system = start();
   #spawned = 0;
 
   /** Makes a nact actor that calls `run` on each wake-up. `run` must not throw. */
   spawn(id: string, run: () => void): Turn {
-    // A name of its own for each incarnation: nact's references are paths, and a path that is used again reaches the newcomer.
+    // A name of its own for each incarnation: nact's references are paths, and a path that is used
+    // again reaches the newcomer.
     const name = `${id.replace(/[^\w-]/g, "_").slice(0, 64)}.${++this.#spawned}`;
     return new NactTurn(this.#system, name, run);
   }
@@ -43,7 +45,10 @@ const options: ActorProps<void, unknown, ActorSystemRef> = {
 class NactTurn implements Turn {
   readonly #actor: Ref<unknown>;
   readonly #run: () => void;
-  /** Whether nact has a message of this actor under way: what is dispatched meanwhile, it would schedule by itself. */
+  /**
+   * Whether nact has a message of this actor under way: what is dispatched meanwhile, it would
+   * schedule by itself.
+   */
   #busy = false;
   #again = false;
   #stopped = false;
@@ -80,14 +85,16 @@ class NactTurn implements Turn {
   };
 
   #take(): void {
-    // nact is through with the message one microtask after this has returned: the second one from here is behind that.
+    // nact is through with the message one microtask after this has returned: the second one from
+    // here is behind that.
     queueMicrotask(this.#beforeIdle);
     this.#run();
   }
 }
 
 /**
- * Calls `fn`, in which nact takes timers from the global object, with Node's own in place of what a test framework has put there.
+ * Calls `fn`, in which nact takes timers from the global object, with Node's own in place of what a
+ * test framework has put there.
  */
 function withOwnTimers(fn: () => void): void {
   const found: Pick<typeof globalThis, "setImmediate" | "clearImmediate" | "clearTimeout"> =

@@ -4,19 +4,30 @@ import type { ActorRef, Down } from "./ref.js";
 import { isThenable } from "./thenable.js";
 import { queueMicrotask } from "../timers.js";
 
-/** Who is told of the end of one incarnation: first the library's own hooks, within the end; then the monitors. @internal */
+/**
+ * Who is told of the end of one incarnation: first the library's own hooks, within the end; then
+ * the monitors.
+ *
+ * @internal
+ */
 export class ExitWatchers {
   #hooks: Set<(reason: ExitReason) => void> | undefined;
   #monitors: Set<(down: Down) => void> | undefined;
 
-  /** Adds a hook that is called inside the end, before any monitor. It must not throw. Returns a function that cancels it. */
+  /**
+   * Adds a hook that is called inside the end, before any monitor. It must not throw. Returns a
+   * function that cancels it.
+   */
   hook(hook: (reason: ExitReason) => void): () => void {
     const hooks = (this.#hooks ??= new Set());
     hooks.add(hook);
     return () => void hooks.delete(hook);
   }
 
-  /** Adds a monitor; each is one of its own, also with the same function. Returns a function that cancels it. */
+  /**
+   * Adds a monitor; each is one of its own, also with the same function. Returns a function that
+   * cancels it.
+   */
   monitor(fn: (down: Down) => void): () => void {
     return this.#add(fn).cancel;
   }

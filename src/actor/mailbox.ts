@@ -5,7 +5,11 @@ interface Chunk<T> {
   next: Chunk<T> | undefined;
 }
 
-/** A queue of messages: first in, first out, in constant time; memory is given back as it drains. @internal */
+/**
+ * A queue of messages: first in, first out, in constant time; memory is given back as it drains.
+ *
+ * @internal
+ */
 export class Mailbox<T> {
   #first: Chunk<T> = { items: [], next: undefined };
   #last = this.#first;

@@ -3,7 +3,9 @@ import type { Clock, TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import type { ReplyTo } from "./ref.js";
 
-/** A query that waits for its answer; the first of answer, time-out and the target's end settles it. */
+/**
+ * A query that waits for its answer; the first of answer, time-out and the target's end settles it.
+ */
 class PendingQuery<Reply> implements ReplyTo<Reply> {
   readonly promise: Promise<Reply>;
   readonly #id: string;

@@ -2,7 +2,8 @@ import type { ExitReason } from "./exit.js";
 import type { ActorRef } from "./ref.js";
 
 /**
- * What may look at, and interfere with, the actors of a system: the seam for fault injection and recording.
+ * What may look at, and interfere with, the actors of a system: the seam for fault injection and
+ * recording.
  *
  * @internal
  */
@@ -11,7 +12,10 @@ export interface Probe {
   starting?(ref: ActorRef): void | Promise<void>;
   /** After a successful `init`. Must not throw. */
   started?(ref: ActorRef): void;
-  /** Before a message, or an event of a stream, is handled. A throw is the handler's, a promise delays it. */
+  /**
+   * Before a message, or an event of a stream, is handled. A throw is the handler's, a promise
+   * delays it.
+   */
   receiving?(ref: ActorRef, message: unknown): void | Promise<void>;
   /** When an incarnation has ended. Must not throw. */
   exited?(ref: ActorRef, reason: ExitReason): void;

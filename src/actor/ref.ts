@@ -33,8 +33,9 @@ export interface Target {
 }
 
 /**
- * One incarnation of an actor. There is one such object for each incarnation, the same in every API, so `===` tells whether
- * two are the same; a restarted actor has a new one, and the old one never reaches it.
+ * One incarnation of an actor. There is one such object for each incarnation, the same in every
+ * API, so `===` tells whether two are the same; a restarted actor has a new one, and the old one
+ * never reaches it.
  */
 export class ActorRef<Msg = unknown> {
   readonly #target: Target;
@@ -69,15 +70,17 @@ export class ActorRef<Msg = unknown> {
    *
    * @param timeout milliseconds, above 0
    * @throws {@link QueryTimeoutError} (as a rejection) when there is no answer in time
-   * @throws {@link ActorExitError} (as a rejection) when the actor is dead, or ends before it answers
+   * @throws {@link ActorExitError} (as a rejection) when the actor is dead, or ends before it
+   * answers
    */
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => Msg, timeout: Milliseconds): Promise<Reply> {
     return this.#target.query(make, timeout);
   }
 
   /**
-   * Ends this incarnation in order: the message in hand is finished, the rest of the mailbox is dropped, `terminate` runs. Settles
-   * when it is dead. What its supervisor then does depends on the reason and on the restart type.
+   * Ends this incarnation in order: the message in hand is finished, the rest of the mailbox is
+   * dropped, `terminate` runs. Settles when it is dead. What its supervisor then does depends on
+   * the reason and on the restart type.
    *
    * @param reason default `"normal"`
    * @param timeout milliseconds after which it is killed; default: none
@@ -87,15 +90,17 @@ export class ActorRef<Msg = unknown> {
   }
 
   /**
-   * Ends this incarnation at once, with the reason `"killed"` and without `terminate`. JavaScript can't break off a running
-   * function: what it still does is fenced off, and its result or error is discarded.
+   * Ends this incarnation at once, with the reason `"killed"` and without `terminate`. JavaScript
+   * can't break off a running function: what it still does is fenced off, and its result or error
+   * is discarded.
    */
   kill(): Promise<void> {
     return this.#target.kill();
   }
 
   /**
-   * Calls `fn` once when this incarnation has ended, with `"noproc"` if it had already; never inside this call.
+   * Calls `fn` once when this incarnation has ended, with `"noproc"` if it had already; never
+   * inside this call.
    *
    * @returns a function that cancels it
    */

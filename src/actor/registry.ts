@@ -16,8 +16,8 @@ interface Held {
 }
 
 /**
- * Names for actors, looked up synchronously. Keys compare as in a `Map`. An actor's entries are gone when it is dead, before any
- * monitor hears of it, and never pass to a restarted one.
+ * Names for actors, looked up synchronously. Keys compare as in a `Map`. An actor's entries are
+ * gone when it is dead, before any monitor hears of it, and never pass to a restarted one.
  */
 export class Registry {
   readonly #unique: boolean;
@@ -35,7 +35,8 @@ export class Registry {
   /**
    * Puts an actor under a key, with a value of your own.
    *
-   * @throws {@link RegistryError} `already_registered` (unique keys: also for the same actor), or `noproc` for a dead actor
+   * @throws {@link RegistryError} `already_registered` (unique keys: also for the same actor), or
+   * `noproc` for a dead actor
    */
   register(key: unknown, ref: ActorRef<never>, value?: unknown): void {
     const holder = checkRef(ref);
@@ -79,7 +80,10 @@ export class Registry {
     return [...(this.#holders.get(checkRef(ref))?.entries.values() ?? [])];
   }
 
-  /** Calls `fn` once with the entries under the key, not at all if there is none. What `fn` throws goes to the caller. */
+  /**
+   * Calls `fn` once with the entries under the key, not at all if there is none. What `fn` throws
+   * goes to the caller.
+   */
   dispatch(key: unknown, fn: (entries: RegistryEntry[]) => void): void {
     if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);
     const entries = this.lookup(key);
@@ -91,7 +95,9 @@ export class Registry {
     return this.#count;
   }
 
-  /** A holder that is in the middle of its death, its entries not yet dropped, is in nobody's way. */
+  /**
+   * A holder that is in the middle of its death, its entries not yet dropped, is in nobody's way.
+   */
   #checkFree(key: unknown): void {
     const holder = this.#entries.get(key)?.values().next().value?.ref;
     if (holder?.alive === true) throw new RegistryError("already_registered", key, holder);

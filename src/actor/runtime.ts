@@ -19,6 +19,9 @@ export interface Runtime {
 /** What a library actor wants beyond a {@link Behavior}. @internal */
 export interface CellOptions extends SpawnOptions {
   id?: string;
-  /** Told at once, inside `stop` or `kill`, that the incarnation is to end: so that it can break off what it waits for. Must not throw. */
+  /**
+   * Told at once, inside `stop` or `kill`, that the incarnation is to end: so that it can break off
+   * what it waits for. Must not throw.
+   */
   onStopRequested?: (reason: ExitReason) => void;
 }

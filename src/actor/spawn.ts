@@ -11,8 +11,9 @@ import type { ActorSystem } from "./system.js";
  * Spawns an actor under a system, another actor or, in a child spec's `start`, the supervisor.
  *
  * @returns its ref, when `init` has made the first state
- * @throws (as a rejection) what `init` threw; {@link RegistryError} for a taken name; {@link ActorExitError} when the parent, or the
- * actor itself before it was up, has ended; {@link OptionError}
+ * @throws (as a rejection) what `init` threw; {@link RegistryError} for a taken name;
+ * {@link ActorExitError} when the parent, or the actor itself before it was up, has ended;
+ * {@link OptionError}
  */
 export function spawn<State, Msg>(
   parent: ActorSystem | ActorContext<never> | StartContext,
@@ -20,7 +21,8 @@ export function spawn<State, Msg>(
   options: SpawnOptions = {},
 ): Promise<ActorRef<Msg>> {
   const spawned = spawnChecked(parent, behavior, options);
-  // Whoever does not look at it, e.g. a parent that has been killed meanwhile, is not to bring down the process.
+  // Whoever does not look at it, e.g. a parent that has been killed meanwhile, is not to bring down
+  // the process.
   spawned.catch(() => {});
   return spawned;
 }

@@ -7,8 +7,9 @@ import type { CellOptions } from "./runtime.js";
 import type { ActorSystem } from "./system.js";
 
 /**
- * What a child spec's `start` is given: the parent for the actors that it spawns. They go down with the child that `start` answers
- * with, with its supervisor, and when the start fails or is abandoned.
+ * What a child spec's `start` is given: the parent for the actors that it spawns. They go down with
+ * the child that `start` answers with, with its supervisor, and when the start fails or is
+ * abandoned.
  */
 export class StartContext implements SpawnParent {
   readonly system: ActorSystem;
@@ -26,7 +27,10 @@ export class StartContext implements SpawnParent {
     this.supervisor = owner.ref as ActorRef;
   }
 
-  /** Fires when the start has failed or is abandoned, since the supervisor ends, and when the child has ended. */
+  /**
+   * Fires when the start has failed or is abandoned, since the supervisor ends, and when the child
+   * has ended.
+   */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController();
     if (this.#closed) this.#fireSignal();
@@ -43,7 +47,8 @@ export class StartContext implements SpawnParent {
   }
 
   /**
-   * Refuses to spawn more, and kills what was spawned, except what `spare` speaks for: that is left to the caller.
+   * Refuses to spawn more, and kills what was spawned, except what `spare` speaks for: that is left
+   * to the caller.
    *
    * @internal
    */

@@ -19,13 +19,15 @@ export interface SystemOptions {
   /** Where its time comes from. Default: Node's monotonic clock and timers. */
   clock?: Clock;
   /**
-   * Its random numbers, from 0 to below 1, for the jitter of backoffs: a seeded one makes a simulated clock exact. Identifiers do not come
-   * from it. Default: `Math.random`.
+   * Its random numbers, from 0 to below 1, for the jitter of backoffs: a seeded one makes a
+   * simulated clock exact. Identifiers do not come from it. Default: `Math.random`.
    */
   random?: () => number;
 }
 
-/** A world of actors: they, their registry and their clock. Two of them in one process never meet. */
+/**
+ * A world of actors: they, their registry and their clock. Two of them in one process never meet.
+ */
 export class ActorSystem implements SpawnParent, AsyncDisposable {
   readonly name: string;
   readonly clock: Clock;
@@ -33,13 +35,19 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
   readonly random: () => number;
   /** The names of its actors; unique keys. */
   readonly registry = new Registry("unique");
-  /** Identifies this system among others, in this process and elsewhere: its name and a random part. */
+  /**
+   * Identifies this system among others, in this process and elsewhere: its name and a random part.
+   */
   readonly nodeName: string;
   readonly #runtime: SystemRuntime;
   readonly #roots = new Set<Cell>();
   readonly #stopHooks = new Set<() => void>();
   #stopped: Promise<void> | undefined;
-  /** Whether it is being stopped, or is about to be: the supervisor that it was made for is ending. @internal */
+  /**
+   * Whether it is being stopped, or is about to be: the supervisor that it was made for is ending.
+   *
+   * @internal
+   */
   ending = false;
 
   /** @internal */
@@ -59,8 +67,9 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
   }
 
   /**
-   * Stops the actors that were spawned directly under it, the newest first and one after the other, each in order with the reason
-   * `"shutdown"`; then the system itself. Nothing can be spawned in it from the call on. A second call waits for the first.
+   * Stops the actors that were spawned directly under it, the newest first and one after the other,
+   * each in order with the reason `"shutdown"`; then the system itself. Nothing can be spawned in
+   * it from the call on. A second call waits for the first.
    */
   stop(): Promise<void> {
     this.ending = true;
@@ -82,7 +91,12 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
     return cell;
   }
 
-  /** Calls `hook`, which must not throw, when it has been stopped. Returns a function that removes the hook. @internal */
+  /**
+   * Calls `hook`, which must not throw, when it has been stopped. Returns a function that removes
+   * the hook.
+   *
+   * @internal
+   */
   onStopped(hook: () => void): () => void {
     this.#stopHooks.add(hook);
     return () => void this.#stopHooks.delete(hook);
@@ -135,7 +149,8 @@ class SystemRuntime implements Runtime {
 /**
  * Makes an actor system.
  *
- * @throws {@link OptionError}; {@link FakeTimersError} when a test framework had faked Node's timers before this package was loaded
+ * @throws {@link OptionError}; {@link FakeTimersError} when a test framework had faked Node's
+ * timers before this package was loaded
  */
 export function createSystem(options: SystemOptions = {}): ActorSystem {
   return new ActorSystem(options);

@@ -1,6 +1,11 @@
 import type { Down } from "./ref.js";
 
-/** Something of ours that takes its turn between the messages of a mailbox. A throw is a crash of the actor. @internal */
+/**
+ * Something of ours that takes its turn between the messages of a mailbox. A throw is a crash of
+ * the actor.
+ *
+ * @internal
+ */
 export abstract class Task {
   /** @param deliver has the actor receive a message, as if it had come from the mailbox */
   abstract run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void>;

@@ -1,4 +1,8 @@
-/** Whether a user's function answered with a promise, or something that can be awaited like one. @internal */
+/**
+ * Whether a user's function answered with a promise, or something that can be awaited like one.
+ *
+ * @internal
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === "object" &&

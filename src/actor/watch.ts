@@ -4,7 +4,11 @@ import type { Cell } from "./cell.js";
 import { ActorRef, type Down } from "./ref.js";
 import { DownTask } from "./task.js";
 
-/** A monitor that an actor has on another: told between two of its messages, and gone with it. @internal */
+/**
+ * A monitor that an actor has on another: told between two of its messages, and gone with it.
+ *
+ * @internal
+ */
 export function watchFor(
   watcher: Cell,
   ref: ActorRef<never>,

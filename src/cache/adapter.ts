@@ -22,10 +22,11 @@ export type StoreQuery<K, V> =
   | { readonly kind: "where"; readonly where: (key: K, value: V) => boolean };
 
 /**
- * Where the entries of one instance live, in the process. Arguments have been checked; `cause` goes into the events of the command; a
- * `ttl` that is `undefined` is the adapter's default (for an existing entry of `add` and `update`: what it has). A command that throws
- * has changed nothing. A store tells the sink what a command changed when all of it is done, in an order whose replay gives the
- * store's keys; several changes of one command stand between `hold` and `release`.
+ * Where the entries of one instance live, in the process. Arguments have been checked; `cause` goes
+ * into the events of the command; a `ttl` that is `undefined` is the adapter's default (for an
+ * existing entry of `add` and `update`: what it has). A command that throws has changed nothing. A
+ * store tells the sink what a command changed when all of it is done, in an order whose replay
+ * gives the store's keys; several changes of one command stand between `hold` and `release`.
  */
 export interface Store<K, V> {
   /** The value, or `absent`. */
@@ -54,7 +55,10 @@ export interface Store<K, V> {
   close(): void;
 }
 
-/** The same for a store that is elsewhere: every command answers with a promise. It tells of the changes of a key in their order. */
+/**
+ * The same for a store that is elsewhere: every command answers with a promise. It tells of the
+ * changes of a key in their order.
+ */
 export type AsyncStore<K, V> = {
   [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends (
     ...args: infer Args

@@ -2,8 +2,8 @@ import { CacheHandle } from "./cache-handle.js";
 import type { AsyncCacheCommands } from "./types.js";
 
 /**
- * A handle whose commands answer with a promise whatever happens: a wrong option and an instance that is not running are rejections,
- * not throws.
+ * A handle whose commands answer with a promise whatever happens: a wrong option and an instance
+ * that is not running are rejections, not throws.
  *
  * @internal
  */

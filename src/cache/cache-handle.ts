@@ -44,7 +44,12 @@ import type {
 
 const absent = Symbol("absent");
 
-/** A cache as its users hold it: finds the incarnation that runs, and hands the command to its store. @internal */
+/**
+ * A cache as its users hold it: finds the incarnation that runs, and hands the command to its
+ * store.
+ *
+ * @internal
+ */
 export class CacheHandle<K, V> implements Cache<K, V> {
   readonly #definition: Definition;
   readonly #slot: InstanceSlot;
@@ -317,7 +322,11 @@ export function isCache(value: unknown): value is AnyCache {
   return CacheHandle.slotOf(value) !== undefined;
 }
 
-/** The slot of the instance that a handle is for. @throws {@link OptionError} for what is no cache @internal */
+/**
+ * The slot of the instance that a handle is for. @throws {@link OptionError} for what is no cache
+ *
+ * @internal
+ */
 export function slotOf(cache: unknown): InstanceSlot {
   const slot = CacheHandle.slotOf(cache);
   if (slot === undefined) throw OptionError.invalid("cache", "a cache made by defineCache", cache);

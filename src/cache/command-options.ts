@@ -17,7 +17,11 @@ export function requireTtl(value: unknown): Ttl {
   throw invalidTtl(value);
 }
 
-/** The TTL among the options of a command that puts; all of them are checked, and cheaply. @internal */
+/**
+ * The TTL among the options of a command that puts; all of them are checked, and cheaply.
+ *
+ * @internal
+ */
 export function readPutTtl(command: string, options: PutOptions | undefined): Ttl | undefined {
   if (options === undefined) return undefined;
   if (typeof options !== "object" || options === null) knownOptions(command, options, []);

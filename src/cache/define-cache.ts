@@ -16,8 +16,8 @@ export interface CacheOptions<A extends Adapter | AsyncAdapter = Adapter> {
 }
 
 /**
- * Defines a cache. Nothing runs until one of its instances is started: the cache itself may stand in a children list, or what its
- * `childSpec()` gives. Two definitions of one name are two caches.
+ * Defines a cache. Nothing runs until one of its instances is started: the cache itself may stand
+ * in a children list, or what its `childSpec()` gives. Two definitions of one name are two caches.
  *
  * @throws {@link OptionError}
  */

@@ -18,7 +18,9 @@ export class Definition {
   readonly name: string;
   readonly adapter: Adapter | AsyncAdapter;
   readonly #makeHandle: MakeHandle;
-  /** Weak: what runs or is held keeps its slot, and the slot its handle; nothing keeps the others. */
+  /**
+   * Weak: what runs or is held keeps its slot, and the slot its handle; nothing keeps the others.
+   */
   readonly #handles = new Map<string, WeakRef<UntypedCache>>();
   readonly #collected = new FinalizationRegistry<string>((name) => {
     // There may be a new one of the same name.
@@ -31,7 +33,9 @@ export class Definition {
     this.#makeHandle = makeHandle;
   }
 
-  /** The same handle for the same name, as long as anything holds it, its slot or what runs there. */
+  /**
+   * The same handle for the same name, as long as anything holds it, its slot or what runs there.
+   */
   instance(name: string): UntypedCache {
     const known = this.#handles.get(name)?.deref();
     if (known !== undefined) return known;

@@ -11,8 +11,8 @@ import type { ChangeSink, ChangeTap, HashMemo } from "./sink.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**
- * Tells the listeners of one incarnation what its store changed: one change after the other, in the order of the changes, also when a
- * listener makes more of them.
+ * Tells the listeners of one incarnation what its store changed: one change after the other, in the
+ * order of the changes, also when a listener makes more of them.
  *
  * @internal
  */
@@ -44,7 +44,10 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     };
   }
 
-  /** A tap that is registered again takes its own place over, since who registered it may have died without a word. */
+  /**
+   * A tap that is registered again takes its own place over, since who registered it may have died
+   * without a word.
+   */
   register(listener: EventListener<K, V, never>, options: ListenerOptions<K, V>): void {
     const added = new ListenerRegistration<K, V>(this.source, listener, options);
     const taken = this.#find(added.id);

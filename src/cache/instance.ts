@@ -26,7 +26,10 @@ export class Instance<K = unknown, V = unknown> {
   store: Store<K, V>;
   /** What the adapter has opened. */
   readonly opened: Store<K, V>;
-  /** Whether the store is elsewhere: its commands answer with promises, and it may outlive the instance. */
+  /**
+   * Whether the store is elsewhere: its commands answer with promises, and it may outlive the
+   * instance.
+   */
   readonly isAsync: boolean;
   readonly flights: SingleFlight<K>;
   readonly transactions = new Transactions();
@@ -118,7 +121,8 @@ class InstanceLife {
     emitter: Emitter,
     store: AsyncStore<unknown, unknown>,
   ): Promise<void> {
-    // The actor may have been killed, or another one may have been started, while the store was opened.
+    // The actor may have been killed, or another one may have been started, while the store was
+    // opened.
     if (ctx.self.alive && this.#slot.running === undefined) {
       this.#start(ctx, emitter, store as unknown as Store<unknown, unknown>);
       return;

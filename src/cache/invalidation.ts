@@ -8,8 +8,9 @@ const one: Cause = Object.freeze({ ...causeOf("delete"), invalidation: true });
 const several: Cause = Object.freeze({ ...causeOf("deleteAll"), invalidation: true });
 
 /**
- * Deletes entries that are not true any more: as `delete` and `deleteAll` do, fetches under way included, but that the events say
- * that it is an invalidation. An instance that doesn't run has nothing to delete.
+ * Deletes entries that are not true any more: as `delete` and `deleteAll` do, fetches under way
+ * included, but that the events say that it is an invalidation. An instance that doesn't run has
+ * nothing to delete.
  *
  * @param spares keys that are to stay, though the query matches them
  * @returns how many entries went
@@ -38,7 +39,11 @@ export function invalidate(
   return store.deleteAll(chosen, several);
 }
 
-/** The command `invalidate`: deletes, and makes an event of its own when there was nothing. @internal */
+/**
+ * The command `invalidate`: deletes, and makes an event of its own when there was nothing.
+ *
+ * @internal
+ */
 export function invalidateKey<K, V>(instance: Instance<K, V>, key: K, cause: Cause): boolean {
   const { store, flights, emitter } = instance;
   flights.supersede(key);

@@ -7,8 +7,8 @@ import type { ChangeTap } from "./sink.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**
- * A listener that carries this is never called: the tap under it is told of each change as it is, so that who makes events of its own
- * does not have them made twice.
+ * A listener that carries this is never called: the tap under it is told of each change as it is,
+ * so that who makes events of its own does not have them made twice.
  *
  * @internal
  */

@@ -1,4 +1,8 @@
-/** A load of a value that is under way: the node of a graph of which load waits for which. @internal */
+/**
+ * A load of a value that is under way: the node of a graph of which load waits for which.
+ *
+ * @internal
+ */
 export interface Load {
   /** The instance's name. */
   readonly cache: string;

@@ -3,7 +3,11 @@ import { FlightCycleError } from "../errors.js";
 import type { StoreQuery } from "./adapter.js";
 import { cycleThrough, type Load } from "./load-cycle.js";
 
-/** What a flight brought, and whether it is to be stored: it may have found it in the store. @internal */
+/**
+ * What a flight brought, and whether it is to be stored: it may have found it in the store.
+ *
+ * @internal
+ */
 export interface Fetched<V> {
   readonly value: V;
   readonly isNew: boolean;
@@ -42,8 +46,8 @@ export class SingleFlight<K> {
   }
 
   /**
-   * Joins the flight of a key, or starts one: `fetch` is called at once, `store` with what it brought, unless the key was written
-   * meanwhile.
+   * Joins the flight of a key, or starts one: `fetch` is called at once, `store` with what it
+   * brought, unless the key was written meanwhile.
    *
    * @throws {@link FlightCycleError} when the flight waits for the load that the caller is part of
    */
@@ -73,7 +77,10 @@ export class SingleFlight<K> {
     this.#flights.delete(key);
   }
 
-  /** The same for what a query may match. Which values would match is not known yet: `where` counts for all. */
+  /**
+   * The same for what a query may match. Which values would match is not known yet: `where` counts
+   * for all.
+   */
   supersedeMatching(query: StoreQuery<K, never>): void {
     for (const key of this.#flights.keys()) {
       const spared =

@@ -1,21 +1,27 @@
 import type { Cause } from "../event/cause.js";
 import type { EventType } from "../event/types.js";
 
-/** Keeps the hash of an entry's key with the entry, so that it is computed once in the entry's life. */
+/**
+ * Keeps the hash of an entry's key with the entry, so that it is computed once in the entry's life.
+ */
 export interface HashMemo {
   /** A 32-bit integer, or undefined: not computed yet. */
   hash: number | undefined;
 }
 
 /**
- * Where a store tells what it changed: when a command's changes are done, before the command returns, in the order of the changes.
- * Nothing in it throws. A listener may call commands in turn; what they change is told after the change in hand or, between
- * `hold` and `release`, after the last of these.
+ * Where a store tells what it changed: when a command's changes are done, before the command
+ * returns, in the order of the changes. Nothing in it throws. A listener may call commands in turn;
+ * what they change is told after the change in hand or, between `hold` and `release`, after the
+ * last of these.
  */
 export interface ChangeSink<K, V> extends ChangeTap<K, V> {
   /** Whether anyone listens. A store looks at it first, and makes nothing for nobody. */
   readonly active: boolean;
-  /** Begins several changes of one command, which nothing may come between. Each `hold` has its `release`, in the same turn. */
+  /**
+   * Begins several changes of one command, which nothing may come between. Each `hold` has its
+   * `release`, in the same turn.
+   */
   hold(): void;
   release(): void;
 }
@@ -37,7 +43,10 @@ export interface ChangeTap<K, V> {
     previous: V | undefined,
     memo?: HashMemo,
   ): void;
-  /** Several entries changed in one command: at least one. Neither array nor maps are changed afterwards. */
+  /**
+   * Several entries changed in one command: at least one. Neither array nor maps are changed
+   * afterwards.
+   */
   entries(
     type: EventType,
     cause: Cause,

@@ -15,13 +15,18 @@ export class InstanceSlot {
   readonly cacheName: string;
   /** The instance's name. */
   readonly name: string;
-  /** The handle without an origin: kept as long as the slot, so that there is one slot of a name. */
+  /**
+   * The handle without an origin: kept as long as the slot, so that there is one slot of a name.
+   */
   handle: object | undefined = undefined;
   /** The incarnation that runs; commands go to it. */
   running: Instance | undefined = undefined;
   /** The instance's stream, while it has one. */
   stream: StreamPort | undefined = undefined;
-  /** Asked before a listener is registered, with its id; a throw refuses it: the seam for fault injection. */
+  /**
+   * Asked before a listener is registered, with its id; a throw refuses it: the seam for fault
+   * injection.
+   */
   registering: ((id: unknown) => void) | undefined = undefined;
   readonly #watchers = new Set<SlotWatcher>();
   #bypasses = 0;
@@ -43,8 +48,8 @@ export class InstanceSlot {
   }
 
   /**
-   * Has reads miss and fills store nothing, of the incarnation that runs and of those to come, until the function that it returns is
-   * called, once; several bypasses end with the last.
+   * Has reads miss and fills store nothing, of the incarnation that runs and of those to come,
+   * until the function that it returns is called, once; several bypasses end with the last.
    */
   bypass(): () => void {
     if (++this.#bypasses === 1 && this.running !== undefined) this.running.bypassed = true;

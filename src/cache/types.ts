@@ -10,14 +10,19 @@ import type {
   Subscription,
 } from "./stream-port.js";
 
-/** How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the adapter's default is. */
+/**
+ * How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the
+ * adapter's default is.
+ */
 export type Ttl = Milliseconds | null;
 
 /** Options of the commands that store a value. */
 export interface PutOptions {
   /** Default: the adapter's. */
   ttl?: Ttl;
-  /** Whether this is a copy of what is true elsewhere, not a change; events say so. Default false. */
+  /**
+   * Whether this is a copy of what is true elsewhere, not a change; events say so. Default false.
+   */
   fill?: boolean;
 }
 
@@ -35,7 +40,10 @@ export interface CounterOptions {
   ttl?: Ttl;
 }
 
-/** Which entries: those of some keys, those whose (string) key begins with a prefix, or those that a function picks. */
+/**
+ * Which entries: those of some keys, those whose (string) key begins with a prefix, or those that a
+ * function picks.
+ */
 export type Query<K, V> =
   { keys: Iterable<K> } | { prefix: string } | { where: (key: K, value: V) => boolean };
 
@@ -58,8 +66,9 @@ export interface CacheInfo {
 }
 
 /**
- * Called synchronously for every change, in the order of the changes, with the `metadata` given when it was registered. What it
- * throws or rejects with is reported (`nebulex.cache.listener_error`) and harms nobody; its promise is not awaited.
+ * Called synchronously for every change, in the order of the changes, with the `metadata` given
+ * when it was registered. What it throws or rejects with is reported
+ * (`nebulex.cache.listener_error`) and harms nobody; its promise is not awaited.
  */
 export type EventListener<K = unknown, V = unknown, M = unknown> = (
   event: CacheEntryEvent<K, V, ActorRef>,
@@ -103,11 +112,18 @@ export interface CacheCommands<K, V> {
   expire(key: K, ttl: Ttl): boolean;
   /** Restarts the TTL of an entry; tells whether there is one. */
   touch(key: K): boolean;
-  /** Adds to a number, and gives the sum. @throws {@link OptionError} when the value is not a number */
+  /**
+   * Adds to a number, and gives the sum. @throws {@link OptionError} when the value is not a number
+   */
   increment(key: K, amount?: number, options?: CounterOptions): number;
-  /** Subtracts from a number, and gives the difference. @throws {@link OptionError} when the value is not a number */
+  /**
+   * Subtracts from a number, and gives the difference. @throws {@link OptionError} when the value
+   * is not a number
+   */
   decrement(key: K, amount?: number, options?: CounterOptions): number;
-  /** Stores what `fn` makes of the value, or `initial` when there is no entry; gives what it stored. */
+  /**
+   * Stores what `fn` makes of the value, or `initial` when there is no entry; gives what it stored.
+   */
   update(key: K, initial: V, fn: (value: V) => V, options?: StoreOptions): V;
   /** The value or, when there is no entry, what `fn` gives, which is stored as a fill. */
   getOrStore(key: K, fn: (key: K) => V, options?: StoreOptions): V;
@@ -147,32 +163,39 @@ export type AsyncCacheCommands<K, V> = {
 export interface CacheBase<K, V, Self> {
   /** The instance's name; for the static instance, the cache's. */
   readonly name: string;
-  /** A child spec that starts an instance: this one or, with `name`, that one. Its id is the instance's name. */
+  /**
+   * A child spec that starts an instance: this one or, with `name`, that one. Its id is the
+   * instance's name.
+   */
   childSpec(options?: { name?: string }): ChildSpec;
   /** An instance of the same cache: the same object for the same name. */
   instance(name: string): Self;
   /** The same cache; the events of its commands carry `origin: ref`. */
   from(ref: ActorRef<never>): Self;
   /**
-   * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All who ask for a key meanwhile share one
-   * call of `fn`. A write to the key meanwhile wins: what `fn` resolves to is then given to those who wait, and not stored.
+   * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All who
+   * ask for a key meanwhile share one call of `fn`. A write to the key meanwhile wins: what `fn`
+   * resolves to is then given to those who wait, and not stored.
    *
-   * `fn` may ask for other keys, of this cache or another. Until it has settled it counts as waiting
-   * for all that it asked for, also for what it does not await.
+   * `fn` may ask for other keys, of this cache or another. Until it has settled it counts as
+   * waiting for all that it asked for, also for what it does not await.
    *
-   * @throws (as a rejection) what `fn` rejected with; nothing is stored, and the next call tries again
-   * @throws (as a rejection) {@link FlightCycleError} when the call is made by an `fn` that the flight it would join waits for
+   * @throws (as a rejection) what `fn` rejected with; nothing is stored, and the next call tries
+   * again
+   * @throws (as a rejection) {@link FlightCycleError} when the call is made by an `fn` that the
+   * flight it would join waits for
    */
   fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: StoreOptions): Promise<V>;
   /**
-   * Runs `fn` alone among the transactions of this instance in this process. When none is under way `fn` runs at once and its result is
-   * returned as it is; otherwise a promise of it is. A promise that `fn` returns is part of it. A transaction within a transaction
-   * runs at once. There is no rollback.
+   * Runs `fn` alone among the transactions of this instance in this process. When none is under way
+   * `fn` runs at once and its result is returned as it is; otherwise a promise of it is. A promise
+   * that `fn` returns is part of it. A transaction within a transaction runs at once. There is no
+   * rollback.
    */
   transaction<R>(fn: () => R): R | Promise<Awaited<R>>;
   /**
-   * Reads the instance's stream. A function's subscription ends when the system that the stream runs in has been
-   * stopped, once it has been given the events that are left.
+   * Reads the instance's stream. A function's subscription ends when the system that the stream
+   * runs in has been stopped, once it has been given the events that are left.
    *
    * @throws {@link StreamNotFoundError} when it has none
    * @throws {@link GroupBusyError}, {@link OptionError}
@@ -187,8 +210,8 @@ export interface CacheBase<K, V, Self> {
     options: SubscribeOptions,
   ): Subscription;
   /**
-   * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted; and when the system
-   * that the stream runs in has been stopped, behind the events that are left.
+   * The instance's stream as an async iterable, from the call on. Ends when `signal` is aborted;
+   * and when the system that the stream runs in has been stopped, behind the events that are left.
    *
    * @throws {@link StreamNotFoundError} when it has none
    */
@@ -197,10 +220,11 @@ export interface CacheBase<K, V, Self> {
   ): EventStream<CacheEntryEvent<K, V, ActorRef>>;
   events(options: SubscribeOptions & { signal?: AbortSignal }): EventStream<StreamMessage<K, V>>;
   /**
-   * Back-pressure for who writes much: resolves when no reader of the instance's stream is behind by more than `below` events in any
-   * partition; at once when there is no stream.
+   * Back-pressure for who writes much: resolves when no reader of the instance's stream is behind
+   * by more than `below` events in any partition; at once when there is no stream.
    *
-   * @throws (as a rejection) {@link IdleTimeoutError} after `timeout`; the signal's reason; {@link OptionError}
+   * @throws (as a rejection) {@link IdleTimeoutError} after `timeout`; the signal's reason;
+   * {@link OptionError}
    */
   whenDrained(options?: DrainOptions): Promise<void>;
   /**
@@ -218,13 +242,17 @@ export interface CacheBase<K, V, Self> {
 }
 
 /**
- * A cache whose store is in the process, as {@link defineCache} makes it. Every command throws {@link CacheNotStartedError} while the
- * instance is not running, and {@link OptionError} for an option that is wrong or unknown; what a function of the caller's throws
- * goes to the caller, with nothing changed.
+ * A cache whose store is in the process, as {@link defineCache} makes it. Every command throws
+ * {@link CacheNotStartedError} while the instance is not running, and {@link OptionError} for an
+ * option that is wrong or unknown; what a function of the caller's throws goes to the caller, with
+ * nothing changed.
  */
 export interface Cache<K = unknown, V = unknown>
   extends CacheCommands<K, V>, CacheBase<K, V, Cache<K, V>> {
-  /** The entries that a query matches, one by one: each key at most once, as it is when its turn comes. */
+  /**
+   * The entries that a query matches, one by one: each key at most once, as it is when its turn
+   * comes.
+   */
   stream(query?: Query<K, V>): Iterable<[K, V]>;
 }
 

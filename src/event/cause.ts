@@ -9,7 +9,11 @@ export interface Cause<Origin = unknown> {
   readonly invalidation: boolean;
   /** Whether it is no change, but part of a snapshot. */
   readonly snapshot: boolean;
-  /** The sequence on another node that the change has its place in; null: it was made on this one. @internal */
+  /**
+   * The sequence on another node that the change has its place in; null: it was made on this one.
+   *
+   * @internal
+   */
   readonly source: EventSource | null;
 }
 

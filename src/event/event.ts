@@ -25,8 +25,8 @@ export class MultiTarget<K> {
 }
 
 /**
- * An event as it is kept in a log: one small object; what few readers look at is made on first use. Values are own properties,
- * added only where asked for.
+ * An event as it is kept in a log: one small object; what few readers look at is made on first use.
+ * Values are own properties, added only where asked for.
  *
  * @internal
  */
@@ -42,7 +42,10 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
   readonly #subject: K | MultiTarget<K>;
   /** Its offset in the log of this node. */
   readonly #offset: number;
-  /** Milliseconds since the source began: a small integer, where a timestamp would be one more object. */
+  /**
+   * Milliseconds since the source began: a small integer, where a timestamp would be one more
+   * object.
+   */
   readonly #at: number;
   #metadata: EventMetadata | undefined;
 
@@ -176,7 +179,10 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     });
   }
 
-  /** `last`, as another type of event, with what was there before `first`. Both are about the same single key. */
+  /**
+   * `last`, as another type of event, with what was there before `first`. Both are about the same
+   * single key.
+   */
   static merge(type: EventType, first: CacheEvent, last: CacheEvent): CacheEvent {
     const merged = CacheEvent.#like(last, type, last.#subject);
     if ("value" in last) merged.value = last.value;
@@ -193,7 +199,11 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
   }
 }
 
-/** An event of a log that has events of several nodes: its offset there is not its sequence. @internal */
+/**
+ * An event of a log that has events of several nodes: its offset there is not its sequence.
+ *
+ * @internal
+ */
 export class NumberedEvent<K = unknown, V = unknown> extends CacheEvent<K, V> {
   readonly #sequence: number;
 

@@ -6,7 +6,9 @@ export const eventTypes = ["inserted", "updated", "deleted", "expired", "evicted
 /** What happened to an entry. */
 export type EventType = (typeof eventTypes)[number];
 
-/** The entries that an event is about: one, some, or all that a query matches (`null`: everything). */
+/**
+ * The entries that an event is about: one, some, or all that a query matches (`null`: everything).
+ */
 export type EventTarget<K> =
   | { readonly kind: "key"; readonly key: K }
   | { readonly kind: "keys"; readonly keys: readonly K[] }
@@ -22,7 +24,10 @@ export interface EventMetadata<Origin = unknown> {
   readonly node: string;
   /** The life of that node's stream that `sequence` belongs to. */
   readonly epoch: string;
-  /** Its number among the events that its node wrote to the partition in that epoch: from 0, +1 each. */
+  /**
+   * Its number among the events that its node wrote to the partition in that epoch: from 0, +1
+   * each.
+   */
   readonly sequence: number;
   /** Wall clock, milliseconds since 1970. */
   readonly timestamp: Milliseconds;
@@ -32,7 +37,10 @@ export interface EventMetadata<Origin = unknown> {
   readonly fill: boolean;
   /** Set on what an invalidator removed. */
   readonly invalidation?: true;
-  /** Set on an entry of a snapshot; `sequence` is that of this node's last event before it, -1 if there was none. */
+  /**
+   * Set on an entry of a snapshot; `sequence` is that of this node's last event before it, -1 if
+   * there was none.
+   */
   readonly snapshot?: true;
 }
 
@@ -60,9 +68,10 @@ export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
 export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "transport";
 
 /**
- * A notice that the events with the sequences `from`..`to` (inclusive), which `node` wrote to one partition in `epoch`, were not
- * delivered to a reader. `to = from - 1`: none is known of. With reason `transport`, that means that any from `from` on may be missing;
- * if `node` is this node itself, its own connection was away, and any node's may be.
+ * A notice that the events with the sequences `from`..`to` (inclusive), which `node` wrote to one
+ * partition in `epoch`, were not delivered to a reader. `to = from - 1`: none is known of. With
+ * reason `transport`, that means that any from `from` on may be missing; if `node` is this node
+ * itself, its own connection was away, and any node's may be.
  */
 export interface GapEvent {
   readonly type: "gap";

@@ -8,16 +8,22 @@ import { boolean, integer, type Milliseconds, nonEmptyString, oneOf } from "../o
 export type RestartType = "permanent" | "transient" | "temporary";
 
 /**
- * How a child is ended: asked, with this many milliseconds to comply before it is killed; killed without being asked; or asked
- * and waited for without limit.
+ * How a child is ended: asked, with this many milliseconds to comply before it is killed; killed
+ * without being asked; or asked and waited for without limit.
  */
 export type Shutdown = Milliseconds | "brutal_kill" | "infinity";
 
-/** How a supervisor starts, restarts and ends one child. A plain object: `start` is called without a `this`. */
+/**
+ * How a supervisor starts, restarts and ends one child. A plain object: `start` is called without a
+ * `this`.
+ */
 export interface ChildSpec {
   /** Names the child within its supervisor; not empty. */
   id: string;
-  /** Starts it: gives its ref, or `"ignore"` for a child that is not needed now. A throw or a rejection is a failed start. */
+  /**
+   * Starts it: gives its ref, or `"ignore"` for a child that is not needed now. A throw or a
+   * rejection is a failed start.
+   */
   start(parent: StartContext): Promise<ActorRef | "ignore">;
   /** Default: `"permanent"`. */
   restart?: RestartType;
@@ -51,8 +57,8 @@ const childTypes = ["worker", "supervisor"] as const;
 const workerShutdown: Milliseconds = 5000;
 
 /**
- * Checks one entry of a children list, or what `startChild` was given, and fills in the defaults. `option` names the taker's
- * option in the error for what is no spec at all.
+ * Checks one entry of a children list, or what `startChild` was given, and fills in the defaults.
+ * `option` names the taker's option in the error for what is no spec at all.
  *
  * @throws OptionError, SupervisorError `bad_combination`
  */

@@ -21,7 +21,8 @@ interface Entry {
 }
 
 /**
- * Children that come and go, known by their refs: all one_for_one, ended all at once. As Elixir's DynamicSupervisor.
+ * Children that come and go, known by their refs: all one_for_one, ended all at once. As Elixir's
+ * DynamicSupervisor.
  *
  * @internal
  */
@@ -145,7 +146,10 @@ export class DynamicSupervision extends Supervision {
   }
 }
 
-/** What is remembered of a child: a temporary one is never started again, so that its `start`, and what that holds, can go. */
+/**
+ * What is remembered of a child: a temporary one is never started again, so that its `start`, and
+ * what that holds, can go.
+ */
 function kept(spec: ResolvedChildSpec): ResolvedChildSpec {
   return spec.restart === "temporary" ? Object.freeze({ ...spec, start: notKept }) : spec;
 }

@@ -11,8 +11,9 @@ import {
 } from "./supervision.js";
 
 /**
- * A running supervisor, seen from outside: one incarnation of it. Its requests are served one at a time, in the order of arrival,
- * and wait for as long as that takes; when the supervisor is dead or ending they reject with SupervisorError `noproc`.
+ * A running supervisor, seen from outside: one incarnation of it. Its requests are served one at a
+ * time, in the order of arrival, and wait for as long as that takes; when the supervisor is dead or
+ * ending they reject with SupervisorError `noproc`.
  */
 export class Supervisor implements AsyncDisposable {
   readonly ref: ActorRef;
@@ -33,8 +34,9 @@ export class Supervisor implements AsyncDisposable {
    * Starts a child behind all others.
    *
    * @returns its ref; `undefined` when its start answered `"ignore"`
-   * @throws SupervisorError `already_started` (with the ref), `already_present`, `failed_to_start_child` (with its error as the
-   * cause), `bad_combination`; of a dynamic supervisor `max_children`
+   * @throws SupervisorError `already_started` (with the ref), `already_present`,
+   * `failed_to_start_child` (with its error as the cause), `bad_combination`; of a dynamic
+   * supervisor `max_children`
    * @throws OptionError for a wrong spec
    */
   async startChild(child: ChildLike): Promise<ActorRef | undefined> {
@@ -47,15 +49,16 @@ export class Supervisor implements AsyncDisposable {
   /**
    * Starts a child that is not running.
    *
-   * @throws SupervisorError `not_found`, `running`, `restarting`, `failed_to_start_child`; of a dynamic supervisor
-   * `simple_one_for_one`
+   * @throws SupervisorError `not_found`, `running`, `restarting`, `failed_to_start_child`; of a
+   * dynamic supervisor `simple_one_for_one`
    */
   restartChild(id: string): Promise<ActorRef | undefined> {
     return this.#supervision.request(() => this.#supervision.restartChild(id));
   }
 
   /**
-   * Ends a child by its shutdown setting, or cancels its restart; settles when it is dead. Its spec stays, unless it is temporary.
+   * Ends a child by its shutdown setting, or cancels its restart; settles when it is dead. Its spec
+   * stays, unless it is temporary.
    *
    * @param id the child's id; its ref if this is a dynamic supervisor
    * @throws SupervisorError `not_found`
@@ -67,14 +70,16 @@ export class Supervisor implements AsyncDisposable {
   /**
    * Removes the spec of a child that is not running.
    *
-   * @throws SupervisorError `not_found`, `running`, `restarting`; of a dynamic supervisor `simple_one_for_one`
+   * @throws SupervisorError `not_found`, `running`, `restarting`; of a dynamic supervisor
+   * `simple_one_for_one`
    */
   deleteChild(id: string): Promise<void> {
     return this.#supervision.request(() => this.#supervision.deleteChild(id));
   }
 
   /**
-   * The spec of a child, with every default filled in. A dynamic supervisor does not keep the `start` of a temporary child.
+   * The spec of a child, with every default filled in. A dynamic supervisor does not keep the
+   * `start` of a temporary child.
    *
    * @param id the child's id; its ref if this is a dynamic supervisor
    * @throws SupervisorError `not_found`
@@ -94,8 +99,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /**
-   * Ends the children in reverse order, then the supervisor, and its system if it was made for it. Overtakes what has been
-   * asked, and a start that hangs. Can be called again, and when it has ended.
+   * Ends the children in reverse order, then the supervisor, and its system if it was made for it.
+   * Overtakes what has been asked, and a start that hangs. Can be called again, and when it has
+   * ended.
    *
    * @param reason default `"shutdown"`
    */

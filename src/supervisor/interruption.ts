@@ -2,8 +2,9 @@
 export const interrupted = new Error("interrupted");
 
 /**
- * Breaks off what a supervisor waits for, once and for good. It waits for one thing at a time, so only the wait in hand is held:
- * a race against one lasting promise would keep every wait of its life.
+ * Breaks off what a supervisor waits for, once and for good. It waits for one thing at a time, so
+ * only the wait in hand is held: a race against one lasting promise would keep every wait of its
+ * life.
  *
  * @internal
  */
@@ -25,7 +26,10 @@ export class Interruption {
     if (this.#raised) throw interrupted;
   }
 
-  /** As the promise, or rejects with {@link interrupted}; what the promise does after that is nobody's concern. */
+  /**
+   * As the promise, or rejects with {@link interrupted}; what the promise does after that is
+   * nobody's concern.
+   */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {

@@ -1,6 +1,10 @@
 import { interrupted } from "./interruption.js";
 
-/** A message that a supervisor sends itself: what it does, one at a time, in the order of arrival. @internal */
+/**
+ * A message that a supervisor sends itself: what it does, one at a time, in the order of arrival.
+ *
+ * @internal
+ */
 export class Operation {
   readonly #run: () => void | Promise<void>;
 
@@ -18,7 +22,12 @@ export class Operation {
   }
 }
 
-/** A caller that waits for an operation; the first of its outcome and the supervisor's end settles it. @internal */
+/**
+ * A caller that waits for an operation; the first of its outcome and the supervisor's end settles
+ * it.
+ *
+ * @internal
+ */
 export class Request<T> {
   readonly promise: Promise<T>;
   readonly operation: Operation;

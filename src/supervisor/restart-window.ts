@@ -37,14 +37,17 @@ export function restartPause({ failures }: FailureSeries): Milliseconds {
 /** How many restarts there were in which millisecond, oldest first. */
 export type RestartHistory = readonly { readonly at: Milliseconds; readonly count: number }[];
 
-/** What to do about a restart that is due; `attempt` is its number within the window, `recent` is for the next decision. */
+/**
+ * What to do about a restart that is due; `attempt` is its number within the window, `recent` is
+ * for the next decision.
+ */
 export type RestartVerdict =
   | { readonly verdict: "restart"; readonly attempt: number; readonly recent: RestartHistory }
   | { readonly verdict: "giveUp" };
 
 /**
- * Decides about one more restart: it counts together with those of the window before it, one that is exactly that old included.
- * As `add_restart` of OTP's supervisor, in whole milliseconds.
+ * Decides about one more restart: it counts together with those of the window before it, one that
+ * is exactly that old included. As `add_restart` of OTP's supervisor, in whole milliseconds.
  */
 export function admitRestart(
   past: RestartHistory,

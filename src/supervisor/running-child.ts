@@ -13,7 +13,10 @@ export class RunningChild {
   #ending = false;
   #ended: Promise<void> | undefined;
 
-  /** `onExit` is told, inside the end, of an exit that was not asked for by `end`; also of one that came before this call. */
+  /**
+   * `onExit` is told, inside the end, of an exit that was not asked for by `end`; also of one that
+   * came before this call.
+   */
   constructor(
     spec: ResolvedChildSpec,
     ref: ActorRef,
@@ -45,7 +48,10 @@ export class RunningChild {
     return this.#ending;
   }
 
-  /** Ends it by its shutdown setting, once. `onEnded` is told when it is dead. A child that is dead already is left at that. */
+  /**
+   * Ends it by its shutdown setting, once. `onEnded` is told when it is dead. A child that is dead
+   * already is left at that.
+   */
   end(onEnded: (child: RunningChild) => void): Promise<void> {
     this.#ending = true;
     this.#ended ??= this.#alive
@@ -61,7 +67,8 @@ export function endActor(ref: ActorRef, shutdown: Shutdown): Promise<void> {
   if (shutdown === "infinity") return ref.stop("shutdown");
   if (shutdown > 0) return ref.stop("shutdown", shutdown);
   const death = ref.stop("shutdown");
-  // Without time to comply it is killed on the heels of the request, which an idle actor still obeys.
+  // Without time to comply it is killed on the heels of the request, which an idle actor still
+  // obeys.
   setImmediate(() => void ref.kill());
   return death;
 }

@@ -30,7 +30,9 @@ export interface SupervisorOptions extends StaticSupervisorOptions, ChildSetting
 /** Options of {@link dynamicSupervisor}. */
 export interface DynamicSupervisorOptions extends RestartLimitOptions, ChildSettings {
   id: string;
-  /** How many children there may be, restarting ones included; an integer >= 0. Default: no limit. */
+  /**
+   * How many children there may be, restarting ones included; an integer >= 0. Default: no limit.
+   */
   maxChildren?: number;
 }
 
@@ -58,8 +60,8 @@ export function actor<State = unknown, Msg = unknown>(
 }
 
 /**
- * The spec of a supervisor, to stand in another's children list. Each incarnation begins with this children list. By default its
- * own supervisor waits for it without limit when it ends.
+ * The spec of a supervisor, to stand in another's children list. Each incarnation begins with this
+ * children list. By default its own supervisor waits for it without limit when it ends.
  *
  * @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name`
  */
@@ -90,8 +92,8 @@ export function pausingSupervisor(
 }
 
 /**
- * The spec of a supervisor whose children come and go: it begins without any, knows them by their refs, restarts each on its own
- * and ends them all at once.
+ * The spec of a supervisor whose children come and go: it begins without any, knows them by their
+ * refs, restarts each on its own and ends them all at once.
  *
  * @throws OptionError, SupervisorError `bad_combination`
  */

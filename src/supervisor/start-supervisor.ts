@@ -12,7 +12,10 @@ import {
 
 /** Options of {@link startSupervisor}. */
 export interface StartSupervisorOptions extends StaticSupervisorOptions {
-  /** Where it is to run. Default: a system of its own, which is stopped when the supervisor has ended. */
+  /**
+   * Where it is to run. Default: a system of its own, which is stopped when the supervisor has
+   * ended.
+   */
   system?: ActorSystem;
   /** The clock of the system of its own. */
   clock?: Clock;
@@ -21,11 +24,13 @@ export interface StartSupervisorOptions extends StaticSupervisorOptions {
 }
 
 /**
- * Starts a tree: the children one after the other, in order. When one fails, those that are up are ended again, in reverse order.
+ * Starts a tree: the children one after the other, in order. When one fails, those that are up are
+ * ended again, in reverse order.
  *
  * @returns its handle, when the last child is up
- * @throws (as rejections) SupervisorError `failed_to_start_child`, with the child's own error as the `cause`; the signal's reason
- * when aborted; OptionError, SupervisorError `bad_combination` and `duplicate_child_name` before anything is started
+ * @throws (as rejections) SupervisorError `failed_to_start_child`, with the child's own error as
+ * the `cause`; the signal's reason when aborted; OptionError, SupervisorError `bad_combination` and
+ * `duplicate_child_name` before anything is started
  */
 export async function startSupervisor(options: StartSupervisorOptions): Promise<Supervisor> {
   knownOptions("startSupervisor", options, [...staticOptions, "system", "clock", "signal"]);

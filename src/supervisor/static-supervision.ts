@@ -36,7 +36,10 @@ export interface StaticOptions {
   readonly children: readonly ResolvedChildSpec[];
 }
 
-/** A child's place: its spec and, if it runs, its incarnation; or the restart that is to be tried again. */
+/**
+ * A child's place: its spec and, if it runs, its incarnation; or the restart that is to be tried
+ * again.
+ */
 interface Slot {
   readonly spec: ResolvedChildSpec;
   running: RunningChild | undefined;
@@ -196,7 +199,10 @@ export class StaticSupervision extends Supervision {
     return slot.running?.ref;
   }
 
-  /** Starts it where it stands, or appends it; one that fails is not appended, nor a temporary one that is ignored. */
+  /**
+   * Starts it where it stands, or appends it; one that fails is not appended, nor a temporary one
+   * that is ignored.
+   */
   async #start(slot: Slot): Promise<void> {
     await this.startOne(slot.spec, (outcome) => {
       slot.retry = undefined;

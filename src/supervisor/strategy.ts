@@ -1,10 +1,16 @@
 import { type ExitReason, isCleanExit } from "../actor/exit.js";
 import type { ResolvedChildSpec, RestartType, Shutdown } from "./child-spec.js";
 
-/** Who is restarted with a child that failed: nobody else, all the others, or those that were started after it. */
+/**
+ * Who is restarted with a child that failed: nobody else, all the others, or those that were
+ * started after it.
+ */
 export type Strategy = "one_for_one" | "one_for_all" | "rest_for_one";
 
-/** When a supervisor ends itself: never, or when one, or the last, of its significant children has ended for good. */
+/**
+ * When a supervisor ends itself: never, or when one, or the last, of its significant children has
+ * ended for good.
+ */
 export type AutoShutdown = "never" | "any_significant" | "all_significant";
 
 export const strategies = ["one_for_one", "one_for_all", "rest_for_one"] as const;
@@ -16,7 +22,10 @@ export interface RestartPlan<Item> {
   readonly start: readonly Item[];
 }
 
-/** The plan for the failure of one child. `order` is the start order, `isTemporary` tells whom a restart drops. */
+/**
+ * The plan for the failure of one child. `order` is the start order, `isTemporary` tells whom a
+ * restart drops.
+ */
 export function restartPlan<Item>(
   strategy: Strategy,
   order: readonly Item[],
@@ -70,7 +79,10 @@ export function isExitReported({ restart }: ResolvedChildSpec, reason: ExitReaso
   return restart === "permanent" || !isCleanExit(reason);
 }
 
-/** Whether the exit of a child that its supervisor ended is worth a report: only what was not asked for. */
+/**
+ * Whether the exit of a child that its supervisor ended is worth a report: only what was not asked
+ * for.
+ */
 export function isEndReported(spec: ResolvedChildSpec, reason: ExitReason): boolean {
   if (reason === expectedReason(spec.shutdown)) return false;
   return isExitReported(spec, reason);

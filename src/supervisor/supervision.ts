@@ -19,14 +19,19 @@ import { endActor, RunningChild } from "./running-child.js";
 import { isEndReported, isExitReported } from "./strategy.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 
-/** What a supervisor says of one child: its id, its ref (`"restarting"` between two tries, `undefined` when it is not running). */
+/**
+ * What a supervisor says of one child: its id, its ref (`"restarting"` between two tries,
+ * `undefined` when it is not running).
+ */
 export interface ChildInfo {
   id: string;
   ref: ActorRef | "restarting" | undefined;
   type: "worker" | "supervisor";
 }
 
-/** How many children a supervisor has: specs; live ones; and, alive or not, supervisors and workers. */
+/**
+ * How many children a supervisor has: specs; live ones; and, alive or not, supervisors and workers.
+ */
 export interface ChildCounts {
   specs: number;
   active: number;
@@ -34,7 +39,10 @@ export interface ChildCounts {
   workers: number;
 }
 
-/** What a restart is about: the incarnation before, and why it ended or could not be followed by another. */
+/**
+ * What a restart is about: the incarnation before, and why it ended or could not be followed by
+ * another.
+ */
 export interface Failure {
   readonly ref: ActorRef | undefined;
   readonly reason: ExitReason;
@@ -49,8 +57,9 @@ export function supervisionOf(ref: ActorRef): Supervision | undefined {
 }
 
 /**
- * One incarnation of a supervisor: an actor whose messages are operations (a request, the exit of a child, another try to restart
- * one), done one at a time. A stop breaks off the one in hand, and the children are ended as the actor's clean-up.
+ * One incarnation of a supervisor: an actor whose messages are operations (a request, the exit of a
+ * child, another try to restart one), done one at a time. A stop breaks off the one in hand, and
+ * the children are ended as the actor's clean-up.
  *
  * @internal
  */
@@ -150,8 +159,8 @@ export abstract class Supervision {
   protected abstract running(): Iterable<RunningChild>;
 
   /**
-   * Calls a child's `start`; rejects with what is wrong with it, or when broken off. `place` takes the outcome at once, so that no
-   * kill comes between; `kept` is what the child is known by.
+   * Calls a child's `start`; rejects with what is wrong with it, or when broken off. `place` takes
+   * the outcome at once, so that no kill comes between; `kept` is what the child is known by.
    */
   protected async startOne(
     spec: ResolvedChildSpec,
@@ -191,7 +200,10 @@ export abstract class Supervision {
     return child.end(this.#onEnded);
   }
 
-  /** Counts a restart that is due. Beyond the limit the supervisor ends itself, and the answer is false. */
+  /**
+   * Counts a restart that is due. Beyond the limit the supervisor ends itself, and the answer is
+   * false.
+   */
   protected admit(childId: string, { ref, reason }: Failure): boolean {
     const decision = admitRestart(this.#restarts, this.cell.runtime.clock.now(), this.#limit);
     if (decision.verdict === "giveUp") {
@@ -275,7 +287,10 @@ export abstract class Supervision {
     await this.#down;
   }
 
-  /** The actor is dead. After an orderly end there is nothing left to do; after a kill, nobody else will do it. */
+  /**
+   * The actor is dead. After an orderly end there is nothing left to do; after a kill, nobody else
+   * will do it.
+   */
   #died(): void {
     this.#breakOff();
     this.#restarting?.cutOff("the supervisor has ended");
@@ -283,7 +298,10 @@ export abstract class Supervision {
     for (const child of this.running()) void child.ref.kill();
   }
 
-  /** Fences off a start in hand. A supervisor that it has spawned may break off its own start, and end its children in order. */
+  /**
+   * Fences off a start in hand. A supervisor that it has spawned may break off its own start, and
+   * end its children in order.
+   */
   #abandon(spec: ResolvedChildSpec, context: StartContext, started: Promise<unknown>): void {
     const spared = context.close((ref) => this.cell.alive && supervisions.has(ref));
     this.#abandoned = Promise.all(spared.map((ref) => endActor(ref, spec.shutdown)));

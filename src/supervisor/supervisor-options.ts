@@ -7,7 +7,10 @@ import { type AutoShutdown, autoShutdowns, strategies, type Strategy } from "./s
 
 /** How many restarts a supervisor makes before it gives up. */
 export interface RestartLimitOptions {
-  /** Restarts within `maxSeconds` that are allowed; the next one ends the supervisor. An integer >= 0. Default: 3. */
+  /**
+   * Restarts within `maxSeconds` that are allowed; the next one ends the supervisor. An integer >=
+   * 0. Default: 3.
+   */
   maxRestarts?: number;
   /** Seconds; an integer > 0. Default: 5. */
   maxSeconds?: number;

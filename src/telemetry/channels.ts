@@ -2,7 +2,8 @@ import { channel, type Channel } from "node:diagnostics_channel";
 import { warnOfError } from "./warnings.js";
 
 /**
- * The diagnostics channels. Whoever has something to tell looks at `hasSubscribers` first, so that nothing is made for nobody.
+ * The diagnostics channels. Whoever has something to tell looks at `hasSubscribers` first, so that
+ * nothing is made for nobody.
  *
  * @internal
  */
@@ -32,8 +33,9 @@ export const channels = {
 } as const satisfies Record<string, Channel>;
 
 /**
- * Tells of an error in a user's callback that has nobody above it to throw to (a monitor, a listener, a filter): on its channel or,
- * if nobody listens there, as a process warning, so that it is never silent.
+ * Tells of an error in a user's callback that has nobody above it to throw to (a monitor, a
+ * listener, a filter): on its channel or, if nobody listens there, as a process warning, so that it
+ * is never silent.
  *
  * @internal
  */

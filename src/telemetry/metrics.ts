@@ -173,7 +173,12 @@ export interface Measurement {
   value: number;
 }
 
-/** The numbers of one collection. What has the same attributes, as streams of one name do, is put together. @internal */
+/**
+ * The numbers of one collection. What has the same attributes, as streams of one name do, is put
+ * together.
+ *
+ * @internal
+ */
 export class Measurements implements Iterable<Measurement> {
   readonly #all = new Map<string, Measurement>();
 

@@ -33,8 +33,9 @@ const scope = "nebulex-streams";
 const equipped = new WeakSet<MeterProvider>();
 
 /**
- * Has a source observed from now on, by the global MeterProvider of this moment and by those of earlier calls: metrics have no proxy
- * that a provider which is registered later could stand behind.
+ * Has a source observed from now on, by the global MeterProvider of this moment and by those of
+ * earlier calls: metrics have no proxy that a provider which is registered later could stand
+ * behind.
  *
  * @internal
  */
@@ -54,7 +55,11 @@ interface HandlerHistograms {
 
 const handlerHistograms: HandlerHistograms[] = [];
 
-/** Whether a MeterProvider has been registered: if not, nothing is measured of single events. @internal */
+/**
+ * Whether a MeterProvider has been registered: if not, nothing is measured of single events.
+ *
+ * @internal
+ */
 export function isRecording(): boolean {
   return handlerHistograms.length > 0;
 }
@@ -112,7 +117,11 @@ function findTracer(): Tracer | undefined {
     : provider.getTracer(scope, packageVersion());
 }
 
-/** Something that takes time and may fail. It has no parent: what set it off is the work of many. @internal */
+/**
+ * Something that takes time and may fail. It has no parent: what set it off is the work of many.
+ *
+ * @internal
+ */
 export class Activity {
   readonly #span: Span;
   #ended = false;

@@ -6,7 +6,10 @@ export interface CountedSystem {
   readonly stopped: boolean;
 }
 
-/** Children that are counted one by one in a system; those of a dynamic supervisor may have any number of ids. */
+/**
+ * Children that are counted one by one in a system; those of a dynamic supervisor may have any
+ * number of ids.
+ */
 const maxChildren = 1000;
 /** What the others are counted as. */
 const others = "(other)";

@@ -22,7 +22,11 @@ export function partitionAttributes(
   };
 }
 
-/** The handling of some events of a partition in a row, as a span `nebulex.streams.handle`. @internal */
+/**
+ * The handling of some events of a partition in a row, as a span `nebulex.streams.handle`.
+ *
+ * @internal
+ */
 export class BatchSpan {
   readonly #activity: Activity;
   #events = 0;
@@ -76,7 +80,11 @@ function attributesOf({ log, group }: BatchReader): Attributes {
   return partitionAttributes(log.source, group);
 }
 
-/** A restart, as a span `nebulex.supervisor.restart`: it ends when all that is restarted is up. @internal */
+/**
+ * A restart, as a span `nebulex.supervisor.restart`: it ends when all that is restarted is up.
+ *
+ * @internal
+ */
 export function startRestartSpan(restart: RestartDetails): Activity | undefined {
   return startActivity("nebulex.supervisor.restart", "internal", restartAttributes, restart);
 }

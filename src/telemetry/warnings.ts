@@ -16,8 +16,9 @@ interface Further {
 const recent = new Map<string, Further>();
 
 /**
- * Emits a process warning (`NebulexWarning`) of what would otherwise be silent. The first of a place is
- * emitted at once; further ones are counted, and the newest is emitted with their count after a minute.
+ * Emits a process warning (`NebulexWarning`) of what would otherwise be silent. The first of a
+ * place is emitted at once; further ones are counted, and the newest is emitted with their count
+ * after a minute.
  *
  * @param what its kind and place
  * @internal

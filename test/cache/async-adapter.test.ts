@@ -16,7 +16,10 @@ import {
 import { failure, Gate, until } from "../helpers/actors.js";
 import { brief, EventLog, startCache } from "../helpers/caches.js";
 
-/** A store somewhere else: a local one, one request after the other and each a turn of the event loop away. */
+/**
+ * A store somewhere else: a local one, one request after the other and each a turn of the event
+ * loop away.
+ */
 class Remote {
   readonly opening = new Gate();
   opened = 0;

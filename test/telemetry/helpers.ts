@@ -24,7 +24,10 @@ const shortNames: Record<string, string> = {
   "nebulex.batch.last_sequence": "last_sequence",
 };
 
-/** Exported attributes by short names, without their namespace, which "attributes have a namespace" tests. */
+/**
+ * Exported attributes by short names, without their namespace, which "attributes have a namespace"
+ * tests.
+ */
 export function short(attributes: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [
@@ -47,7 +50,10 @@ export class Collector implements AsyncDisposable {
   readonly #exporter: InMemoryMetricExporter;
   readonly #provider: MeterProvider;
 
-  /** @param temporality with `"delta"`, only what was observed since the last collection is told of, where the SDK else repeats itself */
+  /**
+   * @param temporality with `"delta"`, only what was observed since the last collection is told of,
+   * where the SDK else repeats itself
+   */
   constructor(temporality: "cumulative" | "delta" = "cumulative") {
     const { CUMULATIVE, DELTA } = AggregationTemporality;
     const exporter = new InMemoryMetricExporter(temporality === "delta" ? DELTA : CUMULATIVE);
@@ -77,7 +83,9 @@ export class Collector implements AsyncDisposable {
       );
   }
 
-  /** The numbers of a metric that have these attributes among theirs, by what `label` says of each. */
+  /**
+   * The numbers of a metric that have these attributes among theirs, by what `label` says of each.
+   */
   async values(
     metric: string,
     attributes: Record<string, unknown> = {},

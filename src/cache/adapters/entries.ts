@@ -7,7 +7,9 @@ export interface Entries<K, V> {
   get(key: K): Entry<K, V> | undefined;
   /** Finds an entry, which does not count as a use of it. */
   peek(key: K): Entry<K, V> | undefined;
-  /** Adds an entry under a key that is not there, and gives the one that was removed to make room. */
+  /**
+   * Adds an entry under a key that is not there, and gives the one that was removed to make room.
+   */
   add(entry: Entry<K, V>): Entry<K, V> | undefined;
   /** Puts another entry into the place of the one with the same key. */
   replace(entry: Entry<K, V>): void;

@@ -7,7 +7,10 @@ export class Entry<K, V> implements HashMemo {
   readonly key: K;
   value: V;
   hash: number | undefined = undefined;
-  /** From when on it counts as gone: whole milliseconds of the store's time, which is above 0 then. 0: never. */
+  /**
+   * From when on it counts as gone: whole milliseconds of the store's time, which is above 0 then.
+   * 0: never.
+   */
   expiresAt: Milliseconds = 0;
 
   constructor(key: K, value: V) {
@@ -16,13 +19,20 @@ export class Entry<K, V> implements HashMemo {
   }
 }
 
-/** An entry that has, or had, a TTL, with its place among those to look at when their time comes. @internal */
+/**
+ * An entry that has, or had, a TTL, with its place among those to look at when their time comes.
+ *
+ * @internal
+ */
 export class TimedEntry<K, V> extends Entry<K, V> {
   ttl: Milliseconds = 0;
   bucket: Bucket<K, V> | undefined = undefined;
   position = 0;
 
-  /** Begins its TTL. Rounded up: a small integer lies in the object itself, a fraction is one more object. */
+  /**
+   * Begins its TTL. Rounded up: a small integer lies in the object itself, a fraction is one more
+   * object.
+   */
   start(ttl: Milliseconds, now: Milliseconds): void {
     this.ttl = ttl;
     this.expiresAt = Math.ceil(now + ttl);

@@ -9,10 +9,11 @@ const sliceSize = 20_000;
 const bucketsPerWidth = 64;
 
 /**
- * Finds the entries whose time has come, with one timer and without looking at the others. An entry lies in one bucket, which is looked at
- * when its time has come; one that ends far in the future lies in a wide bucket first, and moves to narrower ones as the time comes
- * nearer (hierarchical timing wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. An entry that is
- * extended stays where it is until then.
+ * Finds the entries whose time has come, with one timer and without looking at the others. An entry
+ * lies in one bucket, which is looked at when its time has come; one that ends far in the future
+ * lies in a wide bucket first, and moves to narrower ones as the time comes nearer (hierarchical
+ * timing wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. An
+ * entry that is extended stays where it is until then.
  *
  * @internal
  */
@@ -22,7 +23,10 @@ export class ExpiryWheel<K, V> {
   readonly #onDue: (entry: TimedEntry<K, V>) => void;
   readonly #buckets = new Map<number, Bucket<K, V>>();
   #timer: TimerHandle;
-  /** The tick that the timer is set for; `-Infinity`: none is to be set now, since a sweep is under way, or for good. */
+  /**
+   * The tick that the timer is set for; `-Infinity`: none is to be set now, since a sweep is under
+   * way, or for good.
+   */
   #armed = Infinity;
   /** The bucket that is being looked at, and how far. */
   #open: Bucket<K, V> | undefined;

@@ -10,15 +10,17 @@ import { LruEntries } from "./lru-entries.js";
 /** Options of {@link localAdapter}. */
 export interface LocalAdapterOptions {
   /**
-   * How many entries there may be: an integer from 1 to 16,777,216 (2^24). The one that was used least recently makes room for a new
-   * one. Room to order that many is set aside at once, some 24 bytes each. Default: no limit.
+   * How many entries there may be: an integer from 1 to 16,777,216 (2^24). The one that was used
+   * least recently makes room for a new one. Room to order that many is set aside at once, some 24
+   * bytes each. Default: no limit.
    */
   maxEntries?: number;
   /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */
   ttl?: Ttl;
   /**
-   * How far apart the looks at what has expired are, in milliseconds: an integer from 1. An entry that nobody reads goes that much
-   * after its TTL at the latest; above 1000 the promise of a second does not hold. Default 500.
+   * How far apart the looks at what has expired are, in milliseconds: an integer from 1. An entry
+   * that nobody reads goes that much after its TTL at the latest; above 1000 the promise of a
+   * second does not hold. Default 500.
    */
   sweepInterval?: Milliseconds;
 }

@@ -4,8 +4,9 @@ import { newEntry } from "./entry.js";
 import type { Gone, LocalTable } from "./local-table.js";
 
 /**
- * Stores many values. Replaying what is told gives the table's keys: those of before that had to make room, or whose time had come,
- * come first; those that this very command had stored and that had to make room again, last.
+ * Stores many values. Replaying what is told gives the table's keys: those of before that had to
+ * make room, or whose time had come, come first; those that this very command had stored and that
+ * had to make room again, last.
  *
  * @internal
  */

@@ -43,7 +43,8 @@ export function deleteAll<K, V>(
   // Nothing goes before all have been picked: the picking may throw.
   for (const picked of candidates(table, query)) {
     const entry = table.entries.peek(picked.key);
-    // The function that picked it may have removed it, changed it, or given it a TTL, which makes it another object.
+    // The function that picked it may have removed it, changed it, or given it a TTL, which makes
+    // it another object.
     if (entry === undefined || !Object.is(entry.value, picked.value)) continue;
     if (table.isDue(entry)) expired.push(removeExpired(table, entry));
     else {
@@ -66,7 +67,11 @@ export function deleteAll<K, V>(
   return deleted.length;
 }
 
-/** Each key that is there when the iteration begins, if it still is when its turn comes. @internal */
+/**
+ * Each key that is there when the iteration begins, if it still is when its turn comes.
+ *
+ * @internal
+ */
 export function* stream<K, V>(
   table: LocalTable<K, V>,
   query: StoreQuery<K, V>,
@@ -113,7 +118,10 @@ function matching<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry
   return candidates(table, query).filter((entry) => !table.isDue(entry));
 }
 
-/** The entries that a query matches; those whose time has come are among them, but not shown to `where`. */
+/**
+ * The entries that a query matches; those whose time has come are among them, but not shown to
+ * `where`.
+ */
 function candidates<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry<K, V>[] {
   const { entries } = table;
   switch (query.kind) {

@@ -175,7 +175,10 @@ export class LocalStore<K, V> implements Store<K, V> {
     this.#table.close();
   }
 
-  /** Stores over what is there now, a function of the caller's having run; keeps the TTL unless one is given. */
+  /**
+   * Stores over what is there now, a function of the caller's having run; keeps the TTL unless one
+   * is given.
+   */
   #overwrite(key: K, value: V, ttl: Ttl | undefined, cause: Cause): void {
     const table = this.#table;
     const entry = ttl === undefined ? table.entries.get(key) : undefined;

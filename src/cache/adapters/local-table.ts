@@ -18,7 +18,11 @@ export interface Gone<K, V> {
   readonly value: V;
 }
 
-/** The entries of a local store with their TTLs and counts: changes it, and tells the sink. @internal */
+/**
+ * The entries of a local store with their TTLs and counts: changes it, and tells the sink.
+ *
+ * @internal
+ */
 export class LocalTable<K, V> {
   readonly entries: Entries<K, V>;
   readonly clock: StoreClock;
@@ -72,7 +76,10 @@ export class LocalTable<K, V> {
     else this.overwrite(entry, value, ttl, cause);
   }
 
-  /** Stores a value over another. If that one's time had come, it has expired, and the value is a new one. */
+  /**
+   * Stores a value over another. If that one's time had come, it has expired, and the value is a
+   * new one.
+   */
   overwrite(entry: Entry<K, V>, value: V, ttl: Ttl, cause: Cause): void {
     const previous = entry.value;
     const wasDue = this.replaceValue(entry, value, ttl);
@@ -117,7 +124,8 @@ export class LocalTable<K, V> {
 
   /** Settles the accounts of an entry that has made room: its time may have come before. */
   evict(victim: Entry<K, V>): EventType {
-    // Where nothing has a TTL, the victim, which is likely in no processor's cache any more, is not even looked at.
+    // Where nothing has a TTL, the victim, which is likely in no processor's cache any more, is not
+    // even looked at.
     if (this.#timed === 0 || !this.isDue(victim)) {
       this.counts.evictions++;
       if (this.#timed > 0) this.#dropTtl(victim);
