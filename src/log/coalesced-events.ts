@@ -1,7 +1,9 @@
 import { CacheEvent } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 
-/** What a reader has to know of one key: of all that it has not read, the first event and the last. */
+/**
+ * What a reader has to know of one key: of all that it has not read, the first event and the last.
+ */
 interface Unread {
   readonly first: CacheEvent;
   readonly last: CacheEvent;
@@ -10,10 +12,11 @@ interface Unread {
 const notOneKey = Symbol("not one key");
 
 /**
- * The newest event of each key of a run of events, typed by what they come to for a reader that has seen none of them: inserted and
- * then updated is `inserted`; inserted and then gone is nothing; gone and then inserted is `updated`. Sequence, command, origin and
- * value are the newest event's; `previous` is what the reader last saw. An event about several keys counts as one a key; one about
- * a query stays, and takes the keys that it matches with it.
+ * The newest event of each key of a run of events, typed by what they come to for a reader that has
+ * seen none of them: inserted and then updated is `inserted`; inserted and then gone is nothing;
+ * gone and then inserted is `updated`. Sequence, command, origin and value are the newest event's;
+ * `previous` is what the reader last saw. An event about several keys counts as one a key; one
+ * about a query stays, and takes the keys that it matches with it.
  *
  * @internal
  */

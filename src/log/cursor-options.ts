@@ -13,7 +13,10 @@ export interface CursorOptions {
   group: string | null;
   gaps: boolean;
   coalesces: boolean;
-  /** Events that it may be behind by, if that is less than the log's capacity. Default: no bound of its own. */
+  /**
+   * Events that it may be behind by, if that is less than the log's capacity. Default: no bound of
+   * its own.
+   */
   bound?: number;
   /** Whether `whenIdle` waits for it. */
   tracked: boolean;

@@ -12,8 +12,9 @@ import type { PartitionLog } from "./partition-log.js";
 import type { Snapshot } from "./snapshot.js";
 
 /**
- * A reader's place in one partition: what it has taken in hand and not finished, and where it takes the next from. A group's cursor
- * outlives its readers, so that the next one is given again what the last one left unfinished.
+ * A reader's place in one partition: what it has taken in hand and not finished, and where it takes
+ * the next from. A group's cursor outlives its readers, so that the next one is given again what
+ * the last one left unfinished.
  *
  * @internal
  */
@@ -60,7 +61,10 @@ export class Cursor extends ReaderPosition {
     this.rouse();
   }
 
-  /** Goes on where another cursor of its group is left that coalesces where this one does not, or the other way round. */
+  /**
+   * Goes on where another cursor of its group is left that coalesces where this one does not, or
+   * the other way round.
+   */
   succeed(other: Cursor): void {
     const place = other.handledUpTo;
     this.handled = other.handled;
@@ -87,8 +91,9 @@ export class Cursor extends ReaderPosition {
   }
 
   /**
-   * Gives events straight from the log, one after the other, as long as the visitor is through with each when it returns: the way of
-   * most events, without the bookkeeping of those that take longer. Gives none while there is anything else to be given before them.
+   * Gives events straight from the log, one after the other, as long as the visitor is through with
+   * each when it returns: the way of most events, without the bookkeeping of those that take
+   * longer. Gives none while there is anything else to be given before them.
    *
    * @param limit how many at the most
    * @returns the event that is pending, if there is one: it is in hand, as if given by `next`
@@ -157,7 +162,10 @@ export class Cursor extends ReaderPosition {
     else this.dropUnread(Math.max(oldest, this.log.first));
   }
 
-  /** Events up to `base` are about to go: what this reader has not taken of them is kept, merged by key. */
+  /**
+   * Events up to `base` are about to go: what this reader has not taken of them is kept, merged by
+   * key.
+   */
   absorb(base: number): void {
     const merged = this.merged as CoalescedEvents;
     const from = this.unreadFrom;
@@ -174,7 +182,10 @@ export class Cursor extends ReaderPosition {
     this.#loseMerged(merged, base, "overrun");
   }
 
-  /** The log ends, with all that has not been taken from it; `log` takes its place. Without a reason there was nothing in it. */
+  /**
+   * The log ends, with all that has not been taken from it; `log` takes its place. Without a reason
+   * there was nothing in it.
+   */
   replaceLog(log: PartitionLog, reason: GapReason | null): void {
     const old = this.log;
     const { unreadFrom } = this;

@@ -9,7 +9,11 @@ export const typeBits: Readonly<Record<EventType, number>> = {
   evicted: 16,
 };
 
-/** The bit of a type. Compared one by one, the likely ones first, since it is asked for every event. @internal */
+/**
+ * The bit of a type. Compared one by one, the likely ones first, since it is asked for every event.
+ *
+ * @internal
+ */
 export function bitOf(type: EventType): number {
   if (type === "updated") return typeBits.updated;
   if (type === "inserted") return typeBits.inserted;

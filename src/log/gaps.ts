@@ -5,7 +5,12 @@ import { PlacedGaps } from "./placed-gaps.js";
 /** Where a gap has no place in the log, but is to be told before anything else. */
 const atOnce = -1;
 
-/** What a reader is to be told of events that it is not given, and has been told. Most readers never have any. @internal */
+/**
+ * What a reader is to be told of events that it is not given, and has been told. Most readers never
+ * have any.
+ *
+ * @internal
+ */
 export class Gaps {
   /** How many events were lost for it, and in how many gaps. */
   dropped = 0;
@@ -59,7 +64,10 @@ export class Gaps {
   }
 }
 
-/** Whether a gap goes on where another ends, so that they can be told as one. One without an end has to be told on its own. */
+/**
+ * Whether a gap goes on where another ends, so that they can be told as one. One without an end has
+ * to be told on its own.
+ */
 function isSequel(before: GapEvent, gap: GapEvent): boolean {
   return (
     before.reason === gap.reason &&

@@ -1,7 +1,11 @@
 import { GroupBusyError } from "../errors.js";
 import type { Cursor } from "./cursor.js";
 
-/** The places of named groups: one cursor for each partition that a group reads, or has read. @internal */
+/**
+ * The places of named groups: one cursor for each partition that a group reads, or has read.
+ *
+ * @internal
+ */
 export class Groups {
   readonly #groups = new Map<string, Map<number, Cursor>>();
 

@@ -6,8 +6,8 @@ import type { CursorReader } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
 
 /**
- * A place in one partition's log, up to which its owner is through, and what it is to be told of what it misses. The log keeps what is behind the
- * place, and wakes the owner when something comes.
+ * A place in one partition's log, up to which its owner is through, and what it is to be told of
+ * what it misses. The log keeps what is behind the place, and wakes the owner when something comes.
  *
  * @internal
  */
@@ -37,7 +37,9 @@ export class LogPosition {
     this.#onGap = options.onGap;
   }
 
-  /** Events up to `base` are about to go for this reader: what it has not taken of them is noted. */
+  /**
+   * Events up to `base` are about to go for this reader: what it has not taken of them is noted.
+   */
   dropUnread(base: number): void {
     const from = this.unreadFrom;
     if (this.coalesces || from >= base) return;
@@ -55,7 +57,9 @@ export class LogPosition {
     this.rouse();
   }
 
-  /** There were events on another node that did not come; they would have had a place in the log. */
+  /**
+   * There were events on another node that did not come; they would have had a place in the log.
+   */
   tell(gap: GapEvent, at?: number): void {
     this.#addGap(gap, at);
     this.rouse();
@@ -94,7 +98,8 @@ export class LogPosition {
   }
 
   /**
-   * To be called before something is lost: keeps where a reader would have to resume until it has been told.
+   * To be called before something is lost: keeps where a reader would have to resume until it has
+   * been told.
    *
    * @param incomplete whether the log can't tell what is lost
    */
@@ -119,7 +124,8 @@ export class LogPosition {
     const lost = this.log.losses(from, end, this.gaps?.gone);
     if (this.gaps !== undefined) this.gaps.gone = undefined;
     const { source, written } = this.log;
-    // Of this node's own events none may be lost; that their sequence ends is to be told all the same.
+    // Of this node's own events none may be lost; that their sequence ends is to be told all the
+    // same.
     const endsHere = reason !== "overrun" && !lost.some((loss) => loss.source === source);
     this.lose(lost, reason);
     if (endsHere) this.#addGap(this.#gapOf(source, written, written - 1, reason), undefined, false);

@@ -1,6 +1,11 @@
 import type { EventSource } from "../event/event.js";
 
-/** Events of one source that are not given: sequences `first` to `last`, inclusive; `last = first - 1` if none is known of. @internal */
+/**
+ * Events of one source that are not given: sequences `first` to `last`, inclusive;
+ * `last = first - 1` if none is known of.
+ *
+ * @internal
+ */
 export interface LostRange {
   readonly source: EventSource;
   readonly first: number;

@@ -10,7 +10,12 @@ export interface CursorReader {
   wake(): void;
 }
 
-/** How far a handler is with an event when it returns: through; through, and to be given no more for now; or not yet. @internal */
+/**
+ * How far a handler is with an event when it returns: through; through, and to be given no more for
+ * now; or not yet.
+ *
+ * @internal
+ */
 export type VisitResult = "done" | "enough" | "pending";
 
 /** Who is given events one after the other. @internal */

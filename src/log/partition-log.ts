@@ -21,10 +21,11 @@ export interface LogLimits {
 }
 
 /**
- * The events of one partition in one epoch, in order of arrival. An event's offset is its place in the log, from 0; its sequence is its
- * number among the events of the node where it happened. The two are the same unless the log is `numbered`. Offsets stay inside; what is
- * published are sequences. The log grows with what its slowest reader has not read, and is cut
- * at `capacity`. An append costs the same whatever the number of readers: those that rest are woken once a batch.
+ * The events of one partition in one epoch, in order of arrival. An event's offset is its place in
+ * the log, from 0; its sequence is its number among the events of the node where it happened. The
+ * two are the same unless the log is `numbered`. Offsets stay inside; what is published are
+ * sequences. The log grows with what its slowest reader has not read, and is cut at `capacity`. An
+ * append costs the same whatever the number of readers: those that rest are woken once a batch.
  *
  * @internal
  */
@@ -35,7 +36,10 @@ export class PartitionLog {
   first = 0;
   /** Offset that the next event gets. */
   next = 0;
-  /** Whether there are events that resting readers have not been told of, and from which on, and of which types. */
+  /**
+   * Whether there are events that resting readers have not been told of, and from which on, and of
+   * which types.
+   */
   dirty = false;
   batchStart = 0;
   batchTypes = 0;
@@ -64,7 +68,10 @@ export class PartitionLog {
   /** Offset of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
-  /** Whether events of several nodes come together here, so that their offsets are not their sequences. */
+  /**
+   * Whether events of several nodes come together here, so that their offsets are not their
+   * sequences.
+   */
   readonly numbered: boolean;
   /** How many of this node's own events there have been, in a log that is numbered. */
   #own = 0;
@@ -140,7 +147,10 @@ export class PartitionLog {
     return segment.event(index & (segmentSize - 1), this.source, offset, this.#shared);
   }
 
-  /** The first event from `from` to before `end` that is of one of the types, and not of an origin; `readTo` is where to read on. */
+  /**
+   * The first event from `from` to before `end` that is of one of the types, and not of an origin;
+   * `readTo` is where to read on.
+   */
   read(from: number, end: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
     for (let offset = from; offset < end; offset++) {
       const index = offset - this.#base;
@@ -154,7 +164,10 @@ export class PartitionLog {
     return undefined;
   }
 
-  /** Offset of the first event from `from` on that is of one of the types, and not of an origin; `next` if there is none. */
+  /**
+   * Offset of the first event from `from` on that is of one of the types, and not of an origin;
+   * `next` if there is none.
+   */
   find(from: number, mask: number, skipOrigin: unknown): number {
     let offset = from;
     for (; offset < this.next; offset++) {
@@ -197,7 +210,10 @@ export class PartitionLog {
     return this.next;
   }
 
-  /** Sequence of the first event of this node's own from an offset on; of what is no more in memory only if it is not numbered. */
+  /**
+   * Sequence of the first event of this node's own from an offset on; of what is no more in memory
+   * only if it is not numbered.
+   */
   sequenceAt(offset: number): number {
     if (!this.numbered) return offset;
     if (offset >= this.next) return this.#own;
@@ -207,7 +223,10 @@ export class PartitionLog {
     );
   }
 
-  /** The events from one offset to before another, by source; those that are no more in memory have to be in `gone`. */
+  /**
+   * The events from one offset to before another, by source; those that are no more in memory have
+   * to be in `gone`.
+   */
   losses(from: number, end: number, gone?: LostRanges): LostRange[] {
     return this.collect(from, end, gone ?? new LostRanges()).all();
   }
@@ -305,7 +324,10 @@ export class PartitionLog {
     this.#file(cursor);
   }
 
-  /** To be called when a cursor has moved on: gives back memory, once a segment, since it may have been the slowest. */
+  /**
+   * To be called when a cursor has moved on: gives back memory, once a segment, since it may have
+   * been the slowest.
+   */
   moved(from: number, to: number): void {
     if (from >>> segmentBits !== to >>> segmentBits) this.trim();
   }

@@ -27,8 +27,9 @@ export function repeats(gap: GapEvent, before: GapEvent | undefined): boolean {
 }
 
 /**
- * Gaps by their places, for whoever comes to read them. There may be any number of them while nobody does: so those of one sequence become one,
- * which may then say more than was lost, but never less.
+ * Gaps by their places, for whoever comes to read them. There may be any number of them while
+ * nobody does: so those of one sequence become one, which may then say more than was lost, but
+ * never less.
  *
  * @internal
  */

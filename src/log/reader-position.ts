@@ -19,7 +19,10 @@ export abstract class ReaderPosition extends LogPosition {
   protected readonly merged: CoalescedEvents | undefined;
   /** Where the events that are merged began. */
   protected mergedFrom: ResumePoint | undefined;
-  /** Where a reader would have to resume, as long as this one has not been told what it lost from there on. */
+  /**
+   * Where a reader would have to resume, as long as this one has not been told what it lost from
+   * there on.
+   */
   protected unreportedFrom: ResumePoint | undefined;
 
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
@@ -29,7 +32,10 @@ export abstract class ReaderPosition extends LogPosition {
     this.merged = options.coalesces ? new CoalescedEvents() : undefined;
   }
 
-  /** How many events there are from this reader's place to the end of the log, those in hand and those of other types included. */
+  /**
+   * How many events there are from this reader's place to the end of the log, those in hand and
+   * those of other types included.
+   */
   get lag(): number {
     return (
       this.unacked.size +
@@ -40,7 +46,10 @@ export abstract class ReaderPosition extends LogPosition {
     );
   }
 
-  /** How many events for this reader are not handled. Looks at each; `lag` does not, and counts those of other types too. */
+  /**
+   * How many events for this reader are not handled. Looks at each; `lag` does not, and counts
+   * those of other types too.
+   */
   countUnhandled(): number {
     const { log, mask, skipOrigin } = this;
     const waiting =
@@ -55,7 +64,9 @@ export abstract class ReaderPosition extends LogPosition {
     return count;
   }
 
-  /** The events of other sources than the log's own among those that are not handled. Looks at each. */
+  /**
+   * The events of other sources than the log's own among those that are not handled. Looks at each.
+   */
   unhandledOfOthers(): LostRange[] {
     const { log, mask, skipOrigin } = this;
     const found = new LostRanges();
@@ -85,7 +96,10 @@ export abstract class ReaderPosition extends LogPosition {
     return inlineOffset < 0 ? first : Math.min(first, inlineOffset);
   }
 
-  /** Sequence of this node's first own event that is not known to be handled; `log.written` if there is none. */
+  /**
+   * Sequence of this node's first own event that is not known to be handled; `log.written` if there
+   * is none.
+   */
   get firstUnhandled(): number {
     const { log } = this;
     const { inlineOffset } = this.unacked;
@@ -119,7 +133,9 @@ export abstract class ReaderPosition extends LogPosition {
       );
   }
 
-  /** From where another reader is given what this one has not handled; `given` counts as handled. */
+  /**
+   * From where another reader is given what this one has not handled; `given` counts as handled.
+   */
   resumePoint(given?: Message): ResumePoint {
     const held = this.unacked.all().filter((message) => message !== given);
     const isOwed =

@@ -29,18 +29,24 @@ export interface Row {
   readonly previous: unknown;
 }
 
-/** Slots of an event: the bit of its type, its time, its cause, its key; then what is included of its values. */
+/**
+ * Slots of an event: the bit of its type, its time, its cause, its key; then what is included of
+ * its values.
+ */
 const fixedSlots = 4;
 
 /**
- * A run of events, as rows of one array: what waits to be read is a few slots and not an object an event, which is only made when it is
- * read. Readers share it, if there are several.
+ * A run of events, as rows of one array: what waits to be read is a few slots and not an object an
+ * event, which is only made when it is read. Readers share it, if there are several.
  *
  * @internal
  */
 export class Segment {
   length = 0;
-  /** How many of this node's own events there were in the log before it, where that is not its first offset. */
+  /**
+   * How many of this node's own events there were in the log before it, where that is not its first
+   * offset.
+   */
   ownBefore = 0;
   readonly #includes: Includes;
   readonly #width: number;
@@ -49,7 +55,10 @@ export class Segment {
   readonly #numbers: number[] | undefined;
   #made: (CacheEvent | undefined)[] | undefined;
 
-  /** @param numbered whether an event's sequence is not its offset: `number` is to be called for each that is appended */
+  /**
+   * @param numbered whether an event's sequence is not its offset: `number` is to be called for
+   * each that is appended
+   */
   constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
     this.#numbers = numbered ? new Array<number>(segmentSize).fill(0) : undefined;
@@ -101,7 +110,10 @@ export class Segment {
     };
   }
 
-  /** How many of this node's own events there are in the log before a row of a segment that is numbered. */
+  /**
+   * How many of this node's own events there are in the log before a row of a segment that is
+   * numbered.
+   */
   ownBeforeRow(row: number): number {
     let own = this.ownBefore;
     for (let slot = 2; slot < row * this.#width; slot += this.#width)

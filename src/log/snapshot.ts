@@ -5,7 +5,8 @@ import type { PartitionLog } from "./partition-log.js";
 const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: true });
 
 /**
- * What a cache held at one point of its stream: the entries of one partition, as `inserted` events, which are made as they are read.
+ * What a cache held at one point of its stream: the entries of one partition, as `inserted` events,
+ * which are made as they are read.
  *
  * @internal
  */

@@ -3,7 +3,12 @@ import type { Segment } from "./segment.js";
 /** Empty segments that a log keeps at the most. */
 const maxSpare = 1024;
 
-/** Segments that have been read, to be used again; held weakly, so that the garbage collector has them if it needs memory. @internal */
+/**
+ * Segments that have been read, to be used again; held weakly, so that the garbage collector has
+ * them if it needs memory.
+ *
+ * @internal
+ */
 export class SpareSegments {
   #segments: WeakRef<Segment[]> | undefined;
 

@@ -6,14 +6,16 @@ export const NONE = -1;
 export const DETACHED = -2;
 
 /**
- * What a cursor has given and is not known to be handled. It outlives the reader: the next one is given it again.
+ * What a cursor has given and is not known to be handled. It outlives the reader: the next one is
+ * given it again.
  *
  * @internal
  */
 export class Unacked {
   /**
-   * Place of the event that is being handled at this moment, and done with when that returns. A place and not the event: a pointer to something
-   * young costs the garbage collector a note for each event.
+   * Place of the event that is being handled at this moment, and done with when that returns. A
+   * place and not the event: a pointer to something young costs the garbage collector a note for
+   * each event.
    */
   inlineOffset: number = NONE;
   #messages: Message[] | undefined;

@@ -8,8 +8,8 @@ import type { Stream } from "./stream.js";
 const burst = 64;
 
 /**
- * Gives messages to an actor as if they were in its mailbox; they stay in the log until the actor has handled them, so that a slow
- * actor's mailbox does not grow.
+ * Gives messages to an actor as if they were in its mailbox; they stay in the log until the actor
+ * has handled them, so that a slow actor's mailbox does not grow.
  *
  * @internal
  */

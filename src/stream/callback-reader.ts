@@ -5,7 +5,9 @@ import type { Runnable } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
 
-/** How long one callback may keep the event loop, in milliseconds, before others have their turn. */
+/**
+ * How long one callback may keep the event loop, in milliseconds, before others have their turn.
+ */
 const turnLength = 5;
 const messagesPerLook = 32;
 

@@ -9,9 +9,10 @@ interface UncoveredGap {
 }
 
 /**
- * Reports the gaps of one stream: on their channel or, if nobody listens there and no reader is given what covers
- * them, as a process warning. Gaps that concern all readers reach them in one turn of the event loop, in which
- * they are compared. An overrun concerns only the reader that was too slow.
+ * Reports the gaps of one stream: on their channel or, if nobody listens there and no reader is
+ * given what covers them, as a process warning. Gaps that concern all readers reach them in one
+ * turn of the event loop, in which they are compared. An overrun concerns only the reader that was
+ * too slow.
  *
  * @internal
  */

@@ -3,7 +3,10 @@ import type { ActorRef } from "../actor/ref.js";
 import { HashNotReadyError, show } from "../errors.js";
 import type { CacheEntryEvent } from "../event/types.js";
 
-/** Chooses the partition of an event about one key: an integer from 0 to partitions - 1, or `"none"` to leave it out of the stream. */
+/**
+ * Chooses the partition of an event about one key: an integer from 0 to partitions - 1, or `"none"`
+ * to leave it out of the stream.
+ */
 export type Hash<K = unknown, V = unknown> = (event: KeyEvent<K, V>) => number | "none";
 
 /** What a {@link Hash} is asked about; one for each key of a command over several keys. */
@@ -16,8 +19,9 @@ let h32Raw: (bytes: Uint8Array, seed: number) => number = notReady;
 let isReady = false;
 
 /**
- * Settles when keys can be hashed. xxhash-wasm starts asynchronously; a stream's start waits for it, so only code that calls
- * {@link defaultHash} before any stream has started needs to await this.
+ * Settles when keys can be hashed. xxhash-wasm starts asynchronously; a stream's start waits for
+ * it, so only code that calls {@link defaultHash} before any stream has started needs to await
+ * this.
  */
 export const hashReady: Promise<void> = xxhash().then((hasher) => {
   ({ h32, h32Raw } = hasher);
@@ -35,7 +39,9 @@ function notReady(): never {
   throw new HashNotReadyError();
 }
 
-/** One seed for each kind of key, so that `1`, `"1"` and `1n` are no more alike than any other keys. */
+/**
+ * One seed for each kind of key, so that `1`, `"1"` and `1n` are no more alike than any other keys.
+ */
 const seeds = { string: 0, number: 1, bytes: 2, other: 3 } as const;
 const eightBytes = new Uint8Array(8);
 const eightBytesView = new DataView(eightBytes.buffer);
@@ -47,8 +53,9 @@ const maxParts = 100_000;
 let parts = 0;
 
 /**
- * xxHash32 of a key's value, as a signed 32-bit integer: the same for equal values in every process. Numbers go by value (`-0` is
- * `0`), a Date by its time, a Uint8Array by its bytes, arrays, plain objects, Maps and Sets by what they hold.
+ * xxHash32 of a key's value, as a signed 32-bit integer: the same for equal values in every
+ * process. Numbers go by value (`-0` is `0`), a Date by its time, a Uint8Array by its bytes,
+ * arrays, plain objects, Maps and Sets by what they hold.
  *
  * Source of the algorithm: xxHash by Yann Collet (XXH32), as xxhash-wasm computes it.
  *
@@ -74,9 +81,11 @@ export function partitionOfHash(hash: number, partitions: number): number {
 }
 
 /**
- * The partition of an event by xxHash of the key's value, modulo `event.metadata.partitions` (0 on a stream without partitions).
+ * The partition of an event by xxHash of the key's value, modulo `event.metadata.partitions` (0 on
+ * a stream without partitions).
  *
- * @throws TypeError for an event that is not about a single key, and for a key that has no value to hash (a function)
+ * @throws TypeError for an event that is not about a single key, and for a key that has no value to
+ * hash (a function)
  * @throws {@link HashNotReadyError} before {@link hashReady} has settled
  */
 export function defaultHash(event: CacheEntryEvent<unknown, unknown, unknown>): number {

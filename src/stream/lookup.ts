@@ -52,13 +52,19 @@ export interface GroupInfo {
   /** Sequence of the last event that this node wrote to the partition; -1: none. */
   readonly last: number;
   /**
-   * Sequence of the first event of this node that the group has not handled; `last + 1`: it has handled them all. `from` takes it:
-   * reading begins with that event. Other nodes' events that the group has not handled may come before it.
+   * Sequence of the first event of this node that the group has not handled; `last + 1`: it has
+   * handled them all. `from` takes it: reading begins with that event. Other nodes' events that the
+   * group has not handled may come before it.
    */
   readonly position: number;
-  /** Its place exactly, on a stream of several nodes too: `from` takes it, as a token of `position()`. */
+  /**
+   * Its place exactly, on a stream of several nodes too: `from` takes it, as a token of
+   * `position()`.
+   */
   readonly token: string;
-  /** How many events of any type and any node there are from the group's place on, and in its hands. */
+  /**
+   * How many events of any type and any node there are from the group's place on, and in its hands.
+   */
   readonly lag: number;
   /** Events that the group was told it won't be given, those of other nodes included. */
   readonly dropped: number;
@@ -68,7 +74,9 @@ export interface GroupInfo {
   readonly deadLetters: number;
 }
 
-/** The stream of a cache instance (`cache`, or its instance `name`); undefined when there is none. */
+/**
+ * The stream of a cache instance (`cache`, or its instance `name`); undefined when there is none.
+ */
 export function lookupStream(cache: AnyCache, name?: string): StreamInfo | undefined {
   const stream = findStream(slotFor(cache, name));
   return stream === undefined ? undefined : describe(stream);

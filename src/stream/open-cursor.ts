@@ -21,8 +21,8 @@ export interface CursorRequest {
 }
 
 /**
- * The cursor of a reader on one partition: the one that is kept for its group, or a new one. The reader is woken if there is something
- * to read.
+ * The cursor of a reader on one partition: the one that is kept for its group, or a new one. The
+ * reader is woken if there is something to read.
  *
  * @throws GroupBusyError, OptionError (`from`)
  * @internal
@@ -37,7 +37,8 @@ export function openCursor(
   const { group, mask, gaps, tracked, skipOrigin, coalesces = false, bound = Infinity } = request;
   const kept = group === null ? undefined : stream.groups.find(group, index);
   if (group !== null) stream.groups.checkFree(group, index, log.source.partition);
-  // A partition that was gone for a while has another log than the one that its place was left with.
+  // A partition that was gone for a while has another log than the one that its place was left
+  // with.
   if (kept !== undefined && kept.log !== log) kept.replaceLog(log, null);
   if (kept?.coalesces === coalesces) {
     kept.reattach(reader, { mask, gaps, skipOrigin, bound });

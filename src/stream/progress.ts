@@ -9,7 +9,12 @@ export interface WaitLimits {
   timedOut(timeout: Milliseconds): Error;
 }
 
-/** Resolves when a condition holds that only readers' progress can bring about; leaves nothing behind however it ends. @internal */
+/**
+ * Resolves when a condition holds that only readers' progress can bring about; leaves nothing
+ * behind however it ends.
+ *
+ * @internal
+ */
 export function waitForProgress(
   stream: Stream,
   holds: () => boolean,

@@ -26,8 +26,8 @@ export interface RegistrationOptions {
 }
 
 /**
- * Registers now or, when that fails, again and again with exponential backoff until it succeeds or `signal` is aborted. The first
- * attempt is made within the call. Never rejects.
+ * Registers now or, when that fails, again and again with exponential backoff until it succeeds or
+ * `signal` is aborted. The first attempt is made within the call. Never rejects.
  *
  * @internal
  */
@@ -73,8 +73,8 @@ export function registerWithBackoff({
 }
 
 /**
- * The wait after a failed attempt (from 1): `initial`, doubled with each, and up to a tenth more so that many don't try in step; never
- * above `max`.
+ * The wait after a failed attempt (from 1): `initial`, doubled with each, and up to a tenth more so
+ * that many don't try in step; never above `max`.
  *
  * @param random from 0 to 1
  * @internal

@@ -16,7 +16,12 @@ const maxPartitions = 65_536;
 const maxLength = 256 + 48 * maxPartitions;
 const shape = /^1\.[0-9a-z]{1,7}\.[0-9a-f]{16}(?:-[0-9a-f]{16})*\.[0-9a-z_]+(?:-[0-9a-z_]+)*$/;
 
-/** A text of what may stand in a header: version, stream, epochs, and for each partition its index, offset, sequence, and which epoch. @internal */
+/**
+ * A text of what may stand in a header: version, stream, epochs, and for each partition its index,
+ * offset, sequence, and which epoch.
+ *
+ * @internal
+ */
 export function encodeToken(stream: string, points: ResumePoints): string {
   const epochs = [...new Set([...points.values()].map(({ epoch }) => epoch))];
   const entries = Array.from(points, ([index, { epoch, offset, sequence, incomplete }]) =>
@@ -84,7 +89,8 @@ export function tokenOf(stream: Stream, cursors: readonly Cursor[], given?: Mess
 /**
  * The points that a token has for the logs of a stream.
  *
- * @throws OptionError for what is no token of this stream, that lacks one of the partitions, or is beyond the end of a log
+ * @throws OptionError for what is no token of this stream, that lacks one of the partitions, or is
+ * beyond the end of a log
  * @internal
  */
 export function pointsIn(
@@ -111,7 +117,11 @@ export function pointsIn(
   return new Map(partitions.map((index) => [index, points.get(index) ?? unknown]));
 }
 
-/** Tells a cursor what is lost between a point and the oldest event that it can be given. @internal */
+/**
+ * Tells a cursor what is lost between a point and the oldest event that it can be given.
+ *
+ * @internal
+ */
 export function tellMissed(
   cursor: Cursor,
   log: PartitionLog,

@@ -14,7 +14,12 @@ import type { ResolvedStreamOptions } from "./stream-options.js";
 /** Events between two looks at the clock within one turn of the event loop; a power of 2. */
 const eventsPerLook = 16;
 
-/** Makes an event of each change, and appends it to the log of its key's partition. Nothing in it throws. @internal */
+/**
+ * Makes an event of each change, and appends it to the log of its key's partition. Nothing in it
+ * throws.
+ *
+ * @internal
+ */
 export class Router implements ChangeTap<unknown, unknown> {
   /** Events that their hash left out, and those that could not be routed. */
   discarded = 0;
@@ -29,7 +34,10 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #startedAt: number;
   readonly #pubsub: string | null;
   #at = 0;
-  /** Whether a hash is asked where a key belongs, and not for an event: that is neither counted nor told. */
+  /**
+   * Whether a hash is asked where a key belongs, and not for an event: that is neither counted nor
+   * told.
+   */
   #asking = false;
   #appended = 0;
 
@@ -201,8 +209,9 @@ export class Router implements ChangeTap<unknown, unknown> {
   }
 
   /**
-   * Time since the epoch began, in whole milliseconds; looked up once a batch and every few events, since looking costs. Other nodes compare
-   * it with the times of their own writes: for them it must not be older than the event.
+   * Time since the epoch began, in whole milliseconds; looked up once a batch and every few events,
+   * since looking costs. Other nodes compare it with the times of their own writes: for them it
+   * must not be older than the event.
    */
   #time(log: PartitionLog): number {
     if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty || this.#pubsub !== null) {

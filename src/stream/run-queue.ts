@@ -7,7 +7,12 @@ export interface Runnable {
   takeTurn(): void;
 }
 
-/** Gives those that were scheduled their turns in a later turn of the event loop, all of them in one. @internal */
+/**
+ * Gives those that were scheduled their turns in a later turn of the event loop, all of them in
+ * one.
+ *
+ * @internal
+ */
 export class RunQueue {
   #queue: Runnable[] = [];
   #scheduled = false;

@@ -24,11 +24,20 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
   cache: Cache<K, V> | AsyncCache<K, V>;
   /** The instance's name. Default: that of `cache`. */
   name?: string;
-  /** What carries the events to the other nodes, and theirs to this one. Default: none, events stay in the process. */
+  /**
+   * What carries the events to the other nodes, and theirs to this one. Default: none, events stay
+   * in the process.
+   */
   pubsub?: PubSub;
-  /** Whether an actor that subscribed gets the events whose origin it is: `"broadcast"` (default) or not: `"broadcast_from"`. */
+  /**
+   * Whether an actor that subscribed gets the events whose origin it is: `"broadcast"` (default) or
+   * not: `"broadcast_from"`.
+   */
   broadcastFun?: "broadcast" | "broadcast_from";
-  /** Milliseconds between the first failed registration with the cache and the second. Default 1000; it doubles with each. */
+  /**
+   * Milliseconds between the first failed registration with the cache and the second. Default 1000;
+   * it doubles with each.
+   */
   backoffInitial?: Milliseconds;
   /** Milliseconds between two registrations at the most. Default 30,000. */
   backoffMax?: Milliseconds;
@@ -40,7 +49,10 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
   include?: readonly Include[];
   /** Events that a partition keeps at the most for readers that are behind. Default 262,144. */
   capacity?: number;
-  /** Events that a partition keeps behind its slowest reader. Default 1024, or `capacity` if that is less. */
+  /**
+   * Events that a partition keeps behind its slowest reader. Default 1024, or `capacity` if that is
+   * less.
+   */
   retain?: number;
 }
 

@@ -18,15 +18,17 @@ import {
 import { slotFor, streamOf } from "./streams.js";
 
 /**
- * A child spec of the actor that runs the stream of a cache instance; its id is `<instance>:stream`. Put it behind the cache in a
- * `rest_for_one` supervisor's children list.
+ * A child spec of the actor that runs the stream of a cache instance; its id is
+ * `<instance>:stream`. Put it behind the cache in a `rest_for_one` supervisor's children list.
  *
- * It registers as the cache's listener when it starts. While the cache is not up, or refuses, it goes on trying with exponential
- * backoff, without failing its own start. Killed or crashed, it leaves log, readers' places and epoch to its next incarnation, and
- * what is written meanwhile is in the log; stopped in order, it drops them.
+ * It registers as the cache's listener when it starts. While the cache is not up, or refuses, it
+ * goes on trying with exponential backoff, without failing its own start. Killed or crashed, it
+ * leaves log, readers' places and epoch to its next incarnation, and what is written meanwhile is
+ * in the log; stopped in order, it drops them.
  *
- * Its start fails with {@link SupervisorError} `already_started` when the instance has a live stream server, and with
- * {@link PubSubError} `not_started` when its pubsub has not been started, or `refused` when the broker does not permit its channels.
+ * Its start fails with {@link SupervisorError} `already_started` when the instance has a live
+ * stream server, and with {@link PubSubError} `not_started` when its pubsub has not been started,
+ * or `refused` when the broker does not permit its channels.
  *
  * @throws {@link OptionError}
  */
@@ -59,7 +61,10 @@ function checkStarted(pubsub: PubSub | null, stream: string): void {
   );
 }
 
-/** Only the first start of a process waits: nothing may be written to a stream whose keys can't be hashed. */
+/**
+ * Only the first start of a process waits: nothing may be written to a stream whose keys can't be
+ * hashed.
+ */
 async function startWhenHashReady<T>(ctx: ActorContext, start: () => T | Promise<T>): Promise<T> {
   await hashReady;
   // It may have been killed meanwhile, and the stream be another incarnation's.

@@ -36,8 +36,9 @@ export interface StreamReader {
 }
 
 /**
- * The stream of one cache instance: its logs, and its readers' places. It belongs to the instance's definition, not to an actor, and
- * so outlives the stream server that runs it and the cache that feeds it.
+ * The stream of one cache instance: its logs, and its readers' places. It belongs to the instance's
+ * definition, not to an actor, and so outlives the stream server that runs it and the cache that
+ * feeds it.
  *
  * @internal
  */
@@ -107,7 +108,10 @@ export class Stream {
     return this.options.pubsub?.nodeName ?? null;
   }
 
-  /** A stream server starts. It takes over what the last one left behind, if that was not stopped in order and had the same options. */
+  /**
+   * A stream server starts. It takes over what the last one left behind, if that was not stopped in
+   * order and had the same options.
+   */
   start(server: ActorRef, system: ActorSystem, options: ResolvedStreamOptions): void {
     if (this.server?.alive === true) {
       throw new SupervisorError(
@@ -141,7 +145,10 @@ export class Stream {
     observe(this.tally);
   }
 
-  /** Registers with the cache that runs now; again, if it is registered already. @throws when there is none, or it refuses */
+  /**
+   * Registers with the cache that runs now; again, if it is registered already. @throws when there
+   * is none, or it refuses
+   */
   register(cache: AnyCache): void {
     const instance = this.slot.running;
     if (instance === undefined) throw new CacheNotStartedError(this.slot.name);
@@ -159,14 +166,18 @@ export class Stream {
     return `${this.slot.name}:stream`;
   }
 
-  /** The stream server has crashed or was killed: the cache goes on writing to the logs, for the next one. */
+  /**
+   * The stream server has crashed or was killed: the cache goes on writing to the logs, for the
+   * next one.
+   */
   serverLost(server: ActorRef): void {
     if (this.server === server && this.slot.running === undefined) this.close();
   }
 
   /**
-   * The stream server was stopped in order: the logs are dropped, and readers that are still there are told what they miss. When its
-   * system ends with it, the logs stay until that has been stopped: what is left in them can still be read.
+   * The stream server was stopped in order: the logs are dropped, and readers that are still there
+   * are told what they miss. When its system ends with it, the logs stay until that has been
+   * stopped: what is left in them can still be read.
    */
   close(): void {
     if (!this.open) return;
@@ -214,7 +225,10 @@ export class Stream {
     return this.#epochOver ? "cache_restarted" : "stream_restarted";
   }
 
-  /** Functions and iterators read what is left in the logs, and end; whoever else reads is told what it misses. */
+  /**
+   * Functions and iterators read what is left in the logs, and end; whoever else reads is told what
+   * it misses.
+   */
   #systemStopped(): void {
     this.close();
     for (const reader of this.readers) reader.systemStopped();
@@ -235,7 +249,10 @@ export class Stream {
     if (this.open && this.server?.alive !== true) this.close();
   }
 
-  /** What was written while the stream was there, and not registered, is in no log: its readers are told, without bounds. */
+  /**
+   * What was written while the stream was there, and not registered, is in no log: its readers are
+   * told, without bounds.
+   */
   #tellUnheard(): void {
     for (const { cursors } of this.logs)
       for (const cursor of cursors) cursor.missed(this.#beganFor ?? "stream_restarted");

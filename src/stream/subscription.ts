@@ -15,7 +15,10 @@ import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 export interface ClosableReader extends CursorReader {
   /** What it has in hand that counts as handled. */
   readonly given?: Message | undefined;
-  /** Nothing more will come: it is to read what is left, then to call `end`. Without it, it ends with its actor only. */
+  /**
+   * Nothing more will come: it is to read what is left, then to call `end`. Without it, it ends
+   * with its actor only.
+   */
   finish?(end: () => void): void;
   close(): void;
 }

@@ -7,8 +7,8 @@ import { Snapshot } from "../log/snapshot.js";
 import type { Stream } from "./stream.js";
 
 /**
- * Gives each cursor what the cache holds now of its partition, to be read before what comes next. Nothing is written in between, since
- * this is one synchronous step.
+ * Gives each cursor what the cache holds now of its partition, to be read before what comes next.
+ * Nothing is written in between, since this is one synchronous step.
  *
  * @throws OptionError for a cache whose store is not in the process
  * @internal

@@ -23,8 +23,8 @@ export interface TalliedStream {
 }
 
 /**
- * A stream's numbers: those of its logs and readers, and of what was before them, so that none ever goes back. A named group's go with
- * its cursors; readers without a group are counted together.
+ * A stream's numbers: those of its logs and readers, and of what was before them, so that none ever
+ * goes back. A named group's go with its cursors; readers without a group are counted together.
  *
  * @internal
  */

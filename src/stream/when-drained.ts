@@ -5,7 +5,8 @@ import { waitForProgress } from "./progress.js";
 import type { Stream } from "./stream.js";
 
 /**
- * Resolves when no reader is behind by more than `below` events in any partition: back-pressure for who writes much.
+ * Resolves when no reader is behind by more than `below` events in any partition: back-pressure for
+ * who writes much.
  *
  * @internal
  */

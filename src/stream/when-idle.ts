@@ -6,11 +6,12 @@ import { waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
 
 /**
- * Resolves when all that was written before the call has been handled by every group, actor and callback that reads the stream (async
- * iterators are not waited for).
+ * Resolves when all that was written before the call has been handled by every group, actor and
+ * callback that reads the stream (async iterators are not waited for).
  *
  * @param options `timeout` in milliseconds; default: none
- * @throws (as a rejection) {@link StreamNotFoundError}; {@link IdleTimeoutError} when it takes longer than `timeout`
+ * @throws (as a rejection) {@link StreamNotFoundError}; {@link IdleTimeoutError} when it takes
+ * longer than `timeout`
  */
 export async function whenIdle(
   cache: AnyCache,

@@ -81,7 +81,9 @@ class Model {
   }
 }
 
-/** Applies an event to a reader's picture, and checks that it fits what the reader has seen so far. */
+/**
+ * Applies an event to a reader's picture, and checks that it fits what the reader has seen so far.
+ */
 function apply(picture: Picture, event: CacheEvent): void {
   const { type, target } = event;
   if (target.kind === "query") {

@@ -99,7 +99,9 @@ class CheckedReader {
     assert.equal(this.reader.cursor.lag, 0);
   }
 
-  /** A reader that sleeps, with nothing told since, must have nothing to read in what was flushed. */
+  /**
+   * A reader that sleeps, with nothing told since, must have nothing to read in what was flushed.
+   */
   #checkAwake(): void {
     if (!this.#asleep) return;
     if (this.reader.woken === 0 && !this.#log.dirty && this.#given === this.#inHand.length)

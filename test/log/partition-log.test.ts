@@ -272,7 +272,8 @@ describe("a coalescing cursor", () => {
       log.append(n < 10 ? "inserted" : "updated", causeOf("put"), n % 10, 0);
     const messages = reader.read() as CacheEvent[];
     expect(reader.told).toEqual([]);
-    // Memory is given back when the log grows, by segments: there may be two more than the capacity needs.
+    // Memory is given back when the log grows, by segments: there may be two more than the capacity
+    // needs.
     expect(messages.length).toBeLessThanOrEqual(10 + 300 + 2 * 256);
     expect(messages.length + reader.cursor.coalesced).toBe(2000);
     const sequences = messages.map((message) => CacheEvent.offsetOf(message));
