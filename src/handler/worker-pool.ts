@@ -105,40 +105,30 @@ function children(
   const count = Math.max(1, Math.min(settings.workers, logs.length));
   const slots = Array.from({ length: count }, () => new ThreadSlot());
   const threads = slots.map((slot, thread) => {
-    const lanes = logs
-      .filter(({ index }) => index % count === thread)
-      .map(({ source: { partition, partitions } }) => ({ partition, partitions }));
+    const own = logs.filter(({ index }) => index % count === thread);
+    const partitions = own.map(({ source: { partition, partitions: all } }) => {
+      return { partition, partitions: all };
+    });
+    const options = { module, partitions, timeout, resourceLimits };
     return {
-      spec: threadSpec(
-        `${id}:thread:${thread}`,
-        slot,
-        { module, lanes, timeout, resourceLimits },
-        shutdown,
-      ),
-      partitions: logs.map(({ index }) => index).filter((index) => index % count === thread),
+      spec: threadSpec(`${id}:thread:${thread}`, slot, options, shutdown),
+      partitions: own.map(({ index }) => index),
     };
   });
   const endsThread = worker.onError === "restart";
-  const lanes = logs.map(({ index }) => {
+  const workers = logs.map(({ index }) => {
     const slot = slots[index % count] as ThreadSlot;
+    const place = Math.floor(index / count);
     const makeHandler = (): EventHandler =>
-      new ThreadPartitionHandler(
-        Math.floor(index / count),
-        slot,
-        batchSize,
-        endsThread,
-      ) as EventHandler;
+      new ThreadPartitionHandler(place, slot, batchSize, endsThread) as EventHandler;
     // What fails is the thread; the worker in the main thread goes on with the next one.
-    const spec = workerSpec(
-      `${id}:${index}`,
-      stream,
-      index,
-      { ...worker, makeHandler, onError: "resume" },
-      shutdown,
-    );
-    return { spec, partitions: [index] };
+    const options: WorkerOptions = { ...worker, makeHandler, onError: "resume" };
+    return {
+      spec: workerSpec(`${id}:${index}`, stream, index, options, shutdown),
+      partitions: [index],
+    };
   });
-  return [...threads, ...lanes];
+  return [...threads, ...workers];
 }
 
 function resolveThreadSettings(options: WorkerPoolOptions): ThreadSettings {

@@ -14,14 +14,14 @@ export interface ThreadPartition {
 export interface ThreadData {
   /** URL of the handler's module. */
   readonly module: string;
-  readonly lanes: readonly ThreadPartition[];
+  readonly partitions: readonly ThreadPartition[];
   /** Of its `Progress`. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** Something for one lane to handle; it is given nothing else until it has answered. @internal */
+/** Something for one partition to handle; it is given nothing else until it has answered. @internal */
 export interface Work {
-  readonly lane: number;
+  readonly partition: number;
   /** Which attempt at its first event this is. */
   readonly attempt: number;
   readonly content:
@@ -42,5 +42,26 @@ export interface ThreadBatch {
 export type FromThread =
   | { type: "ready"; batch: ThreadBatch | null }
   | { type: "failed"; error: EncodedError }
-  | { type: "done"; lane: number; error: EncodedError | null }
+  | { type: "done"; partition: number; error: EncodedError | null }
   | { type: "stopped"; error: EncodedError | null };
+
+/** How a piece of work ended. @internal */
+export interface Outcome {
+  /** How many of its events have been handled. */
+  readonly handled: number;
+  /**
+   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread (`suspect`); one of them can't
+   * be sent (`uncloneable`); or it was none of their doing (`none`).
+   */
+  readonly blame: "none" | "culprit" | "suspect" | "uncloneable";
+  readonly error: unknown;
+}
+
+/** Work that a partition is busy with. @internal */
+export interface Run {
+  /** What the partition had handled before. */
+  readonly began: number;
+  /** Whether a thread has ended before, and this may have been why. */
+  readonly isolated: boolean;
+  readonly settle: (outcome: Outcome) => void;
+}

@@ -12,13 +12,13 @@ import { monotonicNow, nextTurn } from "../../timers.js";
 
 const port = parentPort as MessagePort;
 
-/** How long a lane may keep the event loop, in milliseconds, before others have their turn. */
+/** How long a partition may keep the event loop, in milliseconds, before others have their turn. */
 const turnLength = 5;
 
 /** One call of the handler: everything that it sets going can be traced to it. */
 interface Step {
-  readonly lane: number;
-  /** How much the lane had handled before. */
+  readonly partition: number;
+  /** How much the partition had handled before. */
   readonly after: number;
 }
 const steps = new AsyncLocalStorage<Step>();
@@ -34,7 +34,7 @@ class PartitionRunner {
 
   constructor(
     index: number,
-    lane: ThreadPartition,
+    partition: ThreadPartition,
     handler: EventHandler,
     progress: ThreadProgress,
     signal: AbortSignal,
@@ -42,7 +42,7 @@ class PartitionRunner {
     this.#index = index;
     this.#handler = handler;
     this.#batch = batchTraitsOf(handler);
-    this.#context = { ...lane, attempt: 1, signal };
+    this.#context = { ...partition, attempt: 1, signal };
     this.#progress = progress;
   }
 
@@ -83,18 +83,18 @@ class PartitionRunner {
 
   /** One call of the handler; false if there must be no more. What it has brought is on record before anything else can happen. */
   #step(size: number, call: () => unknown): Promise<void> | false | undefined {
-    const lane = this.#index;
+    const partition = this.#index;
     const progress = this.#progress;
-    if (!progress.begin(lane)) return false;
+    if (!progress.begin(partition)) return false;
     try {
-      const result = steps.run({ lane, after: progress.handledBy(lane) }, call);
+      const result = steps.run({ partition, after: progress.handledBy(partition) }, call);
       if (isThenable(result)) return this.#finish(size, result);
       this.#keep(result);
     } catch (error) {
-      progress.end(lane, 0);
+      progress.end(partition, 0);
       throw error;
     }
-    progress.end(lane, size);
+    progress.end(partition, size);
     return undefined;
   }
 
@@ -114,19 +114,19 @@ class PartitionRunner {
   }
 }
 
-async function main({ module, lanes, progress: buffer }: ThreadData): Promise<void> {
+async function main({ module, partitions, progress: buffer }: ThreadData): Promise<void> {
   const progress = new ThreadProgress(buffer);
   const blame = (): void => {
     const step = steps.getStore();
-    if (step !== undefined) progress.blame(step.lane, step.after);
+    if (step !== undefined) progress.blame(step.partition, step.after);
   };
   process.on("exit", blame);
   process.on("uncaughtExceptionMonitor", blame);
   const { default: exported } = (await import(module)) as { default?: never };
   const handler = resolveHandler(exported as never, "default export");
   const abort = new AbortController();
-  const runners = lanes.map(
-    (lane, index) => new PartitionRunner(index, lane, handler, progress, abort.signal),
+  const runners = partitions.map(
+    (partition, index) => new PartitionRunner(index, partition, handler, progress, abort.signal),
   );
   for (const runner of runners) await runner.init();
   port.on("message", (message: ToThread) => {
@@ -142,12 +142,12 @@ async function main({ module, lanes, progress: buffer }: ThreadData): Promise<vo
 }
 
 async function work(runners: readonly PartitionRunner[], item: Work): Promise<void> {
-  const { lane } = item;
+  const { partition } = item;
   try {
-    await (runners[lane] as PartitionRunner).run(item);
-    post({ type: "done", lane, error: null });
+    await (runners[partition] as PartitionRunner).run(item);
+    post({ type: "done", partition, error: null });
   } catch (error) {
-    postError({ type: "done", lane }, error);
+    postError({ type: "done", partition }, error);
   }
 }
 
@@ -165,7 +165,7 @@ async function stop(
   }
 }
 
-type Failure = { type: "done"; lane: number } | { type: "stopped" } | { type: "failed" };
+type Failure = { type: "done"; partition: number } | { type: "stopped" } | { type: "failed" };
 
 /** What can't be cloned is told of by its text. */
 function postError(message: Failure, error: unknown): void {

@@ -1,35 +1,26 @@
 import type { Clock, TimerHandle } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
+import type { Run } from "./protocol.js";
 import type { ThreadProgress } from "./thread-progress.js";
-import type { Outcome } from "./thread.js";
 
-/** Work that a lane is busy with. @internal */
-export interface Run {
-  /** What the lane had handled before. */
-  readonly began: number;
-  /** Whether a thread has ended before, and this may have been why. */
-  readonly isolated: boolean;
-  readonly settle: (outcome: Outcome) => void;
-}
-
-/** What a lane was seen doing. */
+/** What a partition was doing when it was looked at. */
 interface Sample {
   readonly handled: number;
   readonly standing: string;
   readonly since: Milliseconds;
 }
 
-/** Looks at a thread between two sights so many times within its timeout. */
-const looks = 4;
+/** Samples of each partition within the timeout. */
+const samplesPerTimeout = 4;
 
-/** Looks now and then whether each lane of a thread gets on with its work. @internal */
+/** Checks at intervals that each partition of a thread makes progress. @internal */
 export class ThreadMonitor {
   readonly #clock: Clock;
   readonly #timeout: Milliseconds;
   readonly #runs: ReadonlyMap<number, Run>;
   readonly #progress: ThreadProgress;
-  readonly #thread: { beat(): void; hung(lanes: readonly number[]): void };
-  readonly #sights = new Map<number, Sample>();
+  readonly #thread: { beat(): void; hung(partitions: readonly number[]): void };
+  readonly #samples = new Map<number, Sample>();
   #beats = -1;
   #timer: TimerHandle | undefined;
 
@@ -38,7 +29,7 @@ export class ThreadMonitor {
     timeout: Milliseconds,
     runs: ReadonlyMap<number, Run>,
     progress: ThreadProgress,
-    thread: { beat(): void; hung(lanes: readonly number[]): void },
+    thread: { beat(): void; hung(partitions: readonly number[]): void },
   ) {
     this.#clock = clock;
     this.#timeout = timeout;
@@ -47,55 +38,55 @@ export class ThreadMonitor {
     this.#thread = thread;
   }
 
-  /** A lane has got work. */
-  begin(lane: number): void {
-    this.#sights.delete(lane);
-    this.#timer ??= this.#clock.setTimeout(() => this.#look(), this.#timeout / looks);
+  /** A partition has got work. */
+  begin(partition: number): void {
+    this.#samples.delete(partition);
+    this.#timer ??= this.#clock.setTimeout(() => this.#sample(), this.#timeout / samplesPerTimeout);
   }
 
   stop(): void {
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#sights.clear();
+    this.#samples.clear();
   }
 
-  #look(): void {
+  #sample(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
     const late = [...this.#runs.keys()].filter(
-      (lane) => now - this.#see(lane, now) >= this.#timeout,
+      (partition) => now - this.#sampleOf(partition, now) >= this.#timeout,
     );
     const turns = this.#progress.beats !== this.#beats;
     this.#beats = this.#progress.beats;
     const hung = turns
-      ? late.filter((lane) => this.#progress.standingOf(lane) === "waiting").slice(0, 1)
+      ? late.filter((partition) => this.#progress.standingOf(partition) === "waiting").slice(0, 1)
       : this.#holdingUp(late);
     if (hung !== undefined && (hung.length > 0 || !turns)) return this.#thread.hung(hung);
     this.#thread.beat();
-    this.#timer = this.#clock.setTimeout(() => this.#look(), this.#timeout / looks);
+    this.#timer = this.#clock.setTimeout(() => this.#sample(), this.#timeout / samplesPerTimeout);
   }
 
-  /** Who may be what keeps the event loop from turning, if that takes too long: not who is only held up. */
+  /** The partitions that may be blocking the event loop for too long; not those that only wait for it. */
   #holdingUp(late: readonly number[]): readonly number[] | undefined {
     if (late.length === 0) return undefined;
     const culprits = culpritsOf(this.#runs, this.#progress);
-    const isLate = culprits.length === 0 || culprits.some((lane) => late.includes(lane));
+    const isLate = culprits.length === 0 || culprits.some((partition) => late.includes(partition));
     return isLate ? culprits : undefined;
   }
 
-  /** Since when a lane has been doing what it does. */
-  #see(lane: number, now: Milliseconds): Milliseconds {
-    const handled = this.#progress.handledBy(lane);
-    const standing = this.#progress.standingOf(lane);
-    const last = this.#sights.get(lane);
+  /** Since when a partition has been doing what it does. */
+  #sampleOf(partition: number, now: Milliseconds): Milliseconds {
+    const handled = this.#progress.handledBy(partition);
+    const standing = this.#progress.standingOf(partition);
+    const last = this.#samples.get(partition);
     if (last?.handled === handled && last.standing === standing) return last.since;
-    this.#sights.set(lane, { handled, standing, since: now });
+    this.#samples.set(partition, { handled, standing, since: now });
     return now;
   }
 }
 
 /**
- * The lanes of which one has ended the thread, or holds it up, as far as can be told: the one that ran into it, the one that was on
+ * The partitions of which one has ended the thread, or holds it up, as far as can be told: the one that ran into it, the one that was on
  * the stack, or those that were waiting for something. None, if it was what an event left behind that is handled already.
  *
  * @internal
@@ -104,12 +95,17 @@ export function culpritsOf(
   runs: ReadonlyMap<number, Run>,
   progress: ThreadProgress,
 ): readonly number[] {
-  const lanes = [...runs.keys()].filter((lane) => progress.standingOf(lane) !== "idle");
+  const partitions = [...runs.keys()].filter(
+    (partition) => progress.standingOf(partition) !== "idle",
+  );
   const { blamed } = progress;
   if (blamed !== undefined)
-    return lanes.filter((lane) => lane === blamed.lane && progress.handledBy(lane) === blamed.step);
-  const running = lanes.filter((lane) => progress.standingOf(lane) === "running");
+    return partitions.filter(
+      (partition) =>
+        partition === blamed.partition && progress.handledBy(partition) === blamed.step,
+    );
+  const running = partitions.filter((partition) => progress.standingOf(partition) === "running");
   if (running.length > 0) return running;
-  const onProbation = lanes.filter((lane) => runs.get(lane)?.isolated === true);
-  return onProbation.length > 0 ? onProbation : lanes;
+  const isolated = partitions.filter((partition) => runs.get(partition)?.isolated === true);
+  return isolated.length > 0 ? isolated : partitions;
 }

@@ -4,14 +4,14 @@ import type { CacheEntryEvent, GapEvent } from "../../event/types.js";
 import { batch, BatchFailure, type BatchTraits } from "../batch-handler.js";
 import type { EventHandler, HandlerContext } from "../event-handler.js";
 import { encodeEvents } from "./codec.js";
-import type { Work } from "./protocol.js";
-import type { Outcome, Thread } from "./thread.js";
-import type { DrainingLane, ThreadSlot } from "./thread-slot.js";
+import type { Outcome, Work } from "./protocol.js";
+import type { Thread } from "./thread.js";
+import type { DrainingPartition, ThreadSlot } from "./thread-slot.js";
 
-/** The part of a lane that is in the main thread: a handler that has events handled in the lane's thread. @internal */
-export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane {
+/** The part of a partition that is in the main thread: a handler that has events handled in the partition's thread. @internal */
+export class ThreadPartitionHandler implements EventHandler<void>, DrainingPartition {
   readonly [batch]: BatchTraits;
-  readonly #lane: number;
+  readonly #partition: number;
   readonly #slot: ThreadSlot;
   /** Whether an error of the handler ends the thread. */
   readonly #endsThread: boolean;
@@ -24,8 +24,8 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
   /** How many events of the batch in hand were handled before what the thread has in hand. */
   #handled = 0;
 
-  constructor(lane: number, slot: ThreadSlot, batchSize: number, endsThread: boolean) {
-    this.#lane = lane;
+  constructor(partition: number, slot: ThreadSlot, batchSize: number, endsThread: boolean) {
+    this.#partition = partition;
     this.#slot = slot;
     this.#endsThread = endsThread;
     this.#batches = slot.batch !== null;
@@ -42,7 +42,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
   }
 
   async onGap(gap: GapEvent, _state: void, ctx: HandlerContext): Promise<void> {
-    const work = { lane: this.#lane, attempt: ctx.attempt, content: { gap } };
+    const work = { partition: this.#partition, attempt: ctx.attempt, content: { gap } };
     let outcome: Outcome | undefined;
     while (outcome === undefined || outcome.handled === 0) {
       outcome = await this.#run(work, outcome?.blame === "suspect", ctx);
@@ -76,7 +76,11 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
   #workOf(events: readonly CacheEvent[], handled: number, ctx: HandlerContext): Work {
     const source = CacheEvent.sourceOf(events[0] as CacheEvent);
     const attempt = handled === 0 ? ctx.attempt : 1;
-    return { lane: this.#lane, attempt, content: { source, events: encodeEvents(events) } };
+    return {
+      partition: this.#partition,
+      attempt,
+      content: { source, events: encodeEvents(events) },
+    };
   }
 
   #isCloneable(event: CacheEvent, ctx: HandlerContext): boolean {
@@ -90,7 +94,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
 
   /** On probation, if it may have been what ended the last thread: then no other that may have been runs beside it. */
   #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
-    // Set before its turn on probation: the lane that is before it may wait for a thread, too.
+    // Set before its turn isolated: the partition that is before it may wait for a thread, too.
     this.#waiting = ctx.self;
     if (this.#slot.draining.has(this)) this.threadLost();
     return suspect
@@ -98,13 +102,13 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
       : this.#runNow(work, false, ctx);
   }
 
-  async #runNow(work: Work, onProbation: boolean, ctx: HandlerContext): Promise<Outcome> {
+  async #runNow(work: Work, isolated: boolean, ctx: HandlerContext): Promise<Outcome> {
     const { signal } = ctx;
     const thread = await this.#slot.wait(signal);
     this.#waiting = undefined;
     signal.throwIfAborted();
     this.#thread = thread;
-    const outcome = await thread.run(work, onProbation);
+    const outcome = await thread.run(work, isolated);
     this.#thread = undefined;
     if (outcome.blame === "culprit" && this.#endsThread && this.#slot.draining.size === 0)
       thread.retire(outcome.error);
@@ -125,7 +129,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingLane 
   /** The worker has ended. Nothing goes on with what it had in hand. */
   #abandon(): number {
     this.#slot.draining.delete(this);
-    const late = this.#thread?.abandon(this.#lane) ?? 0;
+    const late = this.#thread?.abandon(this.#partition) ?? 0;
     return this.#handled + late;
   }
 }

@@ -1,4 +1,4 @@
-/** What a lane is doing: nothing, running on the stack, or waiting for a promise of the handler. @internal */
+/** What a partition is doing: nothing, running on the stack, or waiting for a promise of the handler. @internal */
 export type Standing = "idle" | "running" | "waiting";
 
 const standings: readonly Standing[] = ["idle", "running", "waiting"];
@@ -8,8 +8,8 @@ const toWaiting = 3;
 /** Set beside the standing: nothing more is to be begun. */
 const revoked = 4;
 
-const cellsPerLane = 2;
-const [blamedLane, blamedStep, beats] = [0, 1, 2];
+const cellsPerPartition = 2;
+const [blamedPartition, blamedStep, beats] = [0, 1, 2];
 const cellsOfAll = 3;
 
 /**
@@ -27,49 +27,51 @@ export class ThreadProgress {
     this.#cells = new Int32Array(buffer);
   }
 
-  static for(lanes: number): ThreadProgress {
-    return new ThreadProgress(new SharedArrayBuffer((cellsOfAll + lanes * cellsPerLane) * 4));
+  static for(partitions: number): ThreadProgress {
+    return new ThreadProgress(
+      new SharedArrayBuffer((cellsOfAll + partitions * cellsPerPartition) * 4),
+    );
   }
 
-  /** How many events a lane has handled since the thread began. */
-  handledBy(lane: number): number {
-    return Atomics.load(this.#cells, handledCell(lane));
+  /** How many events a partition has handled since the thread began. */
+  handledBy(partition: number): number {
+    return Atomics.load(this.#cells, handledCell(partition));
   }
 
-  standingOf(lane: number): Standing {
-    return standings[Atomics.load(this.#cells, standingCell(lane)) & toWaiting] as Standing;
+  standingOf(partition: number): Standing {
+    return standings[Atomics.load(this.#cells, standingCell(partition)) & toWaiting] as Standing;
   }
 
-  /** A lane calls the handler. False if it must not any more. */
-  begin(lane: number): boolean {
-    return Atomics.compareExchange(this.#cells, standingCell(lane), 0, running) === 0;
+  /** A partition calls the handler. False if it must not any more. */
+  begin(partition: number): boolean {
+    return Atomics.compareExchange(this.#cells, standingCell(partition), 0, running) === 0;
   }
 
   /** The handler has answered with a promise. */
-  wait(lane: number): void {
-    Atomics.xor(this.#cells, standingCell(lane), toWaiting);
+  wait(partition: number): void {
+    Atomics.xor(this.#cells, standingCell(partition), toWaiting);
   }
 
   /** The handler is through, with `handled` more events handled. */
-  end(lane: number, handled: number): void {
-    Atomics.add(this.#cells, handledCell(lane), handled);
-    Atomics.and(this.#cells, standingCell(lane), revoked);
+  end(partition: number, handled: number): void {
+    Atomics.add(this.#cells, handledCell(partition), handled);
+    Atomics.and(this.#cells, standingCell(partition), revoked);
   }
 
-  /** From here on the lane begins nothing more: what it has handled now is final, but for what it has in hand. */
-  revoke(lane: number): void {
-    Atomics.or(this.#cells, standingCell(lane), revoked);
+  /** From here on the partition begins nothing more: what it has handled now is final, but for what it has in hand. */
+  revoke(partition: number): void {
+    Atomics.or(this.#cells, standingCell(partition), revoked);
   }
 
-  /** The thread ends through what this lane did in its step after `step` handled events. The first word counts. */
-  blame(lane: number, step: number): void {
-    if (Atomics.compareExchange(this.#cells, blamedLane, 0, lane + 1) === 0)
+  /** The thread ends through what this partition did in its step after `step` handled events. The first word counts. */
+  blame(partition: number, step: number): void {
+    if (Atomics.compareExchange(this.#cells, blamedPartition, 0, partition + 1) === 0)
       Atomics.store(this.#cells, blamedStep, step);
   }
 
-  get blamed(): { readonly lane: number; readonly step: number } | undefined {
-    const lane = Atomics.load(this.#cells, blamedLane) - 1;
-    return lane < 0 ? undefined : { lane, step: Atomics.load(this.#cells, blamedStep) };
+  get blamed(): { readonly partition: number; readonly step: number } | undefined {
+    const partition = Atomics.load(this.#cells, blamedPartition) - 1;
+    return partition < 0 ? undefined : { partition, step: Atomics.load(this.#cells, blamedStep) };
   }
 
   /** The thread's event loop turns. */
@@ -82,5 +84,5 @@ export class ThreadProgress {
   }
 }
 
-const handledCell = (lane: number): number => cellsOfAll + lane * cellsPerLane;
-const standingCell = (lane: number): number => handledCell(lane) + 1;
+const handledCell = (partition: number): number => cellsOfAll + partition * cellsPerPartition;
+const standingCell = (partition: number): number => handledCell(partition) + 1;

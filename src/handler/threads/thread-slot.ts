@@ -1,8 +1,8 @@
 import type { ThreadBatch } from "./protocol.js";
 import type { Thread } from "./thread.js";
 
-/** A lane that is stopping in order. @internal */
-export interface DrainingLane {
+/** A partition that is stopping in order. @internal */
+export interface DrainingPartition {
   /** Ends its worker if that waits for a thread and there is none: there may be no other. */
   threadLost(): void;
 }
@@ -12,11 +12,11 @@ export class ThreadSlot {
   thread: Thread | undefined;
   /** What the handler wants of batches; null before the first thread is up, too. */
   batch: ThreadBatch | null = null;
-  /** The lanes that are stopping in order. Their supervisor does not replace the thread any more. */
-  readonly draining = new Set<DrainingLane>();
+  /** The partitions that are stopping in order. Their supervisor does not replace the thread any more. */
+  readonly draining = new Set<DrainingPartition>();
   readonly #waiting = new Set<(thread: Thread) => void>();
-  /** Settles when nobody is on probation. */
-  #probation: Promise<unknown> = Promise.resolve();
+  /** Settles when nobody is isolated. */
+  #isolation: Promise<unknown> = Promise.resolve();
 
   fill(thread: Thread): void {
     // It may have ended in the same turn in which it was up.
@@ -30,7 +30,7 @@ export class ThreadSlot {
   empty(thread: Thread): void {
     if (this.thread !== thread) return;
     this.thread = undefined;
-    for (const lane of this.draining) lane.threadLost();
+    for (const partition of this.draining) partition.threadLost();
   }
 
   /** The thread that is up, or that will be. Rejects with the signal's reason. */
@@ -51,10 +51,10 @@ export class ThreadSlot {
     });
   }
 
-  /** Calls one function after the other: those on probation are so one at a time. */
+  /** Calls one function after the other: those isolated are so one at a time. */
   oneAtATime<Result>(fn: () => Promise<Result>): Promise<Result> {
-    const result = this.#probation.then(fn);
-    this.#probation = result.catch(() => {});
+    const result = this.#isolation.then(fn);
+    this.#isolation = result.catch(() => {});
     return result;
   }
 }

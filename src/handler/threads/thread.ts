@@ -6,6 +6,8 @@ import { decodeError } from "./error-codec.js";
 import { ThreadProgress } from "./thread-progress.js";
 import type {
   FromThread,
+  Outcome,
+  Run,
   ThreadPartition,
   ThreadBatch,
   ThreadData,
@@ -13,24 +15,12 @@ import type {
   Work,
 } from "./protocol.js";
 import { spawnWorker } from "./spawn-worker.js";
-import { culpritsOf, type Run, ThreadMonitor } from "./thread-monitor.js";
-
-/** How a piece of work ended. @internal */
-export interface Outcome {
-  /** How many of its events have been handled. */
-  readonly handled: number;
-  /**
-   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread (`suspect`); one of them can't
-   * be sent (`uncloneable`); or it was none of their doing (`none`).
-   */
-  readonly blame: "none" | "culprit" | "suspect" | "uncloneable";
-  readonly error: unknown;
-}
+import { culpritsOf, ThreadMonitor } from "./thread-monitor.js";
 
 /** @internal */
 export interface ThreadOptions {
   readonly module: string;
-  readonly lanes: readonly ThreadPartition[];
+  readonly partitions: readonly ThreadPartition[];
   /** How long a single call of the handler may take. */
   readonly timeout: Milliseconds;
   readonly clock: Clock;
@@ -51,7 +41,7 @@ export class Thread {
   readonly #worker: Worker;
   readonly #progress: ThreadProgress;
   readonly #runs = new Map<number, Run>();
-  readonly #watch: ThreadMonitor;
+  readonly #monitor: ThreadMonitor;
   #settleReady!: { resolve: () => void; reject: (error: Error) => void };
   /** Whether it takes no more work: it ends when what it has in hand is through. */
   #retired = false;
@@ -61,18 +51,18 @@ export class Thread {
   #ended: Promise<void> | undefined;
 
   constructor(options: ThreadOptions) {
-    const { module, lanes, resourceLimits, clock, timeout } = options;
+    const { module, partitions, resourceLimits, clock, timeout } = options;
     this.#options = options;
-    this.#progress = ThreadProgress.for(lanes.length);
+    this.#progress = ThreadProgress.for(partitions.length);
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
-    this.#watch = new ThreadMonitor(clock, timeout, this.#runs, this.#progress, {
+    this.#monitor = new ThreadMonitor(clock, timeout, this.#runs, this.#progress, {
       beat: () => this.#post({ type: "beat" }),
-      hung: (lanes) =>
-        this.#fail(`has not handled an event within ${timeout} ms`, undefined, lanes),
+      hung: (partitions) =>
+        this.#fail(`has not handled an event within ${timeout} ms`, undefined, partitions),
     });
-    const workerData: ThreadData = { module, lanes, progress: this.#progress.buffer };
+    const workerData: ThreadData = { module, partitions, progress: this.#progress.buffer };
     this.#worker = spawnWorker({
       workerData,
       ...(resourceLimits === undefined ? undefined : { resourceLimits }),
@@ -87,28 +77,28 @@ export class Thread {
     return this.#retired;
   }
 
-  /** Has a lane handle something. Never rejects. */
+  /** Has a partition handle something. Never rejects. */
   run(work: Work, isolated: boolean): Promise<Outcome> {
     return new Promise((settle) => {
       if (this.#retired) return settle({ handled: 0, blame: "none", error: undefined });
-      const { lane } = work;
+      const { partition } = work;
       // Before the thread can begin.
-      const began = this.#progress.handledBy(lane);
+      const began = this.#progress.handledBy(partition);
       try {
         this.#post({ type: "work", work });
       } catch (error) {
         return settle({ handled: 0, blame: "uncloneable", error });
       }
       this.#worker.ref();
-      this.#runs.set(lane, { began, isolated, settle });
-      this.#watch.begin(lane);
+      this.#runs.set(partition, { began, isolated, settle });
+      this.#monitor.begin(partition);
     });
   }
 
-  /** The worker of a lane with work has ended: ends the thread. Returns how much of that work has been handled. */
-  abandon(lane: number): number {
-    this.#progress.revoke(lane);
-    const handled = this.#handledInRun(lane);
+  /** The worker of a partition with work has ended: ends the thread. Returns how much of that work has been handled. */
+  abandon(partition: number): number {
+    this.#progress.revoke(partition);
+    const handled = this.#handledInRun(partition);
     this.#fail("was handling an event of a worker that was killed", undefined, []);
     return handled;
   }
@@ -165,8 +155,8 @@ export class Thread {
         this.#settleReady.resolve();
         break;
       case "done":
-        if (message.error === null) this.#settle(message.lane, "none", undefined);
-        else this.#settle(message.lane, "culprit", decodeError(message.error));
+        if (message.error === null) this.#settle(message.partition, "none", undefined);
+        else this.#settle(message.partition, "culprit", decodeError(message.error));
         break;
       case "stopped":
         if (message.error === null) this.#stopped?.resolve();
@@ -179,7 +169,7 @@ export class Thread {
     }
   }
 
-  /** Ends it, since it can't go on. `hung`: the lanes that are to blame, if they are known. */
+  /** Ends it, since it can't go on. `hung`: the partitions that are to blame, if they are known. */
   #fail(how: string, cause: unknown, hung?: readonly number[]): void {
     if (this.#ended !== undefined) return;
     const error = this.#errorOf(how, cause);
@@ -190,7 +180,7 @@ export class Thread {
   #close(): void {
     if (this.#retired) return;
     this.#retired = true;
-    for (const lane of this.#options.lanes.keys()) this.#progress.revoke(lane);
+    for (const partition of this.#options.partitions.keys()) this.#progress.revoke(partition);
     this.#options.onClosed(this);
   }
 
@@ -204,37 +194,37 @@ export class Thread {
     culprits: readonly number[] | undefined,
   ): Promise<void> {
     this.#close();
-    this.#watch.stop();
+    this.#monitor.stop();
     this.#settleReady.reject(error);
     this.#worker.ref();
     await this.#worker.terminate();
     // What is on record by now is all that it has handled.
     const to = culprits ?? culpritsOf(this.#runs, this.#progress);
-    for (const lane of this.#runs.keys())
+    for (const partition of this.#runs.keys())
       this.#settle(
-        lane,
-        !to.includes(lane) ? "none" : to.length > 1 ? "suspect" : "culprit",
+        partition,
+        !to.includes(partition) ? "none" : to.length > 1 ? "suspect" : "culprit",
         error,
       );
     this.#stopped?.resolve();
   }
 
-  #settle(lane: number, blame: Outcome["blame"], error: unknown): void {
-    const run = this.#runs.get(lane);
+  #settle(partition: number, blame: Outcome["blame"], error: unknown): void {
+    const run = this.#runs.get(partition);
     if (run === undefined) return;
-    const handled = this.#handledInRun(lane);
-    this.#runs.delete(lane);
+    const handled = this.#handledInRun(partition);
+    this.#runs.delete(partition);
     if (this.#runs.size === 0) {
       if (!this.#retired) this.#worker.unref();
-      this.#watch.stop();
+      this.#monitor.stop();
       this.#quiet?.();
     }
     run.settle({ handled, blame, error });
   }
 
-  #handledInRun(lane: number): number {
-    const run = this.#runs.get(lane);
-    return run === undefined ? 0 : (this.#progress.handledBy(lane) - run.began) | 0;
+  #handledInRun(partition: number): number {
+    const run = this.#runs.get(partition);
+    return run === undefined ? 0 : (this.#progress.handledBy(partition) - run.began) | 0;
   }
 
   #errorOf(how: string, cause?: unknown): WorkerThreadError {
