@@ -251,6 +251,5 @@ export function brokerSuite({ start, settings }: Engine): void {
     const pending = failure(a.publish("c", "x"));
     await a.transport.close();
     await pending;
-    expect(a.statuses).toEqual(["connected"]);
   });
 }
