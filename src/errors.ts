@@ -77,7 +77,9 @@ export type SupervisorErrorReason =
 
 /** What else is known about a {@link SupervisorError}. */
 export interface SupervisorErrorDetails extends ErrorOptions {
+  /** The child that it is about. */
   childId?: string | undefined;
+  /** The actor that it is about. */
   ref?: unknown;
 }
 
@@ -87,6 +89,7 @@ export interface SupervisorErrorDetails extends ErrorOptions {
  */
 export class SupervisorError extends NebulexError {
   readonly code = "E_SUPERVISOR";
+  /** OTP's name for the failure. */
   readonly reason: SupervisorErrorReason;
   /** The child that it is about, where there is one. */
   readonly childId: string | undefined;
@@ -137,6 +140,7 @@ export class QueryTimeoutError extends NebulexError {
 /** A registration that was refused: the key is taken, or the actor is dead. */
 export class RegistryError extends NebulexError {
   readonly code = "E_REGISTRY";
+  /** Whether the key is taken, or the actor dead. */
   readonly reason: "already_registered" | "noproc";
   /** `already_registered`: the actor that holds the key; `noproc`: the dead one. */
   readonly ref: unknown;
@@ -169,6 +173,7 @@ export class KeyNotFoundError extends NebulexError {
   readonly code = "E_KEY_NOT_FOUND";
   /** The instance's name. */
   readonly cache: string;
+  /** The key that was asked for. */
   readonly key: unknown;
 
   constructor(name: string, key: unknown) {
@@ -204,6 +209,7 @@ export class ListenerExistsError extends NebulexError {
   readonly code = "E_LISTENER_EXISTS";
   /** The instance's name. */
   readonly cache: string;
+  /** The id that is taken. */
   readonly id: unknown;
 
   constructor(name: string, id: unknown) {
@@ -228,6 +234,7 @@ export class StreamNotFoundError extends NebulexError {
 /** The group already has a live reader on that partition. */
 export class GroupBusyError extends NebulexError {
   readonly code = "E_GROUP_BUSY";
+  /** The group's name. */
   readonly group: string;
   /** The partition; null on a stream without partitions. */
   readonly partition: number | null;
@@ -282,6 +289,7 @@ export class WorkerThreadError extends NebulexError {
 /** A message could not be sent, or a pubsub not be started. */
 export class PubSubError extends NebulexError {
   readonly code = "E_PUBSUB";
+  /** What kind of failure it is. */
   readonly reason: PubSubFailure;
   /** The pubsub's node name. */
   readonly node: string;
@@ -329,7 +337,9 @@ export class ShapeMismatchError extends NebulexError {
   readonly code = "E_SHAPE_MISMATCH";
   /** The instance's name. */
   readonly stream: string;
+  /** The shape of this node's stream. */
   readonly own: StreamShape;
+  /** The shape of the other node's stream. */
   readonly other: StreamShape;
   /** The other node. */
   readonly node: string;

@@ -32,18 +32,22 @@ export class ActorContext<Msg = unknown> implements SpawnParent {
     this.#owner = owner;
   }
 
+  /** This incarnation's ref. */
   get self(): ActorRef<Msg> {
     return this.#owner.ref;
   }
 
+  /** The system that it runs in. */
   get system(): ActorSystem {
     return this.#owner.runtime.system;
   }
 
+  /** Its id in the tree; not unique in a system. */
   get id(): string {
     return this.#owner.id;
   }
 
+  /** The ids from the system down to it, separated by `/`. */
   get path(): string {
     return this.#owner.path;
   }

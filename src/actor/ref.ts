@@ -4,12 +4,15 @@ import type { Task } from "./task.js";
 
 /** What a monitor is told, once: which actor ended, and why (`"noproc"`: it was dead already). */
 export interface Down<Msg = unknown> {
+  /** The actor that ended. */
   ref: ActorRef<Msg>;
+  /** Why it ended; `"noproc"`: it was dead already. */
   reason: ExitReason;
 }
 
 /** Where the answer to a query goes. */
 export interface ReplyTo<Reply> {
+  /** Answers the query; further answers are dropped. */
   dispatch(reply: Reply): void;
 }
 
@@ -108,6 +111,7 @@ export class ActorRef<Msg = unknown> {
     return this.#target.monitor(fn as (down: Down) => void);
   }
 
+  /** `ActorRef(path)`, for messages and logs. */
   toString(): string {
     return `ActorRef(${this.path})`;
   }

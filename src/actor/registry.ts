@@ -4,7 +4,9 @@ import { ActorRef } from "./ref.js";
 
 /** One registration. */
 export interface RegistryEntry {
+  /** The actor that registered. */
   readonly ref: ActorRef;
+  /** What it registered with the key. */
   readonly value: unknown;
 }
 

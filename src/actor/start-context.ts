@@ -12,6 +12,7 @@ import type { ActorSystem } from "./system.js";
  * abandoned.
  */
 export class StartContext implements SpawnParent {
+  /** The system that the child is started in. */
   readonly system: ActorSystem;
   /** The supervisor that starts the child. */
   readonly supervisor: ActorRef;

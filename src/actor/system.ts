@@ -29,7 +29,9 @@ export interface SystemOptions {
  * A world of actors: they, their registry and their clock. Two of them in one process never meet.
  */
 export class ActorSystem implements SpawnParent, AsyncDisposable {
+  /** The name that it was made with. */
   readonly name: string;
+  /** What its timers and times go by. */
   readonly clock: Clock;
   /** The random numbers of whatever waits in it, from 0 to below 1. */
   readonly random: () => number;
@@ -77,6 +79,7 @@ export class ActorSystem implements SpawnParent, AsyncDisposable {
     return this.#stopped;
   }
 
+  /** As `stop()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

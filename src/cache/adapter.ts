@@ -9,6 +9,7 @@ export interface AdapterContext<K, V> {
   readonly cache: string;
   /** The instance's name. */
   readonly name: string;
+  /** The clock of the instance's system: what TTLs go by. */
   readonly clock: Clock;
   /** Where the store tells what it changed. */
   readonly sink: ChangeSink<K, V>;
@@ -31,25 +32,46 @@ export type StoreQuery<K, V> =
 export interface Store<K, V> {
   /** The value, or `absent`. */
   get<A>(key: K, absent: A, cause: Cause): V | A;
+  /** Whether there is an entry. */
   has(key: K, cause: Cause): boolean;
+  /** What is left of the entry's life, in milliseconds; `null`: no TTL; `undefined`: no entry. */
   ttl(key: K, cause: Cause): number | null | undefined;
+  /** Stores a value, whatever there was before. */
   put(key: K, value: V, ttl: Ttl | undefined, cause: Cause): void;
+  /** Stores a value unless there is an entry; gives whether it did. */
   putNew(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean;
+  /** Stores a value if there is an entry; gives whether it did. */
   replace(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean;
+  /** Stores many values. */
   putAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): void;
+  /** Stores many values unless one of the keys has an entry; gives whether it did. */
   putNewAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): boolean;
+  /** Removes an entry; gives whether there was one. */
   delete(key: K, cause: Cause): boolean;
+  /** Removes an entry and gives its value; `undefined`: there was none. */
   take(key: K, cause: Cause): V | undefined;
+  /** Sets the TTL of an entry, from now; gives whether there is one. */
   expire(key: K, ttl: Ttl, cause: Cause): boolean;
+  /** Restarts the TTL of an entry; gives whether there is one. */
   touch(key: K, cause: Cause): boolean;
   /** Adds `amount`, which may be negative; a new key gets `initial + amount`. */
   add(key: K, amount: number, initial: number, ttl: Ttl | undefined, cause: Cause): number;
+  /**
+   * Stores what `fn` returns for the value, or `initial` if there is no entry; gives what it
+   * stored.
+   */
   update(key: K, initial: V, fn: (value: V) => V, ttl: Ttl | undefined, cause: Cause): V;
+  /** The value or, if there is no entry, what `fn` returns, which it stores. */
   getOrStore(key: K, fn: (key: K) => V, ttl: Ttl | undefined, cause: Cause): V;
+  /** The entries that a query matches. */
   getAll(query: StoreQuery<K, V>, cause: Cause): Map<K, V>;
+  /** Removes the entries that a query matches; gives their number. */
   deleteAll(query: StoreQuery<K, V>, cause: Cause): number;
+  /** The number of entries that a query matches. */
   countAll(query: StoreQuery<K, V>, cause: Cause): number;
+  /** The entries that a query matches, one by one, each key at most once. */
   stream(query: StoreQuery<K, V>, cause: Cause): Iterable<[K, V]>;
+  /** What it has done since it was opened. */
   info(): CacheInfo;
   /** Ends it: no timer is left, nothing is told to the sink any more. Called once. */
   close(): void;
@@ -72,6 +94,7 @@ export type AsyncStore<K, V> = {
 
 /** Makes the stores of a cache whose entries live in the process. */
 export interface Adapter {
+  /** Absent or false: its stores are synchronous. */
   readonly async?: false;
   /** Opens the store of one run of an instance. A throw fails the instance's start. */
   open<K, V>(context: AdapterContext<K, V>): Store<K, V>;
@@ -79,6 +102,7 @@ export interface Adapter {
 
 /** Makes the stores of a cache whose entries live elsewhere. */
 export interface AsyncAdapter {
+  /** Its stores answer with promises. */
   readonly async: true;
   /** Opens the store of one run of an instance. A rejection fails the instance's start. */
   open<K, V>(context: AdapterContext<K, V>): Promise<AsyncStore<K, V>>;

@@ -23,6 +23,7 @@ export interface ChangeSink<K, V> extends ChangeTap<K, V> {
    * `release`, in the same turn.
    */
   hold(): void;
+  /** Ends what `hold` began. */
   release(): void;
 }
 

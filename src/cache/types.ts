@@ -91,6 +91,7 @@ export interface CacheCommands<K, V> {
   get(key: K): V | undefined;
   /** The value. @throws {@link KeyNotFoundError} when there is no entry */
   fetch(key: K): V;
+  /** Whether there is an entry. */
   has(key: K): boolean;
   /** What is left of the entry's life, in milliseconds; `null`: no TTL; `undefined`: no entry. */
   ttl(key: K): Milliseconds | null | undefined;
@@ -205,6 +206,7 @@ export interface CacheBase<K, V, Self> {
       ActorRef<never> | ((event: CacheEntryEvent<K, V, ActorRef>) => void | Promise<void>),
     options?: SubscribeOptions & { gaps?: false },
   ): Subscription;
+  /** The same, for readers that are also given gaps. */
   subscribe(
     subscriber: ActorRef<never> | ((message: StreamMessage<K, V>) => void | Promise<void>),
     options: SubscribeOptions,
@@ -218,6 +220,7 @@ export interface CacheBase<K, V, Self> {
   events(
     options?: SubscribeOptions & { signal?: AbortSignal; gaps?: false },
   ): EventStream<CacheEntryEvent<K, V, ActorRef>>;
+  /** The same, with gaps among the events. */
   events(options: SubscribeOptions & { signal?: AbortSignal }): EventStream<StreamMessage<K, V>>;
   /**
    * Back-pressure for who writes much: resolves when no reader of the instance's stream is behind
@@ -265,13 +268,19 @@ export interface AsyncCache<K = unknown, V = unknown>
 
 /** A cache of either kind, whatever its keys and values are: what they all have in common. */
 export interface AnyCache {
+  /** The instance's name. */
   readonly name: string;
+  /** A child spec that starts this instance or, with `name`, that one. */
   childSpec(options?: { name?: string }): ChildSpec;
+  /** An instance of the same cache: the same object for the same name. */
   instance(name: string): AnyCache;
+  /** The same cache; the events of its commands carry `origin: ref`. */
   from(ref: ActorRef<never>): AnyCache;
+  /** Has a function called for every change, until this run of the instance ends. */
   registerEventListener<M = undefined>(
     listener: EventListener<unknown, unknown, M>,
     options?: ListenerOptions<unknown, unknown, M>,
   ): void;
+  /** Ends it; gives whether there was such a listener. */
   unregisterEventListener(id: unknown): boolean;
 }

@@ -4,8 +4,11 @@ import type { EventSource } from "./event.js";
 export interface Cause<Origin = unknown> {
   /** The command's name, or `"sweep"`. */
   readonly command: string;
+  /** The actor on whose behalf the command was; null: none. */
   readonly origin: Origin | null;
+  /** Whether what was stored is a copy of what is true elsewhere, not a change. */
   readonly fill: boolean;
+  /** Whether it is a deletion by an invalidator. */
   readonly invalidation: boolean;
   /** Whether it is no change, but part of a snapshot. */
   readonly snapshot: boolean;

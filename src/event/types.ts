@@ -18,7 +18,9 @@ export type EventTarget<K> =
 export interface EventMetadata<Origin = unknown> {
   /** `users:inserted`, or `users:2:inserted` on a stream with partitions. */
   readonly topic: string;
+  /** The partition, from 0; null on a stream without partitions. */
   readonly partition: number | null;
+  /** The number of partitions; null on a stream without partitions. */
   readonly partitions: number | null;
   /** The node on which it happened. */
   readonly node: string;
@@ -50,10 +52,13 @@ export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
   readonly cache: string;
   /** The instance's name. */
   readonly name: string;
+  /** What happened to the entries. */
   readonly type: EventType;
   /** The command that did it, or `"sweep"`. */
   readonly command: string;
+  /** The entries that it is about. */
   readonly target: EventTarget<K>;
+  /** Where it stands in its stream, and when and for what it was made. */
   readonly metadata: EventMetadata<Origin>;
   /** With `include: ["value"]`, for one key: what is stored now; absent when the entry went. */
   readonly value?: V;
@@ -61,6 +66,7 @@ export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
   readonly previous?: V;
   /** The same for a target of several keys. */
   readonly values?: ReadonlyMap<K, V>;
+  /** With `include: ["previous"]`, for several keys: what was stored before. */
   readonly previousValues?: ReadonlyMap<K, V>;
 }
 
@@ -74,13 +80,21 @@ export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "tr
  * itself, its own connection was away, and any node's may be.
  */
 export interface GapEvent {
+  /** Tells a gap from an event. */
   readonly type: "gap";
+  /** The cache's name. */
   readonly cache: string;
+  /** The instance's name. */
   readonly name: string;
+  /** The partition; null on a stream without partitions. */
   readonly partition: number | null;
+  /** The first sequence that is missing. */
   readonly from: number;
+  /** The last sequence that is missing; `from - 1`: see above. */
   readonly to: number;
+  /** Why they were not delivered. */
   readonly reason: GapReason;
+  /** The node that wrote them. */
   readonly node: string;
   /** The epoch that the bounds belong to. */
   readonly epoch: string;

@@ -8,6 +8,7 @@ import { callable } from "../options.js";
 export interface HandlerContext {
   /** Its partition; null on a stream without partitions. */
   readonly partition: number | null;
+  /** Number of partitions; null on a stream without partitions. */
   readonly partitions: number | null;
   /** Which attempt at the event this is, from 1. */
   readonly attempt: number;

@@ -44,6 +44,7 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   partitions?: number;
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
+  /** What handles the events: a function, or an object with a state for each worker. */
   handler: EventHandler<State, NoInfer<K>, NoInfer<V>> | HandlerFunction<NoInfer<K>, NoInfer<V>>;
   /** Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`). */
   onError?: "restart" | "resume";

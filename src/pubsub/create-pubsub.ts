@@ -6,7 +6,9 @@ import type { PubSub, PubSubOptions } from "./types.js";
 
 /** Who a transport is made for. */
 export interface TransportContext {
+  /** This node's name. */
   readonly nodeName: string;
+  /** The namespace of its channels. */
   readonly namespace: string;
   /** The random numbers of its system, from 0 to below 1: for the jitter of reconnections. */
   readonly random: () => number;

@@ -9,7 +9,9 @@ export interface HubMessage {
   readonly from: string;
   /** The receiver's. */
   readonly to: string;
+  /** The channel that it was published on. */
   readonly channel: string;
+  /** The encoded message. */
   readonly payload: Uint8Array;
 }
 

@@ -57,7 +57,9 @@ export interface RedisClusterConnection {
  * are connected.
  */
 export interface RedisClientLike {
+  /** Makes a copy that is not connected. */
   duplicate(overrides?: object): unknown;
+  /** What the client was made with. */
   readonly options?: object | undefined;
 }
 

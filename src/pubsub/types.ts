@@ -19,12 +19,14 @@ export interface PubSub {
    * This node's name, the same as in the metadata of the events of the streams that run over it.
    */
   readonly nodeName: string;
+  /** Whether it is connected to its broker. */
   readonly status: PubSubStatus;
   /**
    * The child spec of the actor that holds the connection; its id is `pubsub:<nodeName>`. It stands
    * before the stream servers that use it.
    */
   childSpec(): ChildSpec;
+  /** Gives the topic's messages to a subscriber, from now on. */
   subscribe(topic: string, subscriber: TopicSubscriber): void;
   /** Drops all of this subscriber's subscriptions to the topic. */
   unsubscribe(topic: string, subscriber: TopicSubscriber): void;

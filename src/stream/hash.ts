@@ -11,6 +11,7 @@ export type Hash<K = unknown, V = unknown> = (event: KeyEvent<K, V>) => number |
 
 /** What a {@link Hash} is asked about; one for each key of a command over several keys. */
 export interface KeyEvent<K = unknown, V = unknown> extends CacheEntryEvent<K, V, ActorRef> {
+  /** The key that it is about. */
   readonly target: { readonly kind: "key"; readonly key: K };
 }
 

@@ -15,7 +15,9 @@ export interface StreamInfo {
   readonly pubsub: string | null;
   /** Number of partitions; null: not partitioned. */
   readonly partitions: number | null;
+  /** Chooses the partition of an event. */
   readonly hash: Hash;
+  /** Whether actors get the events whose origin they are. */
   readonly broadcastFun: "broadcast" | "broadcast_from";
   /** All options, with their defaults. */
   readonly options: ResolvedStreamOptions;
@@ -31,6 +33,7 @@ export interface StreamInfo {
 
 /** Another node with a stream of the same cache instance. */
 export interface NodeInfo {
+  /** The node's name. */
   readonly node: string;
   /** The life of its stream that its sequences belong to. */
   readonly epoch: string;
@@ -44,6 +47,7 @@ export interface NodeInfo {
 
 /** Where a group stands in one partition. */
 export interface GroupInfo {
+  /** The group's name. */
   readonly group: string;
   /** Null on a stream without partitions. */
   readonly partition: number | null;

@@ -60,13 +60,21 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
 export interface ResolvedStreamOptions {
   /** Null: none. */
   readonly pubsub: PubSub | null;
+  /** Whether actors get the events whose origin they are. */
   readonly broadcastFun: "broadcast" | "broadcast_from";
+  /** Milliseconds before the second registration with the cache. */
   readonly backoffInitial: Milliseconds;
+  /** Milliseconds between two registrations at the most. */
   readonly backoffMax: Milliseconds;
+  /** Number of partitions; null: not partitioned. */
   readonly partitions: number | null;
+  /** Chooses the partition of an event. */
   readonly hash: Hash;
+  /** The values that events carry. */
   readonly include: readonly Include[];
+  /** Events that a partition keeps at the most for its slowest reader. */
   readonly capacity: number;
+  /** Events that a partition keeps behind its slowest reader. */
   readonly retain: number;
 }
 

@@ -37,6 +37,7 @@ export interface ChildSpec {
 
 /** What stands for a child in a children list: anything that can make its spec. */
 export interface ChildSpecHolder {
+  /** The spec to start. */
   childSpec(): ChildSpec;
 }
 

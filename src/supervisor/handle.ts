@@ -16,7 +16,9 @@ import {
  * ending they reject with SupervisorError `noproc`.
  */
 export class Supervisor implements AsyncDisposable {
+  /** The supervisor's own ref. */
   readonly ref: ActorRef;
+  /** The system that it runs in. */
   readonly system: ActorSystem;
   /** Resolves, when the supervisor has ended, with the reason. */
   readonly exited: Promise<ExitReason>;
@@ -110,6 +112,7 @@ export class Supervisor implements AsyncDisposable {
     if (this.#supervision.ownsSystem) await this.system.stop();
   }
 
+  /** As `stop()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

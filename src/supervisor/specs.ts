@@ -19,16 +19,19 @@ import {
 /** Options of {@link actor}: an id, what the actor does, and the settings of its spec. */
 export interface ActorOptions<State = unknown, Msg = unknown>
   extends Behavior<State, Msg>, ChildSettings {
+  /** Its id among its siblings. */
   id: string;
 }
 
 /** Options of {@link supervisor}. */
 export interface SupervisorOptions extends StaticSupervisorOptions, ChildSettings {
+  /** Its id among its siblings. */
   id: string;
 }
 
 /** Options of {@link dynamicSupervisor}. */
 export interface DynamicSupervisorOptions extends RestartLimitOptions, ChildSettings {
+  /** Its id among its siblings. */
   id: string;
   /**
    * How many children there may be, restarting ones included; an integer >= 0. Default: no limit.

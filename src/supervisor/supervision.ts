@@ -24,8 +24,11 @@ import { queueMicrotask, setImmediate } from "../timers.js";
  * `undefined` when it is not running).
  */
 export interface ChildInfo {
+  /** The id of its spec. */
   id: string;
+  /** The running incarnation; `"restarting"`, or undefined: it is dead. */
   ref: ActorRef | "restarting" | undefined;
+  /** What its spec says that it is. */
   type: "worker" | "supervisor";
 }
 
@@ -33,9 +36,13 @@ export interface ChildInfo {
  * How many children a supervisor has: specs; live ones; and, alive or not, supervisors and workers.
  */
 export interface ChildCounts {
+  /** Specs in the list, whether or not their children are running. */
   specs: number;
+  /** Children that are running. */
   active: number;
+  /** Specs of supervisors. */
   supervisors: number;
+  /** Specs of workers. */
   workers: number;
 }
 

@@ -11,6 +11,7 @@ import { strikes, type Tally } from "./trigger.js";
 export interface InjectedFault {
   /** The fault's name. */
   readonly fault: string;
+  /** What it did. */
   readonly kind: FaultKind;
   /** The actor's path, or the name of the cache instance. */
   readonly subject: string;

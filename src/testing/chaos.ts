@@ -10,6 +10,7 @@ import { recordTree, type TreeRecorder } from "./recorder.js";
 
 /** Options of {@link chaos}. */
 export interface ChaosOptions {
+  /** The system whose actors are struck. */
   system: ActorSystem;
   /** At least one. Those without a trigger strike at random moments, each as often as the others; give one twice for twice as often. */
   faults: readonly Fault[];
@@ -27,10 +28,15 @@ export interface ChaosOptions {
 
 /** What the tree did meanwhile. */
 export interface TreeCounts {
+  /** Actors that started. */
   readonly started: number;
+  /** Actors that ended before they were up. */
   readonly startsFailed: number;
+  /** Actors that were up and ended. */
   readonly exited: number;
+  /** Restarts by supervisors. */
   readonly restarts: number;
+  /** Supervisors that gave up. */
   readonly gaveUp: number;
 }
 
@@ -40,6 +46,7 @@ export interface ChaosReport extends FaultReport {
   readonly ended: "count" | "duration" | "no_actors" | "aborted";
   /** Milliseconds by the system's clock. */
   readonly elapsed: Milliseconds;
+  /** What the tree did meanwhile. */
   readonly tree: TreeCounts;
 }
 

@@ -20,7 +20,9 @@ export const faultOptions = ["name", "nth", "every", "probability", "times"] as 
 
 /** A fault, as its factory describes it. It does nothing by itself: give it to `injectFaults` or `chaos`, as often as you like. */
 export abstract class Fault {
+  /** What it does. */
   readonly kind: FaultKind;
+  /** How reports name it. */
   readonly name: string;
   /** @internal */
   readonly trigger: Trigger;

@@ -8,6 +8,7 @@ import { anySeed, SeededRandom } from "./random.js";
 
 /** Options of {@link injectFaults}. */
 export interface InjectFaultsOptions {
+  /** The faults to inject. */
   faults: readonly Fault[];
   /** Decides what is left to chance: an integer >= 0. The same seed, the same faults. Default: a random one; see the report. */
   seed?: number;
@@ -15,7 +16,9 @@ export interface InjectFaultsOptions {
 
 /** What one of the faults of an injection did. */
 export interface FaultOutcome {
+  /** The fault's name. */
   readonly name: string;
+  /** What it does. */
   readonly kind: FaultKind;
   /** How often it was injected. */
   readonly injected: number;
@@ -25,9 +28,11 @@ export interface FaultOutcome {
 
 /** What an injection did. */
 export interface FaultReport {
+  /** The seed that decided what was left to chance. */
   readonly seed: number;
   /** How many faults were injected. */
   readonly injected: number;
+  /** How many faults of each kind were injected. */
   readonly byKind: Readonly<Partial<Record<FaultKind, number>>>;
   /** By the actor's path, or the name of the cache instance. */
   readonly bySubject: Readonly<Record<string, number>>;
@@ -39,6 +44,7 @@ export interface FaultReport {
 
 /** Faults at work in a system. */
 export class FaultInjection implements Disposable {
+  /** The seed that decides what is left to chance. */
   readonly seed: number;
   /** What was injected, in order. */
   readonly injected: InjectedFault[] = [];
@@ -90,6 +96,7 @@ export class FaultInjection implements Disposable {
     this.lift();
   }
 
+  /** As `stop()`. */
   [Symbol.dispose](): void {
     this.stop();
   }

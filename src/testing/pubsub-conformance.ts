@@ -23,7 +23,9 @@ export interface PubSubConformanceOptions {
 
 /** One case: it passes when `run` settles, and fails when it rejects. Cases may run at the same time, except those of outages. */
 export interface ConformanceCase {
+  /** What the case is about, as the title of a test. */
   readonly name: string;
+  /** Runs the case; rejects where the pubsub fails it. */
   run(): Promise<void>;
 }
 

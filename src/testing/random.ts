@@ -19,6 +19,7 @@ export function chanceAt(seed: number, step: number): number {
 
 /** Random numbers that are the same for the same seed (mulberry32, by Tommy Ettinger); not for secrets. */
 export class SeededRandom {
+  /** The seed that it was made with. */
   readonly seed: number;
   #step = 0;
 

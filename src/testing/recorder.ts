@@ -56,6 +56,7 @@ interface RestartMessage {
 
 /** Writes down what happens in the trees of a system, in order. */
 export class TreeRecorder implements Disposable {
+  /** What has happened so far, in order. */
   readonly events: TreeEvent[] = [];
   readonly #selector: ActorSelector | undefined;
   /** The actors of the system: diagnostics channels tell of all systems. */
@@ -118,6 +119,7 @@ export class TreeRecorder implements Disposable {
     for (const end of this.#ends.splice(0)) end();
   }
 
+  /** As `stop()`. */
   [Symbol.dispose](): void {
     this.stop();
   }
