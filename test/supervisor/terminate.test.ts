@@ -3,6 +3,8 @@ import {
   type ActorRef,
   type ChildSpec,
   createSystem,
+  dynamicSupervisor,
+  type Shutdown,
   spawn,
   startSupervisor,
   supervisor,
@@ -62,54 +64,58 @@ describe("rules 29, 38: the order of the end", () => {
 });
 
 describe("rules 30 to 33: shutdown settings", () => {
-  test("rule 30: a child that takes too long is killed, no sooner", async () => {
+  const settings: [string, Shutdown | undefined, number, "shutdown" | "killed"][] = [
+    ["obeys", 1000, 0, "shutdown"],
+    ["hangs", 1000, 1000, "killed"],
+    ["hangs", undefined, 5000, "killed"],
+    ["hangs", 3_000_000_000, 3_000_000_000, "killed"],
+    ["obeys", 0, 0, "shutdown"],
+    ["hangs", 0, 0, "killed"],
+    ["obeys", "infinity", 0, "shutdown"],
+    ["obeys", "brutal_kill", 0, "killed"],
+    ["hangs", "brutal_kill", 0, "killed"],
+  ];
+
+  test.each(settings)(
+    "a child that %s, with %p: ended after %d ms: %s",
+    async (how, shutdown, ms, reason) => {
+      const log = new Log();
+      const clock = new SimulatedClock();
+      const child = log.worker("a", {
+        ...(shutdown === undefined ? {} : { shutdown }),
+        ...(how === "hangs" ? { terminate: never } : {}),
+      });
+      const sup = await startSupervisor({ ...one, clock, children: [child] });
+      const reasons: unknown[] = [];
+      log.ref("a").monitor((down) => reasons.push(down.reason));
+      const stopping = sup.stop();
+      await clock.advance(Math.max(0, ms - 1));
+      expect(log.ref("a").alive).toBe(ms > 0);
+      await clock.advance(Math.min(ms, 1));
+      await stopping;
+      expect(reasons).toEqual([reason]);
+      expect(log.take()).toEqual(reason === "shutdown" ? ["+a", "-a:shutdown"] : ["+a"]);
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  test("each child has its own time, one after the other", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
+    const hanging = { shutdown: 100, terminate: never };
     const sup = await startSupervisor({
       ...one,
       clock,
-      children: [log.worker("a"), log.worker("b", { shutdown: 100, terminate: never })],
+      children: [log.worker("a"), log.worker("b", hanging), log.worker("c", hanging)],
     });
-    const reasons: unknown[] = [];
-    log.ref("b").monitor(({ reason }) => reasons.push(reason));
     const stopping = sup.stop();
+    await clock.advance(100);
+    expect([log.ref("b").alive, log.ref("c").alive]).toEqual([true, false]);
     await clock.advance(99);
     expect(log.ref("b").alive).toBe(true);
     await clock.advance(1);
     await stopping;
-    expect(reasons).toEqual(["killed"]);
-    expect(log.take()).toEqual(["+a", "+b", "-a:shutdown"]);
-    expect(clock.pending).toBe(0);
-  });
-
-  test("rule 12, 30: a worker has 5000 ms by default", async () => {
-    const log = new Log();
-    const clock = new SimulatedClock();
-    const sup = await startSupervisor({
-      ...one,
-      clock,
-      children: [log.worker("a", { terminate: never })],
-    });
-    const stopping = sup.stop();
-    await clock.advance(4999);
-    expect(sup.ref.alive).toBe(true);
-    await clock.advance(1);
-    await stopping;
-  });
-
-  test("rule 30: with shutdown 0 an idle child still obeys, a slow one is killed at once", async () => {
-    const log = new Log();
-    const clock = new SimulatedClock();
-    const sup = await startSupervisor({
-      ...one,
-      clock,
-      children: [
-        log.worker("idle", { shutdown: 0, terminate: () => {} }),
-        log.worker("slow", { shutdown: 0, terminate: never }),
-      ],
-    });
-    await sup.stop();
-    expect(log.take()).toEqual(["+idle", "+slow", "-idle:shutdown"]);
+    expect(log.take()).toEqual(["+a", "+b", "+c", "-a:shutdown"]);
   });
 
   test("rule 30: a child in the middle of a message that never ends is killed too", async () => {
@@ -144,19 +150,6 @@ describe("rules 30 to 33: shutdown settings", () => {
     await stopping;
     expect(log.take()).toEqual(["+a", "-a:shutdown"]);
   });
-
-  test("rule 32: brutal_kill asks nothing", async () => {
-    const log = new Log();
-    const sup = await startSupervisor({
-      ...one,
-      children: [log.worker("a", { shutdown: "brutal_kill" })],
-    });
-    const reasons: unknown[] = [];
-    log.ref("a").monitor(({ reason }) => reasons.push(reason));
-    await sup.stop();
-    expect(reasons).toEqual(["killed"]);
-    expect(log.take()).toEqual(["+a"]);
-  });
 });
 
 describe("rules 34 to 37: whatever children do at their end", () => {
@@ -176,10 +169,19 @@ describe("rules 34 to 37: whatever children do at their end", () => {
         log.worker("d", { terminate: () => gate.promise }),
       ],
     });
+    const reasons: unknown[] = [];
+    for (const id of ["a", "b", "c", "d"])
+      log.ref(id).monitor((down) => reasons.push([id, down.reason]));
     const stopping = sup.stop();
     await rest();
     await log.ref("d").kill();
     await stopping;
+    expect(reasons).toEqual([
+      ["d", "killed"],
+      ["c", new Error("clean-up")],
+      ["b", new Error("clean-up")],
+      ["a", "shutdown"],
+    ]);
     expect(log.take()).toEqual(["+a", "+b", "+c", "+d", "-a:shutdown"]);
     expect(await sup.exited).toBe("shutdown");
   });
@@ -268,11 +270,12 @@ describe("rules 40, 71: a supervisor that is ending", () => {
     log.take();
     const inHand = failure(sup.terminateChild("b"));
     const queued = failure(sup.whichChildren());
+    const added = failure(sup.startChild(log.worker("added")));
     await rest();
     const stopping = sup.stop();
     const late = failure(sup.countChildren());
     const bad = failure(sup.startChild({} as ChildSpec));
-    for (const refused of [inHand, queued, late, bad])
+    for (const refused of [inHand, queued, added, late, bad])
       expect(await refused).toMatchObject({ code: "E_SUPERVISOR", reason: "noproc", ref: sup.ref });
     await log.ref("a").kill();
     await rest();
@@ -397,31 +400,46 @@ describe("rules 40, 71: a supervisor that is ending", () => {
 });
 
 describe("rules 41, 42: a killed supervisor", () => {
-  test("takes its children along, on all levels and wherever they were spawned", async () => {
+  test("takes its children along, on all levels, wherever they were spawned, in whatever state", async () => {
     const log = new Log();
     const system = createSystem();
+    const a = log.worker("a", {
+      init: async (ctx) => {
+        await ctx.spawn(log.behavior("spawned by a"));
+        return "a";
+      },
+    });
+    const elsewhere = log.behavior("c", { terminate: never });
     const inner = supervisor({
       id: "inner",
       ...one,
       children: [
         log.worker("b"),
-        { id: "c", start: () => spawn(system, log.behavior("c")) as Promise<ActorRef> },
+        { id: "c", start: () => spawn(system, elsewhere) as Promise<ActorRef> },
       ],
     });
-    const sup = await startSupervisor({ ...one, system, children: [log.worker("a"), inner] });
+    const sup = await startSupervisor({
+      ...one,
+      system,
+      children: [a, inner, dynamicSupervisor({ id: "dynamic" })],
+    });
+    const dynamic = supervisorOf((await sup.whichChildren())[2]?.ref as ActorRef);
+    await dynamic.startChild(log.worker("d"));
+    void log.ref("c").stop();
+    const below = ["a", "spawned by a", "b", "c", "d"].map((id) => log.ref(id));
+    log.take();
     const nested = (await sup.whichChildren())[1]?.ref as ActorRef;
     const reasons: unknown[] = [];
-    for (const ref of [sup.ref, nested, log.ref("a"), log.ref("b"), log.ref("c")])
-      (ref as ActorRef).monitor(({ reason }) => reasons.push(reason));
+    const all = [nested, dynamic.ref, ...below] as ActorRef[];
+    for (const ref of [sup.ref, ...all]) ref.monitor(({ reason }) => reasons.push(reason));
     const asked = failure(sup.whichChildren());
     void sup.ref.kill();
-    expect([nested, log.ref("a"), log.ref("b"), log.ref("c")].map(({ alive }) => alive)).toEqual(
-      Array(4).fill(false),
-    );
+    expect(all.filter(({ alive }) => alive)).toEqual([]);
     expect(await asked).toMatchObject({ reason: "noproc" });
     await rest();
-    expect(reasons).toEqual(Array(5).fill("killed"));
-    expect(log.take()).toEqual(["+a", "+b", "+c"]);
+    expect(reasons).toEqual(Array(8).fill("killed"));
+    expect(log.take()).toEqual([]);
+    expect(await sup.exited).toBe("killed");
     await system.stop();
   });
 
@@ -434,12 +452,40 @@ describe("rules 41, 42: a killed supervisor", () => {
       shutdown: 50,
       children: [log.worker("a"), log.worker("b", { shutdown: "infinity", terminate: never })],
     });
-    const sup = await startSupervisor({ ...one, clock, children: [inner] });
+    const sup = await startSupervisor({ ...one, clock, children: [log.worker("z"), inner] });
     const stopping = sup.stop();
     await clock.advance(50);
     await stopping;
     expect([log.ref("a").alive, log.ref("b").alive]).toEqual([false, false]);
-    expect(log.take()).toEqual(["+a", "+b"]);
+    expect(log.take()).toEqual(["+z", "+a", "+b", "-z:shutdown"]);
+    expect(await sup.exited).toBe("shutdown");
+  });
+
+  test("the kill overtakes its own long end", async () => {
+    const log = new Log();
+    const settings = { terminate: never, shutdown: "infinity" } as const;
+    const sup = await startSupervisor({
+      ...one,
+      children: [log.worker("a", settings), log.worker("b", settings)],
+    });
+    const stopping = sup.stop();
+    await rest();
+    await sup.ref.kill();
+    await stopping;
+    expect([log.ref("a").alive, log.ref("b").alive]).toEqual([false, false]);
+    expect(await sup.exited).toBe("killed");
+  });
+
+  test("the kill of a permanent one: its own supervisor restarts it, whole", async () => {
+    const log = new Log();
+    const nested = supervisor({ id: "nested", ...one, children: [log.worker("b")] });
+    const sup = await startSupervisor({ ...one, children: [nested] });
+    const ref = (await sup.whichChildren())[0]?.ref as ActorRef;
+    const old = supervisorOf(ref);
+    await log.reborn("b", () => ref.kill());
+    expect(await failure(old.countChildren())).toMatchObject({ reason: "noproc", ref });
+    expect((await sup.whichChildren())[0]?.ref).not.toBe(ref);
+    await sup.stop();
   });
 
   test("in the middle of a start: what that spawns, and answers, is fenced", async () => {
@@ -499,6 +545,7 @@ describe("nested supervisors", () => {
       children: [log.worker("a"), inner, log.worker("d")],
     });
     const nested = supervisorOf((await sup.whichChildren())[1]?.ref as ActorRef);
+    nested.ref.monitor(({ reason }) => log.lines.push(`-inner:${String(reason)}`));
     await sup.stop("enough");
     expect(log.take()).toEqual([
       "+a",
@@ -508,6 +555,7 @@ describe("nested supervisors", () => {
       "-d:shutdown",
       "-c:shutdown",
       "-b:shutdown",
+      "-inner:shutdown",
       "-a:shutdown",
     ]);
     expect([await nested.exited, await sup.exited]).toEqual(["shutdown", "enough"]);
