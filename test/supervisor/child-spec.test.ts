@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, test } from "@jest/globals";
 import {
   actor,
@@ -8,11 +9,19 @@ import {
   supervisor,
   SupervisorError,
 } from "../../src/actor.js";
-import { Log } from "../helpers/actors.js";
+import { failure, Log } from "../helpers/actors.js";
 
 const receive = (): void => {};
 const start = async (): Promise<"ignore"> => "ignore";
 const one = { strategy: "one_for_one" } as const;
+
+/** The error names the option, says what is expected, and shows the value. */
+function expectRefusal(error: unknown, option: string, value: unknown): void {
+  expect(error).toMatchObject({ name: "OptionError", code: "E_OPTION", option });
+  const { message } = error as OptionError;
+  expect(message).toMatch(new RegExp(`^invalid value for option "${option}": expected .+, got: `));
+  expect(message.endsWith(`, got: ${inspect(value)}`)).toBe(true);
+}
 
 async function startOne(child: unknown, settings: object = {}): Promise<void> {
   const sup = await startSupervisor({ ...one, ...settings, children: [child as ChildSpec] });
@@ -23,33 +32,46 @@ describe("rules 8, 9: the flags of a supervisor", () => {
   const wrong: [string, unknown][] = [
     ["strategy", "simple_one_for_one"],
     ["strategy", undefined],
+    ["strategy", Symbol("s")],
     ["maxRestarts", -1],
     ["maxRestarts", 0.5],
     ["maxRestarts", Infinity],
     ["maxRestarts", "infinity"],
+    ["maxRestarts", "3"],
+    ["maxRestarts", null],
     ["maxSeconds", 0],
     ["maxSeconds", -1],
+    ["maxSeconds", 0.5],
     ["maxSeconds", 1.5],
+    ["maxSeconds", Number.NaN],
     ["maxSeconds", Infinity],
     ["autoShutdown", "always"],
+    ["autoShutdown", true],
+    ["autoShutdown", null],
     ["children", undefined],
-    ["children", { id: "a", start }],
-    ["intensity", 1],
+    ["children", { id: "a" }],
+    ["children", new Set()],
   ];
 
   test.each(wrong)(
-    "%s: %p is an OptionError, of the factory and of the root",
+    "%s: %p is refused by the factory and the root, by name and with its value",
     async (option, value) => {
       const options = { ...one, children: [], [option]: value };
-      expect(() => supervisor({ id: "s", ...options } as never)).toThrow(
-        expect.objectContaining({ code: "E_OPTION", option }),
-      );
-      await expect(startSupervisor(options as never)).rejects.toMatchObject({
-        code: "E_OPTION",
-        option,
-      });
+      const factory = async (): Promise<unknown> => supervisor({ id: "s", ...options } as never);
+      for (const refused of [factory(), startSupervisor(options as never)].map(failure))
+        expectRefusal(await refused, option, value);
     },
   );
+
+  test("an unknown one is refused by every factory and the root", async () => {
+    const unknown = { intensity: 3 };
+    const refused = expect.objectContaining({ code: "E_OPTION", option: "intensity" });
+    expect(() => supervisor({ id: "s", ...one, children: [], ...unknown })).toThrow(refused);
+    expect(() => dynamicSupervisor({ id: "d", ...unknown })).toThrow(refused);
+    expect(() => actor({ id: "a", receive, ...unknown })).toThrow(refused);
+    const root = startSupervisor({ ...one, children: [], ...unknown });
+    await expect(root).rejects.toEqual(refused);
+  });
 
   test.each([undefined, null, "options", []])(
     "options that are %p are an OptionError",
@@ -85,25 +107,49 @@ describe("rules 11 to 15: child specs", () => {
     });
   });
 
-  test.each([undefined, null, "spec", 7, []])("rule 11: %p is no child spec", async (child) => {
-    await expect(startOne(child)).rejects.toMatchObject({ code: "E_OPTION", option: "children" });
+  test.each([undefined, null, "spec", 7, [], () => {}])(
+    "rule 11: %p is no child spec",
+    async (child) => {
+      await expect(startOne(child)).rejects.toMatchObject({ code: "E_OPTION", option: "children" });
+    },
+  );
+
+  test("rule 11: a hole in the list is no child spec", async () => {
+    const children: ChildSpec[] = [];
+    children[1] = { id: "a", start };
+    await expect(startSupervisor({ ...one, children })).rejects.toMatchObject({
+      code: "E_OPTION",
+      option: "children",
+    });
   });
 
   test.each([
     ["id", ""],
-    ["id", 7],
+    ["id", 0],
+    ["id", Symbol("a")],
+    ["start", undefined],
     ["start", "start"],
+    ["start", { module: "m" }],
     ["restart", "always"],
+    ["restart", null],
     ["shutdown", -1],
     ["shutdown", 1.5],
     ["shutdown", "brutal"],
     ["shutdown", Infinity],
+    ["shutdown", null],
     ["type", "dynamic"],
     ["significant", 1],
-    ["modules", []],
-  ])("rules 11, 13, 14: %s: %p is an OptionError", async (option, value) => {
+    ["significant", null],
+  ])("%s: %p is refused", async (option, value) => {
     const spec = { id: "a", start, [option]: value };
-    await expect(startOne(spec)).rejects.toMatchObject({ code: "E_OPTION", option });
+    expectRefusal(await failure(startOne(spec)), option, value);
+  });
+
+  test("an unknown field is refused, and named", async () => {
+    await expect(startOne({ id: "a", start, modules: [] })).rejects.toMatchObject({
+      code: "E_OPTION",
+      option: "modules",
+    });
   });
 
   test.each([
@@ -162,7 +208,13 @@ describe("rules 11 to 15: child specs", () => {
       type: "worker",
       significant: false,
     });
-    const defaults = { id: "s", restart: "permanent", shutdown: "infinity", type: "supervisor" };
+    const defaults = {
+      id: "s",
+      restart: "permanent",
+      shutdown: "infinity",
+      type: "supervisor",
+      significant: false,
+    };
     expect(supervisor({ id: "s", ...one, children: [] })).toMatchObject(defaults);
     expect(dynamicSupervisor({ id: "s" })).toMatchObject(defaults);
   });
@@ -174,35 +226,39 @@ describe("rules 11 to 15: child specs", () => {
       reason: "bad_combination",
       childId: "a",
     });
-    const any = { autoShutdown: "any_significant" };
-    await startOne(significant, any);
-    for (const restart of ["permanent", undefined])
-      await expect(
-        startOne({ id: "a", start, significant: true, ...(restart && { restart }) }, any),
-      ).rejects.toMatchObject({ reason: "bad_combination" });
+    for (const autoShutdown of ["any_significant", "all_significant"]) {
+      await startOne(significant, { autoShutdown });
+      for (const restart of [{ restart: "permanent" }, {}])
+        await expect(
+          startOne({ id: "a", start, significant: true, ...restart }, { autoShutdown }),
+        ).rejects.toMatchObject({ reason: "bad_combination", childId: "a" });
+    }
     expect(() => actor({ id: "a", receive, significant: true })).toThrow(SupervisorError);
   });
 });
 
 describe("rules 16 to 19: validation comes first", () => {
-  test("rule 16: two specs with one id", async () => {
-    const children = [
-      { id: "a", start },
-      { id: "b", start },
-      { id: "a", start },
-    ];
+  test("rule 16: two specs with one id are refused, and none of the list has run", async () => {
+    const log = new Log();
+    const children = ["a", "b", "a"].map((id) => log.worker(id));
     expect(() => supervisor({ id: "s", ...one, children })).toThrow(
       expect.objectContaining({ reason: "duplicate_child_name", childId: "a" }),
     );
     await expect(startSupervisor({ ...one, children })).rejects.toMatchObject({
+      name: "SupervisorError",
       reason: "duplicate_child_name",
+      childId: "a",
     });
+    expect(log.lines).toEqual([]);
   });
 
   test("rule 17: nothing is started when a later spec is wrong", async () => {
     const log = new Log();
-    const children = [log.worker("a"), { id: "b" } as ChildSpec];
-    await expect(startSupervisor({ ...one, children })).rejects.toThrow(OptionError);
+    for (const wrong of [{ id: "b" } as ChildSpec, { id: "b", start, shutdown: -1 }]) {
+      const children = [log.worker("a"), wrong];
+      await expect(startSupervisor({ ...one, children })).rejects.toThrow(OptionError);
+      expect(() => supervisor({ id: "s", ...one, children })).toThrow(OptionError);
+    }
     expect(log.lines).toEqual([]);
   });
 
@@ -212,7 +268,11 @@ describe("rules 16 to 19: validation comes first", () => {
     await expect(sup.startChild({ id: "b" } as ChildSpec)).rejects.toMatchObject({
       option: "start",
     });
-    await expect(sup.startChild(7 as never)).rejects.toMatchObject({ option: "child" });
+    await expect(sup.startChild({ id: "b", start, shutdown: -1 })).rejects.toMatchObject({
+      option: "shutdown",
+    });
+    for (const wrong of [7, null])
+      await expect(sup.startChild(wrong as never)).rejects.toMatchObject({ option: "child" });
     await expect(
       sup.startChild({ id: "b", start, restart: "transient", significant: true }),
     ).rejects.toMatchObject({ reason: "bad_combination" });
@@ -229,14 +289,38 @@ describe("rules 16 to 19: validation comes first", () => {
 });
 
 describe("children lists", () => {
-  test("take whatever has childSpec(), and so does startChild", async () => {
+  test("take whatever has childSpec(), an object or a class, frozen specs and getters; so does startChild", async () => {
     const log = new Log();
-    const holder = (id: string): { childSpec(): ChildSpec } => ({
-      childSpec: () => log.worker(id),
-    });
-    const sup = await startSupervisor({ ...one, children: [holder("a"), log.worker("b")] });
-    await sup.startChild(holder("c"));
-    expect(log.take()).toEqual(["+a", "+b", "+c"]);
+    let looks = 0;
+    class Module {
+      static childSpec = (): ChildSpec => log.worker("class");
+    }
+    const children = [
+      { childSpec: () => log.worker("object") },
+      Module,
+      Object.freeze(log.worker("frozen")),
+      {
+        ...log.worker("spread"),
+        get id() {
+          looks++;
+          return looks === 1 ? "getter" : "another";
+        },
+      },
+    ];
+    const sup = await startSupervisor({ ...one, children });
+    expect((await sup.whichChildren()).map(({ id }) => id)).toEqual([
+      "object",
+      "class",
+      "frozen",
+      "getter",
+    ]);
+    await sup.startChild({ childSpec: () => log.worker("later") });
+    await sup.startChild(
+      class extends Module {
+        static override childSpec = (): ChildSpec => log.worker("class, later");
+      },
+    );
+    expect(log.take().slice(4)).toEqual(["+later", "+class, later"]);
     await sup.stop();
   });
 
@@ -248,7 +332,12 @@ describe("children lists", () => {
     children.push(log.worker("b"));
     spec.id = "z";
     const sup = await startSupervisor({ ...one, children: [nested] });
+    spec.restart = "temporary";
     expect(log.take()).toEqual(["+a"]);
+    const [before] = await sup.whichChildren();
+    await log.crash("a");
+    await log.reborn("a", () => log.ref("a").kill());
+    expect(await sup.whichChildren()).toEqual([before]);
     await sup.stop();
   });
 

@@ -1,12 +1,14 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "@jest/globals";
 import {
+  actor,
   ActorExitError,
   type ActorRef,
   type ChildSpec,
   createSystem,
   OptionError,
   spawn,
+  type StartContext,
   startSupervisor,
   supervisor,
   SupervisorError,
@@ -52,6 +54,10 @@ describe("rule 22: what a start may answer", () => {
     ["a string", "ok"],
     ["an object", { id: "a" }],
     ["null", null],
+    ["a symbol", Symbol("ref")],
+    ["an object without a prototype", Object.create(null)],
+    ["what looks like a ref", { id: "a", alive: true, stop() {}, kill() {}, monitor() {} }],
+    ["a list", []],
   ];
   test.each(bad)("%s is a bad return", async (_name, value) => {
     const start = (async () => value) as ChildSpec["start"];
@@ -59,7 +65,7 @@ describe("rule 22: what a start may answer", () => {
       {
         reason: "failed_to_start_child",
         childId: "a",
-        cause: { code: "E_SUPERVISOR", reason: "bad_return" },
+        cause: { name: "SupervisorError", code: "E_SUPERVISOR", reason: "bad_return" },
       },
     );
   });
@@ -73,23 +79,54 @@ describe("rule 22: what a start may answer", () => {
     );
   });
 
-  test.each([
-    [
-      "a throw",
-      () => {
-        throw new Error("no");
-      },
-    ],
-    ["a rejection", () => Promise.reject(new Error("no"))],
-  ])("%s is a failed start, with the error as the cause", async (_name, start) => {
-    await expect(startSupervisor({ ...one, children: [{ id: "a", start }] })).rejects.toMatchObject(
-      {
+  const thrown: [string, unknown][] = [
+    ["an error", new Error("no")],
+    ["undefined", undefined],
+    ["null", null],
+    ["a symbol", Symbol("no")],
+    ["false", false],
+    ["an object without a prototype", Object.create(null)],
+  ];
+  test.each(thrown)("%s that is thrown, at once or later, is the cause", async (_name, cause) => {
+    const atOnce = (): never => {
+      // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error
+      throw cause;
+    };
+    for (const start of [atOnce, async () => atOnce()]) {
+      const error = await failure(startSupervisor({ ...one, children: [{ id: "a", start }] }));
+      expect(error).toMatchObject({
         name: "SupervisorError",
         reason: "failed_to_start_child",
         childId: "a",
-        cause: new Error("no"),
-      },
-    );
+      });
+      expect(Object.hasOwn(error as object, "cause")).toBe(true);
+      expect((error as Error).cause).toBe(cause);
+    }
+  });
+
+  test("what only looks like a promise will do, and one that throws in then fails the start", async () => {
+    const log = new Log();
+    const spec = log.worker("a");
+    const thenable = {
+      ...spec,
+      start: (parent: StartContext) => ({
+        // oxlint-disable-next-line unicorn/no-thenable
+        then: (resolve: (ref: unknown) => void) => void spec.start(parent).then(resolve),
+      }),
+    } as never;
+    const sup = await startSupervisor({ ...one, children: [thenable] });
+    const hostile = {
+      id: "h",
+      start: () => ({
+        // oxlint-disable-next-line unicorn/no-thenable
+        get then() {
+          throw new Error("then");
+        },
+      }),
+    } as never;
+    expect(await failure(sup.startChild(hostile))).toMatchObject({ cause: new Error("then") });
+    expect(await sup.countChildren()).toMatchObject({ specs: 1, active: 1 });
+    await sup.stop();
   });
 
   test("a ref that is dead already has started, and ended", async () => {
@@ -143,7 +180,7 @@ describe("rule 24: ignore", () => {
     const sup = await startSupervisor({
       ...one,
       children: [
-        log.fickle("a", () => "ignore"),
+        log.fickle("a", (start) => (start === 1 ? "ignore" : "up")),
         log.fickle("b", () => "ignore", { restart: "temporary" }),
         log.worker("c"),
       ],
@@ -152,6 +189,7 @@ describe("rule 24: ignore", () => {
       { id: "a", ref: undefined, type: "worker" },
       { id: "c", ref: log.ref("c"), type: "worker" },
     ]);
+    expect(await sup.restartChild("a")).toBe(log.ref("a"));
     await sup.stop();
   });
 });
@@ -187,10 +225,10 @@ describe("rules 25, 26: a failing start", () => {
     const error = await startSupervisor({ ...one, children: [log.worker("a"), middle] }).catch(
       (caught: unknown) => caught,
     );
-    expect(error).toMatchObject({
-      childId: "middle",
-      cause: { childId: "inner", cause: { childId: "x", cause: new Error("start 1 of x failed") } },
-    });
+    const failed = { code: "E_SUPERVISOR", reason: "failed_to_start_child" };
+    const x = { ...failed, childId: "x", cause: new Error("start 1 of x failed") };
+    const cause = { ...failed, childId: "inner", cause: x };
+    expect(error).toMatchObject({ ...failed, childId: "middle", cause });
     expect(error).toBeInstanceOf(SupervisorError);
     expect(log.take()).toEqual(["+a", "+m", "-m:shutdown", "-a:shutdown"]);
   });
@@ -230,6 +268,27 @@ describe("the system of a root", () => {
     expect(gaveUp.system.stopped).toBe(true);
   });
 
+  test("is waited for by stop also where a child has asked for the handle before it was up", async () => {
+    const log = new Log();
+    const gate = new Gate();
+    const beside = log.behavior("beside", { terminate: () => gate.promise });
+    const early: ChildSpec["start"] = async (parent) => {
+      supervisorOf(parent.supervisor);
+      await spawn(parent.system, beside, { name: "beside" });
+      return "ignore";
+    };
+    const sup = await startSupervisor({ ...one, children: [{ id: "early", start: early }] });
+    let stopped = false;
+    const stopping = sup.stop().then(() => (stopped = true));
+    await sup.exited;
+    await rest();
+    expect(stopped).toBe(false);
+    gate.open();
+    await stopping;
+    expect(log.take()).toEqual(["+beside", "-beside:shutdown"]);
+    expect([sup.system.stopped, sup.system.registry.count()]).toEqual([true, 0]);
+  });
+
   test("stops when the start fails", async () => {
     let system: { stopped: boolean } | undefined;
     const start: ChildSpec["start"] = async (parent) => {
@@ -257,7 +316,10 @@ describe("the system of a root", () => {
     await sup.stop();
     expect(system.stopped).toBe(false);
     await system.stop();
-    await expect(startSupervisor({ ...one, children: [], system })).rejects.toThrow(ActorExitError);
+    await expect(startSupervisor({ ...one, children: [], system })).rejects.toMatchObject({
+      code: "E_ACTOR_EXIT",
+      reason: "noproc",
+    });
   });
 
   test("is checked: what is no system, no clock, no signal, another clock", async () => {
@@ -454,6 +516,24 @@ describe("stop and kill during the start", () => {
     expect(await failed).toMatchObject({ reason: "killed" });
     expect(log.take()).toEqual(["+a"]);
     expect(log.ref("a").alive).toBe(false);
+  });
+
+  test("what a start spawns after its supervisor was killed is refused", async () => {
+    const gate = new Gate();
+    const late = new Gate<unknown>();
+    const sup = await startSupervisor({ ...one, children: [] });
+    const spec = actor({ id: "x", receive: () => {} });
+    const start: ChildSpec["start"] = async (parent) => {
+      await gate.promise;
+      late.open(await failure(spec.start(parent)));
+      return "ignore";
+    };
+    const asked = failure(sup.startChild({ ...spec, start }));
+    await rest();
+    await sup.ref.kill();
+    await asked;
+    gate.open();
+    expect(await late.promise).toMatchObject({ code: "E_ACTOR_EXIT", reason: "noproc" });
   });
 
   test.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
