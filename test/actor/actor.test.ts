@@ -9,12 +9,11 @@ import {
   type ExitReason,
   OptionError,
   QueryTimeoutError,
-  RegistryError,
   type ReplyTo,
   spawn,
 } from "../../src/actor.js";
 import { SimulatedClock } from "../../src/testing/simulated-clock.js";
-import { failure, Gate, Log, rest, until } from "../helpers/actors.js";
+import { failure, Gate, Listener, Log, rest, until } from "../helpers/actors.js";
 
 const never = (): Promise<never> => new Promise(() => {});
 const ignore = (): void => {};
@@ -316,6 +315,38 @@ describe("stop", () => {
     expect(ref.alive).toBe(false);
   });
 
+  test("finishes the message in hand, drops the rest, cleans up once with the reason and the last state", async () => {
+    const gate = new Gate();
+    const seen: unknown[] = [];
+    const ref = await spawn<string[], string>(system, {
+      init: () => [],
+      receive: async (state, message) => {
+        await gate.promise;
+        return [...state, message];
+      },
+      terminate: (reason, state) => void seen.push(reason, state),
+    });
+    for (const message of ["in hand", "dropped"]) ref.dispatch(message);
+    await rest();
+    const stops = [ref.stop({ shutdown: "first" }), ref.stop("second")];
+    expect(ref.alive).toBe(true);
+    gate.open();
+    await Promise.all(stops);
+    await ref.stop();
+    expect(seen).toEqual([{ shutdown: "first" }, ["in hand"]]);
+  });
+
+  test("takes reasons of any kind, as they are", async () => {
+    const frozen = Object.freeze({ why: "frozen" });
+    const plain = [Symbol("why"), null, 0, false, "", Number.NaN];
+    for (const reason of [...plain, frozen, () => {}, new Error("e")]) {
+      const ref = await spawn(system, { receive: ignore });
+      const heard = reasonOf(ref);
+      await ref.stop(reason);
+      expect(await heard).toBe(reason);
+    }
+  });
+
   test("overtakes the mailbox", async () => {
     let handled = 0;
     const ref = await spawn(system, { receive: () => void handled++ });
@@ -375,7 +406,7 @@ describe("stop", () => {
     expect(ref.alive).toBe(false);
   });
 
-  test.each([-1, Number.NaN, "5", Infinity])("refuses a timeout of %p", async (timeout) => {
+  test.each([-1, Number.NaN, "5", Infinity, null])("refuses a timeout of %p", async (timeout) => {
     const ref = await spawn(system, { receive: ignore });
     expect(() => ref.stop("normal", timeout as number)).toThrow(OptionError);
     expect(ref.alive).toBe(true);
@@ -448,9 +479,13 @@ describe("kill", () => {
       receive: ignore,
     });
     await ref.kill();
-    expect(() => ctx.register("key")).toThrow(RegistryError);
-    expect(await failure(ctx.spawn({ receive: ignore }))).toBeInstanceOf(ActorExitError);
-    expect(await failure(spawn(ctx, { receive: ignore }))).toBeInstanceOf(ActorExitError);
+    expect(() => ctx.register("key")).toThrow(
+      expect.objectContaining({ code: "E_REGISTRY", reason: "noproc", ref }),
+    );
+    for (const late of [ctx.spawn({ receive: ignore }), spawn(ctx, { receive: ignore })])
+      expect(await failure(late)).toMatchObject({ code: "E_ACTOR_EXIT", reason: "noproc" });
+    const named = spawn(ctx, { receive: ignore }, { name: "late" });
+    expect(await failure(named)).toMatchObject({ code: "E_ACTOR_EXIT", reason: "noproc" });
     let heard = false;
     ctx.monitor(other, () => (heard = true))();
     ctx.monitor(other, () => (heard = true));
@@ -470,6 +505,7 @@ describe("kill", () => {
       receive: (_state, message, ctx) => {
         seen.push(message);
         void ctx.self.kill();
+        ctx.self.dispatch("again");
         throw new Error("discarded");
       },
     });
@@ -644,6 +680,23 @@ describe("rules 122 to 124: monitors", () => {
     expect(await reason).toEqual(new Error("in the monitor"));
   });
 
+  test("one that throws harms neither the others nor the process", async () => {
+    using reported = new Listener<object>("nebulex.actor.callback_error");
+    const ref = await spawn(system, { receive: ignore });
+    ref.monitor(() => {
+      throw new Error("monitor");
+    });
+    const reason = reasonOf(ref);
+    await ref.stop();
+    expect(await reason).toBe("normal");
+    await until(() => reported.messages.length === 1);
+    expect(reported.messages[0]).toMatchObject({
+      what: "monitor",
+      error: new Error("monitor"),
+      ref,
+    });
+  });
+
   test("take only functions", async () => {
     const ref = await spawn(system, { receive: ignore });
     expect(() => ref.monitor("fn" as never)).toThrow(OptionError);
@@ -670,6 +723,16 @@ describe("query", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("resolves with undefined where that is the answer", async () => {
+    const ref = await spawn(system, {
+      receive: (_state: unknown, reply: ReplyTo<unknown>) => {
+        reply.dispatch(undefined);
+        reply.dispatch("second");
+      },
+    });
+    expect(await ref.query((reply: ReplyTo<unknown>) => reply, 100)).toBeUndefined();
+  });
+
   test("times out, also after more than 2^31 ms and not before, and a late answer is nobody's", async () => {
     const replies: ReplyTo<string>[] = [];
     const ref = await spawn(system, {
@@ -682,6 +745,11 @@ describe("query", () => {
     expect(await short).toMatchObject({ code: "E_QUERY_TIMEOUT", timeout: 100 });
     for (const reply of replies) reply.dispatch("late");
     expect(await long).toBe("late");
+    const unanswered = failure(ref.query((reply: ReplyTo<string>) => ({ reply }), 3e9));
+    await clock.advance(3e9 - 1);
+    expect(clock.pending).toBe(1);
+    await clock.advance(1);
+    expect(await unanswered).toMatchObject({ code: "E_QUERY_TIMEOUT", timeout: 3e9 });
   });
 
   test("does not fire at once when its time is longer than a timer of Node can be", async () => {
@@ -711,9 +779,10 @@ describe("query", () => {
   test.each(["killed", "stopped", "crashed"])(
     "rejects when the actor is %s meanwhile",
     async (how) => {
+      const crash = new Error("crash");
       const ref = await spawn<undefined, unknown>(system, {
         receive: (_state, message) => {
-          if (message === "crash") throw new Error("crash");
+          if (message === "crash") throw crash;
           return how === "killed" ? never() : undefined;
         },
       });
@@ -722,18 +791,26 @@ describe("query", () => {
       if (how === "killed") void ref.kill();
       else if (how === "stopped") void ref.stop("enough");
       else ref.dispatch("crash");
-      expect(await asked).toMatchObject({
+      const error = await asked;
+      expect(error).toBeInstanceOf(ActorExitError);
+      expect(error).toMatchObject({
         code: "E_ACTOR_EXIT",
-        reason: { killed: "killed", stopped: "enough", crashed: new Error("crash") }[how],
+        reason: { killed: "killed", stopped: "enough", crashed: crash }[how],
       });
+      if (how === "crashed") expect((error as Error).cause).toBe(crash);
       expect(clock.pending).toBe(0);
     },
   );
 
   test("checks what it is given; what make throws is the asker's", async () => {
     const ref = await spawn(system, echo);
-    for (const timeout of [0, -1, Number.NaN, Infinity, undefined])
-      expect(() => ref.query(ask("a"), timeout as number)).toThrow(OptionError);
+    for (const timeout of [0, -1, Number.NaN, Infinity, undefined, null, "100"])
+      expect(() => ref.query(ask("a"), timeout as number)).toThrow(
+        expect.objectContaining({
+          code: "E_OPTION",
+          message: expect.stringMatching(/^invalid value for option "timeout": expected .+, got: /),
+        }),
+      );
     expect(() => ref.query("make" as never, 100)).toThrow(OptionError);
     const made = ref.query((): never => {
       throw new Error("make");
@@ -890,7 +967,12 @@ describe("a system", () => {
   });
 
   test("checks its options", () => {
-    for (const options of [{ name: "" }, { clock: {} }, { nmae: "a" }, 7] as never[])
-      expect(() => createSystem(options)).toThrow(OptionError);
+    const wrong = { name: ["", 1], clock: [{}, null], seed: [1], nmae: ["a"] };
+    for (const [option, values] of Object.entries(wrong))
+      for (const value of values)
+        expect(() => createSystem({ [option]: value })).toThrow(
+          expect.objectContaining({ code: "E_OPTION", option }),
+        );
+    expect(() => createSystem(7 as never)).toThrow(OptionError);
   });
 });
