@@ -237,26 +237,23 @@ describe("receive", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("no"))],
-  ])(
-    "rule 3: that %s ends the actor with the error; what is queued is lost",
-    async (_name, fail) => {
-      const seen: unknown[] = [];
-      const ref = await spawn<string, string>(system, {
-        init: () => "state",
-        receive: (_state, message) => {
-          seen.push(message);
-          if (message === "fail") return fail() as never;
-          return undefined;
-        },
-        terminate: (reason, state) => void seen.push(reason, state),
-      });
-      const reason = reasonOf(ref);
-      for (const message of ["a", "fail", "b"]) ref.dispatch(message);
-      expect(await reason).toEqual(new Error("no"));
-      expect(seen).toEqual(["a", "fail", new Error("no"), "state"]);
-      expect(ref.alive).toBe(false);
-    },
-  );
+  ])("that %s ends the actor with the error; what is queued is lost", async (_name, fail) => {
+    const seen: unknown[] = [];
+    const ref = await spawn<string, string>(system, {
+      init: () => "state",
+      receive: (_state, message) => {
+        seen.push(message);
+        if (message === "fail") return fail() as never;
+        return undefined;
+      },
+      terminate: (reason, state) => void seen.push(reason, state),
+    });
+    const reason = reasonOf(ref);
+    for (const message of ["a", "fail", "b"]) ref.dispatch(message);
+    expect(await reason).toEqual(new Error("no"));
+    expect(seen).toEqual(["a", "fail", new Error("no"), "state"]);
+    expect(ref.alive).toBe(false);
+  });
 
   test("a flood of messages leaves the event loop its turns", async () => {
     let handled = 0;
@@ -274,7 +271,7 @@ describe("receive", () => {
 });
 
 describe("dispatch to a dead actor", () => {
-  test("rule 1: is dropped, and never reaches a later one of the same name", async () => {
+  test("is dropped, and never reaches a later one of the same name", async () => {
     const log = new Log();
     const first = await spawn(system, log.behavior("a"), { name: "a" });
     await first.stop();
@@ -287,7 +284,7 @@ describe("dispatch to a dead actor", () => {
 });
 
 describe("stop", () => {
-  test("rule 5: the message in hand is finished, then the clean-up runs, then the actor is dead", async () => {
+  test("the message in hand is finished, then the clean-up runs, then the actor is dead", async () => {
     const seen: string[] = [];
     const gates = [new Gate(), new Gate()] as const;
     const ref = await spawn<undefined, string>(system, {
@@ -412,7 +409,7 @@ describe("stop", () => {
     expect(ref.alive).toBe(true);
   });
 
-  test("rule 4: ctx.stop ends the actor after the message in hand", async () => {
+  test("ctx.stop ends the actor after the message in hand", async () => {
     const seen: string[] = [];
     const ref = await spawn<undefined, string>(system, {
       receive: (_state, message, ctx) => {
@@ -430,7 +427,7 @@ describe("stop", () => {
 });
 
 describe("kill", () => {
-  test("rules 5, 32: is at once and without a clean-up", async () => {
+  test("is at once and without a clean-up", async () => {
     const log = new Log();
     const ref = await spawn(system, log.behavior("a"));
     const reason = reasonOf(ref);
@@ -443,7 +440,7 @@ describe("kill", () => {
   });
 
   test.each(["a result", "an error"])(
-    "rule 6: the function that was running is fenced: its late %s is nobody's",
+    "the function that was running is fenced: its late %s is nobody's",
     async (late) => {
       const gate = new Gate<string>();
       let ctx!: ActorContext<string>;
@@ -469,7 +466,7 @@ describe("kill", () => {
     },
   );
 
-  test("rule 6: its ctx does nothing any more", async () => {
+  test("its ctx does nothing any more", async () => {
     let ctx!: ActorContext<string>;
     const other = await spawn(system, { receive: ignore });
     const ref = await spawn<undefined, string>(system, {
@@ -550,8 +547,8 @@ describe("the signal of a context", () => {
   });
 });
 
-describe("rules 122 to 124: monitors", () => {
-  test("rule 122: tell once, after the death, with the reason", async () => {
+describe("monitors", () => {
+  test("tell once, after the death, with the reason", async () => {
     const ref = await spawn(system, { receive: ignore });
     const heard: unknown[] = [];
     ref.monitor((down) => heard.push(down, ref.alive));
@@ -560,7 +557,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(heard).toEqual([{ ref, reason: "enough" }, false]);
   });
 
-  test("rule 122: of a dead actor tell noproc, not inside the call", async () => {
+  test("of a dead actor tell noproc, not inside the call", async () => {
     const ref = await spawn(system, { receive: ignore });
     await ref.stop();
     const heard: unknown[] = [];
@@ -570,7 +567,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(heard).toEqual([{ ref, reason: "noproc" }]);
   });
 
-  test("rule 123: each is one of its own, and a cancelled one says nothing", async () => {
+  test("each is one of its own, and a cancelled one says nothing", async () => {
     const ref = await spawn(system, { receive: ignore });
     let heard = 0;
     const count = (): void => void heard++;
@@ -587,7 +584,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(heard).toBe(3);
   });
 
-  test("rule 123: may be cancelled between the death and the telling", async () => {
+  test("may be cancelled between the death and the telling", async () => {
     const ref = await spawn(system, { receive: ignore });
     let heard = 0;
     const cancel = ref.monitor(() => void heard++);
@@ -597,7 +594,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(heard).toBe(0);
   });
 
-  test("rule 123: of a watcher that has died are gone, and its death affects nothing", async () => {
+  test("of a watcher that has died are gone, and its death affects nothing", async () => {
     let heard = 0;
     const ref = await spawn(system, { receive: ignore });
     const watcher = await spawn(system, {
@@ -611,7 +608,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(heard).toBe(0);
   });
 
-  test("rule 124: when it tells, what the dead had sent before has been delivered", async () => {
+  test("when it tells, what the dead had sent before has been delivered", async () => {
     const seen: string[] = [];
     const target = await spawn<undefined, ActorRef<string>>(system, {
       receive: (_state, watcher, ctx) => {
@@ -629,7 +626,7 @@ describe("rules 122 to 124: monitors", () => {
     expect(seen).toEqual(["first", "second", "down"]);
   });
 
-  test("rule 124: the registry no longer lists the dead", async () => {
+  test("the registry no longer lists the dead", async () => {
     const ref = await spawn(system, { receive: ignore }, { name: "a" });
     let listed: unknown;
     ref.monitor(() => (listed = system.registry.lookup("a")));

@@ -38,7 +38,7 @@ function isEmpty(registry: Registry, ...refs: ActorRef<never>[]): boolean {
   return registry.count() === 0 && refs.every((ref) => registry.keys(ref).length === 0);
 }
 
-describe("rule 110: unique keys", () => {
+describe("unique keys", () => {
   test("a free key is given, a taken one is not, also to its own holder", async () => {
     const registry = createRegistry(system, { keys: "unique" });
     const [a, b] = [await idle(), await idle()];
@@ -91,7 +91,7 @@ describe("rule 110: unique keys", () => {
   });
 });
 
-describe("rules 111, 112: duplicate keys", () => {
+describe("duplicate keys", () => {
   test("hold any number of entries, oldest first, several of one actor", async () => {
     const registry = createRegistry(system, { keys: "duplicate" });
     const [a, b] = [await idle(), await idle()];
@@ -112,8 +112,8 @@ describe("rules 111, 112: duplicate keys", () => {
   });
 });
 
-describe("rules 113 to 117", () => {
-  test("rule 113: keys compare as in a Map", async () => {
+describe("entries of both kinds", () => {
+  test("keys compare as in a Map", async () => {
     const registry = createRegistry(system, { keys: "unique" });
     const ref = await idle();
     const object = {};
@@ -129,7 +129,7 @@ describe("rules 113 to 117", () => {
   });
 
   test.each(["unique", "duplicate"] as const)(
-    "rule 114: unregister takes the actor's own entries only: %s",
+    "unregister takes the actor's own entries only: %s",
     async (keys) => {
       const registry = createRegistry(system, { keys });
       const [a, b] = [await idle(), await idle()];
@@ -149,7 +149,7 @@ describe("rules 113 to 117", () => {
     },
   );
 
-  test("rule 115: dispatch calls once with the entries, not at all without; its error is the caller's", async () => {
+  test("dispatch calls once with the entries, not at all without; its error is the caller's", async () => {
     const registry = createRegistry(system, { keys: "duplicate" });
     const ref = await idle();
     for (const value of [1, 2]) registry.register("key", ref, value);
@@ -170,7 +170,7 @@ describe("rules 113 to 117", () => {
     expect(() => registry.dispatch("key", "fn" as never)).toThrow(OptionError);
   });
 
-  test.each(["stop", "kill", "crash"])("rule 116: death by %s drops all entries", async (how) => {
+  test.each(["stop", "kill", "crash"])("death by %s drops all entries", async (how) => {
     const log = new Log();
     const unique = createRegistry(system, { keys: "unique" });
     const duplicate = createRegistry(system, { keys: "duplicate" });
@@ -187,7 +187,7 @@ describe("rules 113 to 117", () => {
     expect(isEmpty(unique, ref) && isEmpty(duplicate, ref)).toBe(true);
   });
 
-  test("rule 117: a restarted child has no entries until it registers again, under a key that is free by then", async () => {
+  test("a restarted child has no entries until it registers again, under a key that is free by then", async () => {
     const log = new Log();
     let registers = true;
     const sup = await startSupervisor({

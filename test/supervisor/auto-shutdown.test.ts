@@ -22,7 +22,7 @@ async function tree(log: Log, autoShutdown: AutoShutdown, ...ids: string[]): Pro
   return sup;
 }
 
-describe("rules 83, 86: any_significant", () => {
+describe("any_significant", () => {
   test.each([
     ["transient significant", "stop", true],
     ["transient significant", "shutdown", true],
@@ -31,25 +31,22 @@ describe("rules 83, 86: any_significant", () => {
     ["temporary significant", "kill", true],
     ["transient", "stop", false],
     ["temporary", "kill", false],
-  ] as const)(
-    "rules 83, 85, 87: a %s child, %s: ends the supervisor: %p",
-    async (id, how, ends) => {
-      const log = new Log();
-      const sup = await tree(log, "any_significant", id, "transient significant other");
-      if (how === "kill") await log.ref(id).kill();
-      else await log.ref(id).stop(how === "shutdown" ? { shutdown: "done" } : "normal");
-      await rest();
-      expect(sup.ref.alive).toBe(!ends);
-      expect(log.lines.filter((line) => line.endsWith(":shutdown"))).toEqual(
-        ends ? ["-transient significant other:shutdown", "-plain:shutdown"] : [],
-      );
-      await sup.stop();
-      expect(await sup.exited).toBe("shutdown");
-    },
-  );
+  ] as const)("a %s child, %s: ends the supervisor: %p", async (id, how, ends) => {
+    const log = new Log();
+    const sup = await tree(log, "any_significant", id, "transient significant other");
+    if (how === "kill") await log.ref(id).kill();
+    else await log.ref(id).stop(how === "shutdown" ? { shutdown: "done" } : "normal");
+    await rest();
+    expect(sup.ref.alive).toBe(!ends);
+    expect(log.lines.filter((line) => line.endsWith(":shutdown"))).toEqual(
+      ends ? ["-transient significant other:shutdown", "-plain:shutdown"] : [],
+    );
+    await sup.stop();
+    expect(await sup.exited).toBe("shutdown");
+  });
 });
 
-describe("rule 84: all_significant", () => {
+describe("all_significant", () => {
   test("the last one ends the supervisor", async () => {
     const log = new Log();
     const sup = await tree(
@@ -90,9 +87,9 @@ describe("rule 84: all_significant", () => {
   });
 });
 
-describe("rules 62, 88, 89: ends that the supervisor caused", () => {
+describe("ends that the supervisor caused", () => {
   test.each(["any_significant", "all_significant"] as const)(
-    "rule 88: terminateChild does not set it off: %s",
+    "terminateChild does not set it off: %s",
     async (autoShutdown) => {
       const log = new Log();
       const sup = await tree(log, autoShutdown, "transient significant", "temporary significant");
@@ -131,7 +128,7 @@ describe("rules 62, 88, 89: ends that the supervisor caused", () => {
   );
 });
 
-describe("rules 90, 91: nested", () => {
+describe("nested", () => {
   const inner = (log: Log, settings: { restart: RestartType; significant: boolean }) =>
     supervisor({
       id: "inner",
@@ -142,7 +139,7 @@ describe("rules 90, 91: nested", () => {
     });
 
   test.each(["transient", "temporary"] as const)(
-    "rule 90: a significant %s supervisor carries on upwards",
+    "a significant %s supervisor carries on upwards",
     async (restart) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -156,7 +153,7 @@ describe("rules 90, 91: nested", () => {
     },
   );
 
-  test("rule 90: one that is not significant does not", async () => {
+  test("one that is not significant does not", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -170,7 +167,7 @@ describe("rules 90, 91: nested", () => {
     await sup.stop();
   });
 
-  test("rule 91: a permanent one is simply restarted", async () => {
+  test("a permanent one is simply restarted", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,

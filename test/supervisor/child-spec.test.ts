@@ -28,7 +28,7 @@ async function startOne(child: unknown, settings: object = {}): Promise<void> {
   await sup.stop();
 }
 
-describe("rules 8, 9: the flags of a supervisor", () => {
+describe("the flags of a supervisor", () => {
   const wrong: [string, unknown][] = [
     ["strategy", "simple_one_for_one"],
     ["strategy", undefined],
@@ -97,8 +97,8 @@ describe("rules 8, 9: the flags of a supervisor", () => {
   });
 });
 
-describe("rules 11 to 15: child specs", () => {
-  test("rule 11: id and start are needed, and a missing id is told first", async () => {
+describe("child specs", () => {
+  test("id and start are needed, and a missing id is told first", async () => {
     await expect(startOne({})).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
     await expect(startOne({ start })).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
     await expect(startOne({ id: "a" })).rejects.toMatchObject({
@@ -107,14 +107,11 @@ describe("rules 11 to 15: child specs", () => {
     });
   });
 
-  test.each([undefined, null, "spec", 7, [], () => {}])(
-    "rule 11: %p is no child spec",
-    async (child) => {
-      await expect(startOne(child)).rejects.toMatchObject({ code: "E_OPTION", option: "children" });
-    },
-  );
+  test.each([undefined, null, "spec", 7, [], () => {}])("%p is no child spec", async (child) => {
+    await expect(startOne(child)).rejects.toMatchObject({ code: "E_OPTION", option: "children" });
+  });
 
-  test("rule 11: a hole in the list is no child spec", async () => {
+  test("a hole in the list is no child spec", async () => {
     const children: ChildSpec[] = [];
     children[1] = { id: "a", start };
     await expect(startSupervisor({ ...one, children })).rejects.toMatchObject({
@@ -161,7 +158,7 @@ describe("rules 11 to 15: child specs", () => {
     ["init", 1],
     ["terminate", {}],
     ["name", "a"],
-  ])("rule 14: %s: %p is an OptionError of actor()", (option, value) => {
+  ])("%s: %p is an OptionError of actor()", (option, value) => {
     expect(() => actor({ id: "a", receive, [option]: value } as never)).toThrow(
       expect.objectContaining({ code: "E_OPTION", option }),
     );
@@ -171,7 +168,7 @@ describe("rules 11 to 15: child specs", () => {
     [undefined, "worker", 5000],
     ["worker", "worker", 5000],
     ["supervisor", "supervisor", "infinity"],
-  ] as const)("rules 12, 20: the defaults of type %s", async (type, resolved, shutdown) => {
+  ] as const)("the defaults of type %s", async (type, resolved, shutdown) => {
     const spec = { id: "a", start, ...(type === undefined ? {} : { type }) };
     const sup = await startSupervisor({ ...one, children: [spec] });
     expect(await sup.getChildSpec("a")).toEqual({
@@ -187,7 +184,7 @@ describe("rules 11 to 15: child specs", () => {
   });
 
   test.each([0, 1, 2 ** 40, "infinity", "brutal_kill"] as const)(
-    "rule 13: shutdown %p is fine for workers and supervisors",
+    "shutdown %p is fine for workers and supervisors",
     async (shutdown) => {
       for (const type of ["worker", "supervisor"] as const) {
         const sup = await startSupervisor({
@@ -200,7 +197,7 @@ describe("rules 11 to 15: child specs", () => {
     },
   );
 
-  test("rule 12: the factories fill in their defaults", () => {
+  test("the factories fill in their defaults", () => {
     expect(actor({ id: "a", receive })).toMatchObject({
       id: "a",
       restart: "permanent",
@@ -219,7 +216,7 @@ describe("rules 11 to 15: child specs", () => {
     expect(dynamicSupervisor({ id: "s" })).toMatchObject(defaults);
   });
 
-  test("rule 15: significant children need autoShutdown, and are not permanent", async () => {
+  test("significant children need autoShutdown, and are not permanent", async () => {
     const significant = { id: "a", start, restart: "transient", significant: true };
     await expect(startOne(significant)).rejects.toMatchObject({
       code: "E_SUPERVISOR",
@@ -237,8 +234,8 @@ describe("rules 11 to 15: child specs", () => {
   });
 });
 
-describe("rules 16 to 19: validation comes first", () => {
-  test("rule 16: two specs with one id are refused, and none of the list has run", async () => {
+describe("validation comes first", () => {
+  test("two specs with one id are refused, and none of the list has run", async () => {
     const log = new Log();
     const children = ["a", "b", "a"].map((id) => log.worker(id));
     expect(() => supervisor({ id: "s", ...one, children })).toThrow(
@@ -252,7 +249,7 @@ describe("rules 16 to 19: validation comes first", () => {
     expect(log.lines).toEqual([]);
   });
 
-  test("rule 17: nothing is started when a later spec is wrong", async () => {
+  test("nothing is started when a later spec is wrong", async () => {
     const log = new Log();
     for (const wrong of [{ id: "b" } as ChildSpec, { id: "b", start, shutdown: -1 }]) {
       const children = [log.worker("a"), wrong];
@@ -262,7 +259,7 @@ describe("rules 16 to 19: validation comes first", () => {
     expect(log.lines).toEqual([]);
   });
 
-  test("rule 18: a wrong spec in startChild leaves the supervisor untouched", async () => {
+  test("a wrong spec in startChild leaves the supervisor untouched", async () => {
     const log = new Log();
     const sup = await startSupervisor({ ...one, children: [log.worker("a")] });
     await expect(sup.startChild({ id: "b" } as ChildSpec)).rejects.toMatchObject({
@@ -280,7 +277,7 @@ describe("rules 16 to 19: validation comes first", () => {
     await sup.stop();
   });
 
-  test("rule 20: what getChildSpec gives is the caller's own", async () => {
+  test("what getChildSpec gives is the caller's own", async () => {
     const sup = await startSupervisor({ ...one, children: [{ id: "a", start }] });
     (await sup.getChildSpec("a")).restart = "temporary";
     expect((await sup.getChildSpec("a")).restart).toBe("permanent");

@@ -34,7 +34,7 @@ async function tree(
   return { root, dynamic: supervisorOf(ref) };
 }
 
-describe("rules 100 to 105: children come and go", () => {
+describe("children come and go", () => {
   test("it begins without any, and children of one id may stand side by side", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
@@ -55,7 +55,7 @@ describe("rules 100 to 105: children come and go", () => {
     await root.stop();
   });
 
-  test("rules 101, 105: terminateChild takes the ref of a living child, and nothing else", async () => {
+  test("terminateChild takes the ref of a living child, and nothing else", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     await dynamic.startChild(log.worker("w"));
@@ -73,7 +73,7 @@ describe("rules 100 to 105: children come and go", () => {
     await root.stop();
   });
 
-  test("rules 101, 99: restartChild and deleteChild are not for it", async () => {
+  test("restartChild and deleteChild are not for it", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     const ref = await dynamic.startChild(log.worker("w"));
@@ -85,7 +85,7 @@ describe("rules 100 to 105: children come and go", () => {
       expect(await failure(asked)).toMatchObject({ reason: "noproc" });
   });
 
-  test("rule 102: a start that fails, or is ignored, leaves nothing behind", async () => {
+  test("a start that fails, or is ignored, leaves nothing behind", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     expect(await failure(dynamic.startChild(log.fickle("w", () => "fail")))).toMatchObject({
@@ -125,7 +125,7 @@ describe("rules 100 to 105: children come and go", () => {
     },
   );
 
-  test("rule 105: a significant child is refused, a wrong spec too", async () => {
+  test("a significant child is refused, a wrong spec too", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     const significant = log.worker("w", { restart: "transient", significant: true });
@@ -138,7 +138,7 @@ describe("rules 100 to 105: children come and go", () => {
     await root.stop();
   });
 
-  test("rule 20: getChildSpec by ref, with the defaults", async () => {
+  test("getChildSpec by ref, with the defaults", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     const spec = log.worker("w");
@@ -155,7 +155,7 @@ describe("rules 100 to 105: children come and go", () => {
   });
 });
 
-describe("rules 51, 73, 107: restarts", () => {
+describe("restarts", () => {
   test("one_for_one, and the new incarnation is known by its own ref", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
@@ -169,7 +169,7 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rules 7, 105: it gives up at the fourth within five seconds, of all children together", async () => {
+  test("it gives up at the fourth within five seconds, of all children together", async () => {
     const log = new Log();
     using gaveUp = new Listener<{ childId: string }>("nebulex.supervisor.gave_up");
     const clock = new SimulatedClock();
@@ -191,7 +191,7 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rule 107: a restarting child goes by its old ref, and terminating it cancels the restart", async () => {
+  test("a restarting child goes by its old ref, and terminating it cancels the restart", async () => {
     const log = new Log();
     const { root, dynamic } = await tree({ maxRestarts: 1_000_000 });
     const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
@@ -215,7 +215,7 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rule 72: a start that always fails is tried as often as is allowed", async () => {
+  test("a start that always fails is tried as often as is allowed", async () => {
     const log = new Log();
     const { root, dynamic } = await tree({ maxRestarts: 4 });
     const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
@@ -226,7 +226,7 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rule 102: ignore on a restart drops the child", async () => {
+  test("ignore on a restart drops the child", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();
     await dynamic.startChild(log.fickle("x", (start) => (start > 1 ? "ignore" : "up")));
@@ -236,7 +236,7 @@ describe("rules 51, 73, 107: restarts", () => {
     await root.stop();
   });
 
-  test("rule 71: a stop ends a restart loop, and one that hangs", async () => {
+  test("a stop ends a restart loop, and one that hangs", async () => {
     const log = new Log();
     const { root, dynamic } = await tree({ maxRestarts: 1_000_000 });
     const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));
@@ -254,7 +254,7 @@ describe("rules 51, 73, 107: restarts", () => {
   });
 });
 
-describe("rule 106: maxChildren", () => {
+describe("maxChildren", () => {
   test.each([0, 1, 3])("%d", async (maxChildren) => {
     const log = new Log();
     const { root, dynamic } = await tree({ maxChildren });
@@ -303,7 +303,7 @@ describe("rule 106: maxChildren", () => {
   });
 });
 
-describe("rule 104: a parallel end", () => {
+describe("a parallel end", () => {
   test("all are asked at once, and those that do not obey are killed when their own time is up", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
@@ -343,7 +343,7 @@ describe("rule 104: a parallel end", () => {
   });
 });
 
-describe("rule 108: thousands of children", () => {
+describe("thousands of children", () => {
   test("the start of a temporary child is not kept", async () => {
     const log = new Log();
     const { root, dynamic } = await tree();

@@ -38,8 +38,8 @@ class Failing {
   }
 }
 
-describe("rules 63 to 65: a child that does not come up again", () => {
-  test("rules 63, 64: is tried again and again, with requests served in between", async () => {
+describe("a child that does not come up again", () => {
+  test("is tried again and again, with requests served in between", async () => {
     const failing = await new Failing().start("one_for_one");
     await failing.breakDown();
     const before = failing.x.starts();
@@ -54,7 +54,7 @@ describe("rules 63 to 65: a child that does not come up again", () => {
     await failing.sup.stop();
   });
 
-  test("rule 63: every try counts, and rule 70: it is for the child that failed to start", async () => {
+  test("every try counts, and is for the child that failed to start", async () => {
     using restarts = new Listener<{ childId: string; attempt: number; reason: Error }>(
       "nebulex.supervisor.restart",
     );
@@ -69,7 +69,7 @@ describe("rules 63 to 65: a child that does not come up again", () => {
     ]);
   });
 
-  test("rule 64: the event loop turns between two tries", async () => {
+  test("the event loop turns between two tries", async () => {
     const failing = await new Failing().start("one_for_one");
     failing.log.ref("x").dispatch("crash");
     let turns = 0;
@@ -84,7 +84,7 @@ describe("rules 63 to 65: a child that does not come up again", () => {
     await failing.sup.stop();
   });
 
-  test("rule 65: what the others say meanwhile", async () => {
+  test("what the others say meanwhile", async () => {
     const failing = await new Failing().start("one_for_one");
     await failing.breakDown();
     const { sup, log } = failing;
@@ -99,8 +99,8 @@ describe("rules 63 to 65: a child that does not come up again", () => {
   });
 });
 
-describe("rules 66, 67, 71: breaking off", () => {
-  test("rule 66: terminateChild cancels the restart, and restartChild can bring it back", async () => {
+describe("breaking off", () => {
+  test("terminateChild cancels the restart, and restartChild can bring it back", async () => {
     const failing = await new Failing().start("one_for_one");
     await failing.breakDown();
     await failing.sup.terminateChild("x");
@@ -113,7 +113,7 @@ describe("rules 66, 67, 71: breaking off", () => {
     await failing.sup.stop();
   });
 
-  test("rule 67: a stale try does nothing: terminated, deleted and added, or revived in between", async () => {
+  test("a stale try does nothing: terminated, deleted and added, or revived in between", async () => {
     const failing = await new Failing().start("one_for_one");
     await failing.breakDown();
     failing.broken = false;
@@ -133,7 +133,7 @@ describe("rules 66, 67, 71: breaking off", () => {
   });
 
   test.each(["one_for_one", "one_for_all", "rest_for_one"] as const)(
-    "rule 71: a stop ends it: %s",
+    "a stop ends it: %s",
     async (strategy) => {
       const failing = await new Failing().start(strategy);
       await failing.breakDown();
@@ -145,7 +145,7 @@ describe("rules 66, 67, 71: breaking off", () => {
     },
   );
 
-  test("rule 71: a kill ends it", async () => {
+  test("a kill ends it", async () => {
     const failing = await new Failing().start("one_for_one");
     await failing.breakDown();
     await failing.sup.ref.kill();
@@ -154,7 +154,7 @@ describe("rules 66, 67, 71: breaking off", () => {
     expect(failing.x.starts()).toBe(starts);
   });
 
-  test("rule 71: a stop overtakes a restart that hangs", async () => {
+  test("a stop overtakes a restart that hangs", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       strategy: "one_for_all",
@@ -179,8 +179,8 @@ describe("rules 66, 67, 71: breaking off", () => {
   });
 });
 
-describe("rules 68 to 70: groups", () => {
-  test("rule 68: rest_for_one leaves what came up before the failing start, and tries from there", async () => {
+describe("groups", () => {
+  test("rest_for_one leaves what came up before the failing start, and tries from there", async () => {
     const failing = await new Failing().start("rest_for_one");
     const { log } = failing;
     await failing.breakDown("a");
@@ -193,7 +193,7 @@ describe("rules 68 to 70: groups", () => {
     await failing.sup.stop();
   });
 
-  test("rule 69: one_for_all ends what came up, and begins again from the first", async () => {
+  test("one_for_all ends what came up, and begins again from the first", async () => {
     const failing = await new Failing().start("one_for_all");
     const { log } = failing;
     log.ref("a").dispatch("crash");
@@ -235,7 +235,7 @@ describe("rules 68 to 70: groups", () => {
   });
 });
 
-describe("rule 72: a start that fails for ever", () => {
+describe("a start that fails for ever", () => {
   test.each([0, 1, 5])("is tried exactly %d times", async (maxRestarts) => {
     const log = new Log();
     const x = log.fickle("x", (start) => (start > 1 ? "fail" : "up"));

@@ -11,8 +11,8 @@ import { Log, rest, until } from "../helpers/actors.js";
 
 const one = { strategy: "one_for_one" } as const;
 
-describe("rules 7, 73 to 77: the window", () => {
-  test("rules 7, 74: three restarts are allowed by default, the fourth ends the supervisor", async () => {
+describe("the window", () => {
+  test("three restarts are allowed by default, the fourth ends the supervisor", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     const sup = await startSupervisor({ ...one, clock, children: [log.worker("a")] });
@@ -22,7 +22,7 @@ describe("rules 7, 73 to 77: the window", () => {
     expect(await sup.exited).toBe("shutdown");
   });
 
-  test("rule 7: within five seconds by default", async () => {
+  test("within five seconds by default", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     const sup = await startSupervisor({ ...one, clock, children: [log.worker("a")] });
@@ -34,7 +34,7 @@ describe("rules 7, 73 to 77: the window", () => {
     await sup.stop();
   });
 
-  test("rule 74: with maxRestarts 0 the first due restart ends it without an attempt", async () => {
+  test("with maxRestarts 0 the first due restart ends it without an attempt", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -46,7 +46,7 @@ describe("rules 7, 73 to 77: the window", () => {
     expect(log.take()).toEqual(["+a", "+b", "-a:crash of a", "-b:shutdown"]);
   });
 
-  test("rule 75: a restart exactly a window old still counts, and one that is older does not", async () => {
+  test("a restart exactly a window old still counts, and one that is older does not", async () => {
     for (const [wait, alive] of [
       [2000, false],
       [2001, true],
@@ -69,7 +69,7 @@ describe("rules 7, 73 to 77: the window", () => {
     }
   });
 
-  test("rule 77: one history for all children", async () => {
+  test("one history for all children", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -82,7 +82,7 @@ describe("rules 7, 73 to 77: the window", () => {
     expect(await sup.exited).toBe("shutdown");
   });
 
-  test("rule 77: requests, and exits without a restart, add nothing", async () => {
+  test("requests, and exits without a restart, add nothing", async () => {
     const log = new Log();
     const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [log.worker("a")] });
     for (let round = 0; round < 3; round++) {
@@ -100,8 +100,8 @@ describe("rules 7, 73 to 77: the window", () => {
   });
 });
 
-describe("rules 78 to 81: escalation", () => {
-  test("rule 78: the remaining children are ended in reverse; a group is not ended twice", async () => {
+describe("escalation", () => {
+  test("the remaining children are ended in reverse; a group is not ended twice", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       strategy: "one_for_all",
@@ -115,7 +115,7 @@ describe("rules 78 to 81: escalation", () => {
   });
 
   test.each(["permanent", "transient", "temporary"] as const)(
-    "rule 79: a nested supervisor that is %s and gives up",
+    "a nested supervisor that is %s and gives up",
     async (restart) => {
       const log = new Log();
       const inner = supervisor({
@@ -141,7 +141,7 @@ describe("rules 78 to 81: escalation", () => {
     },
   );
 
-  test("rule 80: a restarted supervisor begins from its children list, with an empty history", async () => {
+  test("a restarted supervisor begins from its children list, with an empty history", async () => {
     const log = new Log();
     const inner = supervisor({
       id: "inner",
@@ -164,7 +164,7 @@ describe("rules 78 to 81: escalation", () => {
     await sup.stop();
   });
 
-  test("rule 81: level by level, until one absorbs it or the root ends", async () => {
+  test("level by level, until one absorbs it or the root ends", async () => {
     const log = new Log();
     const inner = supervisor({ id: "inner", ...one, maxRestarts: 1, children: [log.worker("x")] });
     const middle = supervisor({ id: "middle", ...one, maxRestarts: 1, children: [inner] });

@@ -30,7 +30,7 @@ async function start(log: Log): Promise<Supervisor> {
   return sup;
 }
 
-describe("rules 92, 93: startChild", () => {
+describe("startChild", () => {
   test("starts a new child behind the others", async () => {
     const log = new Log();
     const sup = await start(log);
@@ -54,7 +54,7 @@ describe("rules 92, 93: startChild", () => {
     await sup.stop();
   });
 
-  test("rule 93: a start that fails is told to the caller, forgotten, and not tried again", async () => {
+  test("a start that fails is told to the caller, forgotten, and not tried again", async () => {
     const log = new Log();
     const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [] });
     const failing = log.fickle("c", () => "fail");
@@ -71,7 +71,7 @@ describe("rules 92, 93: startChild", () => {
     await sup.stop();
   });
 
-  test("rule 93: ignore gives undefined, and the spec stays unless it is temporary", async () => {
+  test("ignore gives undefined, and the spec stays unless it is temporary", async () => {
     const log = new Log();
     const sup = await start(log);
     expect(await sup.startChild(log.fickle("c", () => "ignore"))).toBeUndefined();
@@ -84,7 +84,7 @@ describe("rules 92, 93: startChild", () => {
   });
 });
 
-describe("rule 94: terminateChild", () => {
+describe("terminateChild", () => {
   test("ends a child and keeps its slot, unless it is temporary; a dead slot is fine", async () => {
     const log = new Log();
     const sup = await start(log);
@@ -138,8 +138,8 @@ test("ids may be any text that is not empty, and are told apart to the last lett
   await sup.stop();
 });
 
-describe("rules 95, 96: restartChild and deleteChild", () => {
-  test("rule 95: restartChild", async () => {
+describe("restartChild and deleteChild", () => {
+  test("restartChild starts a dead slot, and refuses a child that runs or is unknown", async () => {
     const log = new Log();
     let outcome: "up" | "fail" | "ignore" = "up";
     const sup = await startSupervisor({
@@ -169,7 +169,7 @@ describe("rules 95, 96: restartChild and deleteChild", () => {
     await sup.stop();
   });
 
-  test("rule 96: deleteChild", async () => {
+  test("deleteChild removes a dead slot, and refuses a child that runs or is unknown", async () => {
     const log = new Log();
     const sup = await start(log);
     expect(await failure(sup.deleteChild("a"))).toMatchObject(refused("running", "a"));
@@ -183,8 +183,8 @@ describe("rules 95, 96: restartChild and deleteChild", () => {
   });
 });
 
-describe("rules 97 to 99", () => {
-  test("rules 97, 98: whichChildren in start order, countChildren by kind", async () => {
+describe("lists, counts and the order of requests", () => {
+  test("whichChildren in start order, countChildren by kind", async () => {
     const log = new Log();
     const sup = await start(log);
     const nested = (await sup.whichChildren())[2]?.ref;
@@ -201,7 +201,7 @@ describe("rules 97 to 99", () => {
     await sup.stop();
   });
 
-  test("rule 99: requests are served one at a time, in the order of arrival", async () => {
+  test("requests are served one at a time, in the order of arrival", async () => {
     const log = new Log();
     const gate = new Gate();
     const sup = await start(log);
@@ -222,7 +222,7 @@ describe("rules 97 to 99", () => {
     await sup.stop();
   });
 
-  test("rule 99: all of them are refused by a dead supervisor, also wrong ones", async () => {
+  test("all of them are refused by a dead supervisor, also wrong ones", async () => {
     const log = new Log();
     const sup = await start(log);
     await sup.stop();

@@ -53,7 +53,7 @@ const exits: { name: string; end: (ref: ActorRef<Order>) => unknown; clean: bool
   { name: "a thrown undefined", end: throwing(undefined), clean: false },
 ];
 
-describe("rules 43 to 47: who is restarted", () => {
+describe("who is restarted", () => {
   const cases = exits.flatMap((exit) =>
     (["permanent", "transient", "temporary"] as const).map((restart) => ({ ...exit, restart })),
   );
@@ -79,7 +79,7 @@ describe("rules 43 to 47: who is restarted", () => {
     await sup.stop();
   });
 
-  test("rule 45: a transient child that ended cleanly can be brought back", async () => {
+  test("a transient child that ended cleanly can be brought back", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -92,7 +92,7 @@ describe("rules 43 to 47: who is restarted", () => {
     await sup.stop();
   });
 
-  test("rule 46: the id of a temporary child is free at once", async () => {
+  test("the id of a temporary child is free at once", async () => {
     const log = new Log();
     const worker = log.worker("a", { restart: "temporary" });
     const sup = await startSupervisor({ ...one, children: [worker] });
@@ -102,7 +102,7 @@ describe("rules 43 to 47: who is restarted", () => {
   });
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "rule 47: exits that cause no restart count for nothing and disturb nobody: %s",
+    "exits that cause no restart count for nothing and disturb nobody: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -164,8 +164,8 @@ describe("rules 43 to 47: who is restarted", () => {
   });
 });
 
-describe("rules 48, 49: exits that are no failure", () => {
-  test("rule 48: of a stranger, and of an earlier incarnation", async () => {
+describe("exits that are no failure", () => {
+  test("of a stranger, and of an earlier incarnation", async () => {
     const log = new Log();
     const system = createSystem();
     const refs: ActorRef[] = [];
@@ -189,7 +189,7 @@ describe("rules 48, 49: exits that are no failure", () => {
     await system.stop();
   });
 
-  test("rule 49: what the supervisor itself caused", async () => {
+  test("what the supervisor itself caused", async () => {
     const log = new Log();
     const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [log.worker("a")] });
     await sup.terminateChild("a");
@@ -200,7 +200,7 @@ describe("rules 48, 49: exits that are no failure", () => {
   });
 });
 
-describe("rule 50: reports", () => {
+describe("reports", () => {
   test.each(exits)("of a child that ends by $name", async ({ end, clean }) => {
     using heard = new Listener<Report>("nebulex.supervisor.child_terminated");
     const log = new Log();
@@ -253,7 +253,7 @@ describe("rule 50: reports", () => {
   });
 });
 
-describe("rules 51 to 60: strategies", () => {
+describe("strategies", () => {
   const [aEnds, bEnds, cEnds] = ["-a:shutdown", "-b:shutdown", "-c:shutdown"];
   const cases: [Strategy, string, string[]][] = [
     ["one_for_one", "b", ["-b:crash of b", "+b"]],
@@ -282,7 +282,7 @@ describe("rules 51 to 60: strategies", () => {
     expect(log.take()).toEqual(ids.reverse().map((id) => `-${id}:shutdown`));
   });
 
-  test("rule 52: a restarted child keeps its place", async () => {
+  test("a restarted child keeps its place", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -295,7 +295,7 @@ describe("rules 51 to 60: strategies", () => {
   });
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "rule 53: each is ended by its own setting: %s",
+    "each is ended by its own setting: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -310,7 +310,7 @@ describe("rules 51 to 60: strategies", () => {
   );
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "rule 55: a group restart starts the dead slots of the group, and what was added: %s",
+    "a group restart starts the dead slots of the group, and what was added: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -334,7 +334,7 @@ describe("rules 51 to 60: strategies", () => {
     },
   );
 
-  test("rule 55: rest_for_one leaves dead slots before the failed child alone", async () => {
+  test("rest_for_one leaves dead slots before the failed child alone", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       strategy: "rest_for_one",
@@ -346,7 +346,7 @@ describe("rules 51 to 60: strategies", () => {
     await sup.stop();
   });
 
-  test("rule 56: a group restart counts once", async () => {
+  test("a group restart counts once", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       strategy: "one_for_all",
@@ -360,7 +360,7 @@ describe("rules 51 to 60: strategies", () => {
     expect(await sup.exited).toBe("shutdown");
   });
 
-  describe("rule 57: two children die together", () => {
+  describe("two children die together", () => {
     const both: [Strategy, [string, string], number][] = [
       ["one_for_one", ["a", "b"], 2],
       ["one_for_all", ["a", "b"], 1],
@@ -410,7 +410,7 @@ describe("rules 51 to 60: strategies", () => {
     });
   });
 
-  test("rule 58: a group restart starts one after the other", async () => {
+  test("a group restart starts one after the other", async () => {
     const log = new Log();
     const gate = new Gate();
     let starts = 0;
@@ -436,7 +436,7 @@ describe("rules 51 to 60: strategies", () => {
     await sup.stop();
   });
 
-  test("rule 59: ignore on a restart is a success", async () => {
+  test("ignore on a restart is a success", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       strategy: "one_for_all",
@@ -458,7 +458,7 @@ describe("rules 51 to 60: strategies", () => {
   });
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "rule 60: temporary siblings are gone for good: %s",
+    "temporary siblings are gone for good: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({

@@ -19,7 +19,7 @@ import { failure, Gate, Log, rest, until } from "../helpers/actors.js";
 
 const one = { strategy: "one_for_one" } as const;
 
-describe("rules 21, 23: starting in order", () => {
+describe("starting in order", () => {
   test("a child's start begins when the one before has reported, and the supervisor is up after the last", async () => {
     const log = new Log();
     const gate = new Gate();
@@ -48,7 +48,7 @@ describe("rules 21, 23: starting in order", () => {
   });
 });
 
-describe("rule 22: what a start may answer", () => {
+describe("what a start may answer", () => {
   const bad: [string, unknown][] = [
     ["undefined", undefined],
     ["a string", "ok"],
@@ -174,7 +174,7 @@ describe("rule 22: what a start may answer", () => {
   });
 });
 
-describe("rule 24: ignore", () => {
+describe("ignore", () => {
   test("keeps the slot, unless temporary, and the following children start", async () => {
     const log = new Log();
     const sup = await startSupervisor({
@@ -194,7 +194,7 @@ describe("rule 24: ignore", () => {
   });
 });
 
-describe("rules 25, 26: a failing start", () => {
+describe("a failing start", () => {
   test("ends those that are up, in reverse order, each by its own setting; no later one is started", async () => {
     const log = new Log();
     const failing = log.fickle("d", () => "fail");

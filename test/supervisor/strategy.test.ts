@@ -21,7 +21,7 @@ const situation = fc
   );
 
 describe("restartPlan", () => {
-  test("rules 51, 53, 54, 60: ends in reverse order, starts in order, drops the temporary", () => {
+  test("ends in reverse order, starts in order, drops the temporary", () => {
     fc.assert(
       fc.property(situation, ({ order, failed, temporary, strategy }) => {
         const isTemporary = (item: number): boolean => temporary.includes(item);
@@ -46,7 +46,7 @@ describe("restartPlan", () => {
   });
 });
 
-test("rules 43 to 46: isRestartDue", () => {
+test("isRestartDue", () => {
   const reasons = ["normal", "shutdown", { shutdown: 1 }, "killed", new Error("x"), undefined, {}];
   const due = (restart: "permanent" | "transient" | "temporary"): boolean[] =>
     reasons.map((reason) => isRestartDue(restart, reason));
@@ -55,7 +55,7 @@ test("rules 43 to 46: isRestartDue", () => {
   expect(due("temporary")).toEqual(Array(7).fill(false));
 });
 
-test("rules 82 to 84: endsSupervisor", () => {
+test("endsSupervisor", () => {
   expect(
     autoShutdowns.map((mode) => [endsSupervisor(mode, true), endsSupervisor(mode, false)]),
   ).toEqual([
@@ -65,7 +65,7 @@ test("rules 82 to 84: endsSupervisor", () => {
   ]);
 });
 
-test("rule 35: isEndReported", () => {
+test("isEndReported", () => {
   const spec = {
     id: "a",
     start: async () => "ignore" as const,

@@ -16,7 +16,7 @@ import { failure, Gate, Listener, Log, rest, until } from "../helpers/actors.js"
 const one = { strategy: "one_for_one" } as const;
 const never = (): Promise<never> => new Promise(() => {});
 
-describe("rules 29, 38: the order of the end", () => {
+describe("the order of the end", () => {
   test("children are ended in reverse, each after the one before is dead; then the supervisor", async () => {
     const log = new Log();
     const gate = new Gate();
@@ -63,7 +63,7 @@ describe("rules 29, 38: the order of the end", () => {
   });
 });
 
-describe("rules 30 to 33: shutdown settings", () => {
+describe("shutdown settings", () => {
   const settings: [string, Shutdown | undefined, number, "shutdown" | "killed"][] = [
     ["obeys", 1000, 0, "shutdown"],
     ["hangs", 1000, 1000, "killed"],
@@ -118,7 +118,7 @@ describe("rules 30 to 33: shutdown settings", () => {
     expect(log.take()).toEqual(["+a", "+b", "+c", "-a:shutdown"]);
   });
 
-  test("rule 30: a child in the middle of a message that never ends is killed too", async () => {
+  test("a child in the middle of a message that never ends is killed too", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     const sup = await startSupervisor({
@@ -134,7 +134,7 @@ describe("rules 30 to 33: shutdown settings", () => {
     expect(log.take()).toEqual(["+a", "+busy", "-a:shutdown"]);
   });
 
-  test("rule 31: infinity waits without limit", async () => {
+  test("infinity waits without limit", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     const gate = new Gate();
@@ -152,8 +152,8 @@ describe("rules 30 to 33: shutdown settings", () => {
   });
 });
 
-describe("rules 34 to 37: whatever children do at their end", () => {
-  test("rule 34: a clean-up that fails, or a child that dies of something else, does not stop the sequence", async () => {
+describe("whatever children do at their end", () => {
+  test("a clean-up that fails, or a child that dies of something else, does not stop the sequence", async () => {
     const log = new Log();
     const gate = new Gate();
     const sup = await startSupervisor({
@@ -186,7 +186,7 @@ describe("rules 34 to 37: whatever children do at their end", () => {
     expect(await sup.exited).toBe("shutdown");
   });
 
-  test("rule 35: only the ends that were not asked for are reported", async () => {
+  test("only the ends that were not asked for are reported", async () => {
     const log = new Log();
     using heard = new Listener<{ childId: string; reason: unknown }>(
       "nebulex.supervisor.child_terminated",
@@ -211,7 +211,7 @@ describe("rules 34 to 37: whatever children do at their end", () => {
     ]);
   });
 
-  test("rule 36: dead slots are skipped", async () => {
+  test("dead slots are skipped", async () => {
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -223,7 +223,7 @@ describe("rules 34 to 37: whatever children do at their end", () => {
     expect(log.take()).toEqual(["+a", "+b", "+c", "-a:shutdown", "-b:normal", "-c:shutdown"]);
   });
 
-  test("rule 37: a child that was spawned elsewhere is ended and waited for all the same", async () => {
+  test("a child that was spawned elsewhere is ended and waited for all the same", async () => {
     const log = new Log();
     const system = createSystem();
     const gate = new Gate();
@@ -259,7 +259,7 @@ describe("rules 34 to 37: whatever children do at their end", () => {
   });
 });
 
-describe("rules 40, 71: a supervisor that is ending", () => {
+describe("a supervisor that is ending", () => {
   test("restarts nothing, and refuses requests at once: queued, in hand, and new ones", async () => {
     const log = new Log();
     const gate = new Gate();
@@ -399,7 +399,7 @@ describe("rules 40, 71: a supervisor that is ending", () => {
   });
 });
 
-describe("rules 41, 42: a killed supervisor", () => {
+describe("a killed supervisor", () => {
   test("takes its children along, on all levels, wherever they were spawned, in whatever state", async () => {
     const log = new Log();
     const system = createSystem();
@@ -443,7 +443,7 @@ describe("rules 41, 42: a killed supervisor", () => {
     await system.stop();
   });
 
-  test("rule 42: in the middle of its end", async () => {
+  test("in the middle of its end", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     const inner = supervisor({
@@ -537,7 +537,7 @@ describe("rules 41, 42: a killed supervisor", () => {
 });
 
 describe("nested supervisors", () => {
-  test("rule 39: end with the parent, in order, and with the reason shutdown", async () => {
+  test("end with the parent, in order, and with the reason shutdown", async () => {
     const log = new Log();
     const inner = supervisor({ id: "inner", ...one, children: [log.worker("b"), log.worker("c")] });
     const sup = await startSupervisor({
