@@ -794,7 +794,7 @@ describe("query", () => {
         code: "E_ACTOR_EXIT",
         reason: { killed: "killed", stopped: "enough", crashed: crash }[how],
       });
-      if (how === "crashed") expect((error as Error).cause).toBe(crash);
+      expect((error as Error).cause).toBe(how === "crashed" ? crash : undefined);
       expect(clock.pending).toBe(0);
     },
   );
