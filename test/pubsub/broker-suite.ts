@@ -250,6 +250,6 @@ export function brokerSuite({ start, settings }: Engine): void {
     await broker.freeze();
     const pending = failure(a.publish("c", "x"));
     await a.transport.close();
-    await pending;
+    expect(await pending).toBeInstanceOf(Error);
   });
 }
