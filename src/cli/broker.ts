@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { PubSubError, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import { type BrokerAddress, withoutSecrets } from "../pubsub/broker-address.js";
+import { MissingPackageError } from "../pubsub/broker-session.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
@@ -34,26 +35,24 @@ type Common = Record<"nodeName" | "namespace", string> &
   Record<"heartbeat" | "maxMessageSize", number>;
 
 async function redis(broker: BrokerAddress, common: Common): Promise<PubSub> {
-  const { redisPubSub } = await needing("--redis", "redis", () => import("../redis.js"));
+  const { loadRedis } = await import("../pubsub/redis-client.js");
+  await needing("--redis", "redis", loadRedis);
+  const { redisPubSub } = await import("../redis.js");
   return redisPubSub({ url: broker.urls[0] as string, ...common });
 }
 
 async function nats({ urls }: BrokerAddress, common: Common): Promise<PubSub> {
-  const name = "@nats-io/transport-node";
-  const { natsPubSub } = await needing("--nats", name, () => import("../nats.js"));
+  const { loadNats } = await import("../pubsub/nats-client.js");
+  await needing("--nats", "@nats-io/transport-node", loadNats);
+  const { natsPubSub } = await import("../nats.js");
   return natsPubSub({ servers: urls, ...common });
 }
 
-async function needing<Module>(
-  option: string,
-  name: string,
-  load: () => Promise<Module>,
-): Promise<Module> {
+async function needing(option: string, name: string, load: () => Promise<unknown>): Promise<void> {
   try {
-    return await load();
+    await load();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== "ERR_MODULE_NOT_FOUND" || !message.includes(`'${name}'`)) throw error;
+    if (!(error instanceof MissingPackageError)) throw error;
     throw new BrokerFailure(
       `option ${option} needs the package ${name}, which is not installed: npm install ${name}`,
       { cause: error },

@@ -35,9 +35,35 @@ export type Dial = (lost: (error: Error) => void, signal: AbortSignal) => Promis
 
 /** The broker has understood, and said no. @internal */
 export class RefusedError extends Error {
-  constructor(error: unknown) {
-    super(`the broker refused it: ${toError(error).message}`, { cause: error });
+  constructor(error: unknown, message = `the broker refused it: ${toError(error).message}`) {
+    super(message, { cause: error });
     this.name = "RefusedError";
+  }
+}
+
+/** The package that connects to the broker can't be found. @internal */
+export class MissingPackageError extends RefusedError {
+  constructor(name: string, cause: unknown) {
+    super(cause, `the package ${name} is not installed: npm install ${name}`);
+    this.name = "MissingPackageError";
+  }
+}
+
+/**
+ * Loads an optional peer dependency when it is needed. A static import would fail before any code
+ * of this package runs, so that nothing could say what to install.
+ *
+ * @throws (as a rejection) {@link MissingPackageError}
+ * @internal
+ */
+export async function loadPeer<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
+  try {
+    return await load();
+  } catch (error) {
+    const { code, message } = toError(error) as NodeJS.ErrnoException;
+    // ERR_MODULE_NOT_FOUND of import, MODULE_NOT_FOUND of require; also of what the package needs.
+    const isMissing = code?.endsWith("MODULE_NOT_FOUND") === true && message.includes(`'${name}'`);
+    throw isMissing ? new MissingPackageError(name, error) : error;
   }
 }
 

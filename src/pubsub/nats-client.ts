@@ -1,10 +1,5 @@
-import {
-  connect,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  type Status,
-} from "@nats-io/transport-node";
-import { RefusedError, toError } from "./broker-session.js";
+import type { NatsConnection, NodeConnectionOptions, Status } from "@nats-io/transport-node";
+import { loadPeer, RefusedError, toError } from "./broker-session.js";
 
 export type { NatsConnection };
 
@@ -29,11 +24,17 @@ export const ownOptions = [
   "reconnectToServer",
 ] as const;
 
+/** @throws (as a rejection) MissingPackageError @internal */
+export function loadNats() {
+  return loadPeer("@nats-io/transport-node", () => import("@nats-io/transport-node"));
+}
+
 /** Connects to one of the servers, once. @internal */
-export function newConnection(
+export async function newConnection(
   servers: readonly string[],
   options: NatsOptions,
 ): Promise<NatsConnection> {
+  const { connect } = await loadNats();
   return connect({ ...options, servers: [...servers], reconnect: false });
 }
 

@@ -33,7 +33,8 @@ export interface NatsPubSubOptions extends PubSubOptions {
 const names = ["servers", "connection", "options", "connectionTimeout"] as const;
 
 /**
- * A {@link PubSub} over NATS, by the package `@nats-io/transport-node`.
+ * A {@link PubSub} over NATS, by the package `@nats-io/transport-node`. It is loaded when the
+ * pubsub first connects; where it is not installed, the start fails and says so.
  *
  * When the connection is lost, another is made, after 25 to 50 ms at first and 1 to 2 s at most,
  * for as long as it takes. NATS keeps nothing for those who are away.

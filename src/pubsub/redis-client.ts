@@ -1,12 +1,7 @@
-import {
-  createClient,
-  createCluster,
-  type RedisClientOptions,
-  type RedisClusterOptions,
-} from "redis";
+import type { RedisClientOptions, RedisClusterOptions } from "redis";
 import type { Milliseconds } from "../options.js";
 import type { RedisAddress } from "./broker-address.js";
-import { RefusedError, toError } from "./broker-session.js";
+import { loadPeer, RefusedError, toError } from "./broker-session.js";
 
 /**
  * What node-redis' clients are made with: TLS, user and password or a credentials provider, name,
@@ -82,8 +77,17 @@ export function optionsOf({ socket, tls, user, password, database }: RedisAddres
   } as RedisOptions;
 }
 
+/** @throws (as a rejection) MissingPackageError @internal */
+export function loadRedis() {
+  return loadPeer("redis", () => import("redis"));
+}
+
 /** @internal */
-export function newClient(address: RedisAddress, options: RedisOptions): RedisConnection {
+export async function newClient(
+  address: RedisAddress,
+  options: RedisOptions,
+): Promise<RedisConnection> {
+  const { createClient } = await loadRedis();
   const { commandOptions } = options;
   const given = optionsOf(address);
   return createClient({
@@ -106,11 +110,12 @@ export function copyOf(client: RedisClientLike): RedisConnection {
 }
 
 /** @internal */
-export function newCluster(
+export async function newCluster(
   rootNodes: readonly RedisRootNode[],
   options: RedisOptions,
   timeout: Milliseconds,
-): RedisClusterConnection {
+): Promise<RedisClusterConnection> {
+  const { createCluster } = await loadRedis();
   const { commandOptions, RESP } = options;
   return createCluster({
     rootNodes: rootNodes.map((node) => ({ ...node })),

@@ -1,19 +1,21 @@
 import type { Milliseconds } from "../options.js";
 import type { BrokerSession, Dial } from "./broker-session.js";
 import { asFailure, bufferOf, type RedisClusterConnection, wireName } from "./redis-client.js";
-import { destroyQuietly } from "./redis-session.js";
+import { destroyQuietly, type Make } from "./redis-session.js";
 import { Watchdog } from "./redis-watchdog.js";
 
 type Listener = (message: Buffer) => void;
 
 /** Dials a cluster client that `make` makes, for sharded pub/sub. @internal */
-export function redisClusterDial(make: () => RedisClusterConnection, timeout: Milliseconds): Dial {
+export function redisClusterDial(make: Make<RedisClusterConnection>, timeout: Milliseconds): Dial {
   return async (lost, signal) => {
     let session: RedisClusterSession | undefined;
     const stop = (): void => session?.destroy();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      session = new RedisClusterSession(make(), timeout, lost);
+      const cluster = await make();
+      signal.throwIfAborted();
+      session = new RedisClusterSession(cluster, timeout, lost);
       await session.connect();
       return session;
     } catch (error) {

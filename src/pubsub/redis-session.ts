@@ -5,14 +5,19 @@ import { Watchdog } from "./redis-watchdog.js";
 
 type Listener = (message: Buffer) => void;
 
+/** Makes a client; not at once if node-redis has to be loaded. @internal */
+export type Make<Client> = () => Client | Promise<Client>;
+
 /** Dials two clients that `make` makes: a client that subscribes can do nothing else. @internal */
-export function redisDial(make: () => RedisConnection, timeout: Milliseconds): Dial {
+export function redisDial(make: Make<RedisConnection>, timeout: Milliseconds): Dial {
   return async (lost, signal) => {
     let session: RedisSession | undefined;
     const stop = (): void => session?.destroy();
     signal.addEventListener("abort", stop, { once: true });
     try {
-      session = new RedisSession(make(), make(), timeout, lost);
+      const [publisher, subscriber] = await Promise.all([make(), make()]);
+      signal.throwIfAborted();
+      session = new RedisSession(publisher, subscriber, timeout, lost);
       await session.connect();
       return session;
     } catch (error) {

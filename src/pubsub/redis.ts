@@ -63,7 +63,8 @@ export interface RedisPubSubOptions extends PubSubOptions {
 const names = ["url", "client", "rootNodes", "options", "sharded", "connectionTimeout"] as const;
 
 /**
- * A {@link PubSub} over Redis, by the package `redis` (node-redis).
+ * A {@link PubSub} over Redis, by the package `redis` (node-redis). It is loaded when the pubsub
+ * first connects; where it is not installed, the start fails and says so.
  *
  * Each pubsub has two connections, one to publish and one to subscribe; with `sharded`, up to two
  * to each node. When one is lost, new ones are made, after 25 to 50 ms at first and 1 to 2 s at
