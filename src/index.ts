@@ -130,6 +130,9 @@ export {
   type TimerHandle,
 } from "./actor.js";
 
+// Telemetry
+export { type Logger, type Logging, type LogMethod, logTo, type LogToOptions } from "./log-to.js";
+
 // Errors
 export {
   ActorExitError,

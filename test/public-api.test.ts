@@ -47,6 +47,7 @@ const mainNames = [
   "invalidator",
   "localAdapter",
   "localPubSub",
+  "logTo",
   "lookupStream",
   "nilAdapter",
   "streamServer",

@@ -1,5 +1,5 @@
 import { channel, type Channel } from "node:diagnostics_channel";
-import { warnOfError } from "./warnings.js";
+import { warningChannel, warnOfError } from "./warnings.js";
 
 /**
  * The diagnostics channels. Whoever has something to tell looks at `hasSubscribers` first, so that
@@ -30,6 +30,7 @@ export const channels = {
   listenerError: channel("nebulex.cache.listener_error"),
   topicSubscriberError: channel("nebulex.pubsub.subscriber_error"),
   messageRejected: channel("nebulex.pubsub.message_rejected"),
+  warning: warningChannel,
 } as const satisfies Record<string, Channel>;
 
 /**

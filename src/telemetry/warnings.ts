@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { setTimeout } from "../timers.js";
 
 /** How long further warnings of one place are only counted, in milliseconds. */
@@ -12,18 +13,32 @@ interface Further {
   text: string;
 }
 
+/** What a subscriber to the channel of warnings is given. @internal */
+export interface WarningMessage {
+  /** Its kind and place. */
+  readonly what: string;
+  /** 0: it is the first. Else: there were so many more within a minute, and `error` is the newest one's text. */
+  readonly repeats: number;
+  readonly error: unknown;
+}
+
+type Emit = (message: WarningMessage) => void;
+
 /** What has been warned of within the last minute, by place. */
 const recent = new Map<string, Further>();
 
+/** @internal */
+export const warningChannel = channel("nebulex.warning");
+
 /**
- * Emits a process warning (`NebulexWarning`) of what would otherwise be silent. The first of a
- * place is emitted at once; further ones are counted, and the newest is emitted with their count
- * after a minute.
+ * Warns of what would otherwise be silent: on the channel of warnings or, if it has no subscriber,
+ * as a process warning (`NebulexWarning`). The first of a place is emitted at once; further ones are
+ * counted, and the newest is emitted with their count after a minute.
  *
  * @param what its kind and place
  * @internal
  */
-export function warnOfError(what: string, error: unknown): void {
+export function warnOfError(what: string, error: unknown, emit: Emit = emitWarning): void {
   const place = recent.has(what) || recent.size < maxPlaces ? what : otherPlaces;
   const further = recent.get(place);
   if (further !== undefined) {
@@ -31,23 +46,30 @@ export function warnOfError(what: string, error: unknown): void {
     further.text = textOf(error);
     return;
   }
-  emit(what, textOf(error));
-  count(place);
+  count(place, emit);
+  emit({ what, repeats: 0, error });
 }
 
-function count(place: string): void {
+function count(place: string, emit: Emit): void {
   const further: Further = { count: 0, text: "" };
   recent.set(place, further);
   setTimeout(() => {
     recent.delete(place);
     if (further.count === 0) return;
-    emit(`${place}: ${further.count} more within a minute; the last one`, further.text);
-    count(place);
+    count(place, emit);
+    emit({ what: place, repeats: further.count, error: further.text });
   }, interval).unref();
 }
 
-function emit(detail: string, text: string): void {
-  process.emitWarning(text, { type: "NebulexWarning", detail });
+function emitWarning(message: WarningMessage): void {
+  if (warningChannel.hasSubscribers) warningChannel.publish(message);
+  else emitProcessWarning(message);
+}
+
+/** @internal */
+export function emitProcessWarning({ what, repeats, error }: WarningMessage): void {
+  const detail = repeats === 0 ? what : `${what}: ${repeats} more within a minute; the last one`;
+  process.emitWarning(textOf(error), { type: "NebulexWarning", detail });
 }
 
 function textOf(error: unknown): string {

@@ -11,6 +11,7 @@ const layers: readonly string[] = [
   "telemetry",
   "actor",
   "supervisor",
+  "log-to.ts",
   "cache",
   "pubsub",
   "cluster",
