@@ -16,9 +16,13 @@ export type LogMethod = (details: Record<string, unknown>, message: string) => v
 
 /** What {@link logTo} needs of a logger. Those of pino, Fastify and Bunyan have it, and so does `console`. */
 export interface Logger {
+  /** Details, and each event with `events: true`. Without it, details are not logged. */
   debug?: LogMethod;
+  /** Streams that start and stop, nodes that are up, children that end in order. */
   info: LogMethod;
+  /** What is retried, or reported to a reader, e.g. a restart or a gap. */
   warn: LogMethod;
+  /** What is lost or stays down, e.g. a dead letter. */
   error: LogMethod;
 }
 

@@ -1,14 +1,25 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { anchorsOf, documentAt, documents, linksOf } from "../helpers/documents.js";
 import { projectRoot } from "../helpers/project-root.js";
+
+const { files: packed } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+  files: string[];
+};
+const isWithin = (file: string, path: string): boolean =>
+  file === path || file.startsWith(`${path}/`);
 
 describe.each(documents)("$path", (document) => {
   const links = linksOf(document);
 
   test("links to files that there are", () => {
     expect(links.filter(({ file }) => !existsSync(join(projectRoot, file)))).toEqual([]);
+  });
+
+  test("links only to what the package has", () => {
+    const outside = links.filter(({ file }) => !packed.some((path) => isWithin(file, path)));
+    expect(outside).toEqual([]);
   });
 
   test("links to headings that there are", () => {

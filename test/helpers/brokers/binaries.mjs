@@ -34,8 +34,8 @@ export function instruction(missing) {
 }
 
 /** Installs those that are missing, where that is possible without asking; gives those that are still missing. */
-export async function installMissing() {
-  const missing = brokers.filter((name) => findBinary(name) === undefined);
+export async function installMissing(names = brokers) {
+  const missing = names.filter((name) => findBinary(name) === undefined);
   const canInstall = process.getuid?.() === 0 && existsSync("/etc/debian_version");
   if (missing.length === 0 || !canInstall) return missing;
   try {

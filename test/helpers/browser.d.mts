@@ -1,0 +1,3 @@
+export declare const instruction: string;
+export declare function findBrowser(): string | undefined;
+export default function setUp(): Promise<void>;
