@@ -71,6 +71,11 @@ export function callable<F>(option: string, value: F): F {
   throw OptionError.invalid(option, "a function", value);
 }
 
+export function abortSignal(option: string, value: unknown): AbortSignal {
+  if (value instanceof AbortSignal) return value;
+  throw OptionError.invalid(option, "an AbortSignal", value);
+}
+
 /** One of a few literals. */
 export function oneOf<const T extends string>(
   option: string,
@@ -98,4 +103,107 @@ export function subsetOf<const T extends string>(
   for (const item of value)
     if (!allowed.includes(item as T)) throw OptionError.invalid(option, expected, value);
   return [...new Set(value as T[])];
+}
+
+/** The options of a factory, by name; errors are checked for in this order. */
+export type OptionSchema<Earlier = never> = Readonly<Record<string, OptionSpec<unknown, Earlier>>>;
+
+/** A schema that has exactly the options of an interface. */
+export type SchemaOf<Options> = Readonly<Record<keyof Options & string, object>>;
+
+/**
+ * One option of a schema. A reader can depend on the options that stand before it in the schema,
+ * which it gets as `earlier`, checked and with their defaults.
+ */
+export interface OptionSpec<T, Earlier = object> {
+  /** Checks a given value and returns what is used for it. @throws OptionError */
+  readonly read: (option: string, value: unknown, earlier: Earlier) => T;
+  /** What is used if no value is given. @throws OptionError when there has to be one */
+  readonly fallback: (option: string, earlier: Earlier) => T;
+  /** Whether {@link sameOptions} leaves it out. */
+  readonly isLive: boolean;
+}
+
+/** The values that {@link readOptions} returns for a schema. */
+export type Resolved<Schema extends OptionSchema> = {
+  readonly [Name in keyof Schema]: Schema[Name] extends OptionSpec<infer T, never> ? T : never;
+};
+
+type Read<T, Earlier extends object> = OptionSpec<T, Earlier>["read"];
+
+/** An option that need not be given. The default is undefined, null, or a value as `read` returns it. @internal */
+export function option<T, Earlier extends object = object>(
+  read: Read<T, Earlier>,
+): OptionSpec<T | undefined, Earlier>;
+export function option<T, Earlier extends object = object>(
+  read: Read<T, Earlier>,
+  fallback: null,
+): OptionSpec<T | null, Earlier>;
+export function option<T, Earlier extends object = object>(
+  read: Read<T, Earlier>,
+  fallback: NoInfer<T>,
+): OptionSpec<T, Earlier>;
+export function option(read: Read<unknown, object>, fallback?: unknown): OptionSpec<unknown> {
+  return { read, fallback: () => fallback, isLive: false };
+}
+
+/** An option whose default depends on earlier ones, or is made anew each time. @internal */
+export function derivedOption<T, Earlier extends object = object>(
+  read: Read<T, Earlier>,
+  fallback: (earlier: Earlier) => NoInfer<T>,
+): OptionSpec<T, Earlier> {
+  return { read, fallback: (_option, earlier) => fallback(earlier), isLive: false };
+}
+
+/** An option that has to be given: `read` is called in any case, and refuses undefined. @internal */
+export function requiredOption<T, Earlier extends object = object>(
+  read: Read<T, Earlier>,
+): OptionSpec<T, Earlier> {
+  return { read, fallback: (name, earlier) => read(name, undefined, earlier), isLive: false };
+}
+
+/** An option that can change while what it was given for goes on. @internal */
+export function liveOption<T, Earlier>(spec: OptionSpec<T, Earlier>): OptionSpec<T, Earlier> {
+  return { ...spec, isLive: true };
+}
+
+/**
+ * Checks options against a schema. An option that is undefined counts as not given.
+ *
+ * @param what names the taker, e.g. `streamServer`
+ * @returns every option of the schema, with its default if it was not given; frozen
+ * @throws OptionError for the first option that is unknown or has a wrong value
+ * @internal
+ */
+export function readOptions<Schema extends OptionSchema<Resolved<Schema>>>(
+  what: string,
+  schema: Schema,
+  options: object,
+): Resolved<Schema> {
+  knownOptions(what, options, Object.keys(schema));
+  const resolved: Record<string, unknown> = {};
+  for (const [name, { read, fallback }] of Object.entries(schema)) {
+    const value = (options as Record<string, unknown>)[name];
+    const earlier = resolved as Resolved<Schema>;
+    resolved[name] = value === undefined ? fallback(name, earlier) : read(name, value, earlier);
+  }
+  return Object.freeze(resolved) as Resolved<Schema>;
+}
+
+/**
+ * Whether two sets of options are the same, those aside that are live. Arrays are compared by their
+ * elements.
+ *
+ * @internal
+ */
+export function sameOptions(schema: OptionSchema, a: object, b: object): boolean {
+  return Object.entries(schema).every(
+    ([name, { isLive }]) =>
+      isLive || isSame((a as Record<string, unknown>)[name], (b as Record<string, unknown>)[name]),
+  );
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (!Array.isArray(a) || !Array.isArray(b)) return Object.is(a, b);
+  return a.length === b.length && a.every((item, index) => Object.is(item, b[index]));
 }

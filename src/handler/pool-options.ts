@@ -14,7 +14,7 @@ import {
   subsetOf,
 } from "../options.js";
 import { allTypes, maskOf } from "../log/event-mask.js";
-import { checkCacheOption } from "../stream/stream-options.js";
+import { cacheOption } from "../stream/stream-options.js";
 import { batchTraitsOf } from "./batch-handler.js";
 import {
   type EventHandler,
@@ -144,7 +144,7 @@ export function checkPoolOptions(
   known: readonly string[],
 ): void {
   knownOptions(what, options, known);
-  checkCacheOption(options.cache);
+  cacheOption("cache", options.cache);
   if (options.name !== undefined) plainName("name", options.name);
   if (options.id !== undefined) nonEmptyString("id", options.id);
   if (options.maxSeconds !== undefined && options.maxRestarts === undefined)

@@ -1,4 +1,5 @@
 import { type EventType, eventTypes } from "../event/types.js";
+import { subsetOf } from "../options.js";
 
 /** The bit of each type in a mask of types. @internal */
 export const typeBits: Readonly<Record<EventType, number>> = {
@@ -36,4 +37,9 @@ export function maskOf(types: readonly EventType[]): number {
 /** @internal */
 export function typesOf(mask: number): EventType[] {
   return eventTypes.filter((type) => (mask & typeBits[type]) !== 0);
+}
+
+/** Reads an option that lists types of event: at least one. @returns the mask of the types @internal */
+export function eventsOption(name: string, value: unknown): number {
+  return maskOf(subsetOf(name, value, eventTypes, 1));
 }

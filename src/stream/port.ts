@@ -13,9 +13,13 @@ import { CallbackReader } from "./callback-reader.js";
 import type { Message } from "../log/message.js";
 import { EventIterator } from "./event-iterator.js";
 import type { Stream } from "./stream.js";
-import { type ReaderOptions, resolveReaderOptions } from "./subscribe-options.js";
+import {
+  type ReaderOptions,
+  resolveEventsOptions,
+  resolveSubscribeOptions,
+} from "./subscribe-options.js";
 import { StreamSubscription } from "./subscription.js";
-import { whenDrained } from "./when-drained.js";
+import { whenDrained } from "./progress.js";
 
 /** What a cache's `subscribe` and `events` come to. @internal */
 export function streamPort(stream: Stream): StreamPort {
@@ -32,7 +36,7 @@ function subscribe(
   options: SubscribeOptions,
 ): Subscription {
   const fallback = ActorRef.isRef(subscriber) ? "auto" : "all";
-  const resolved = resolveReaderOptions("subscribe", options, fallback, stream.options);
+  const resolved = resolveSubscribeOptions(options, fallback, stream.options);
   if (ActorRef.isRef(subscriber)) return subscribeActor(stream, subscriber, resolved);
   if (typeof subscriber === "function")
     return subscribeFunction(stream, subscriber as (message: Message) => unknown, resolved);
@@ -79,10 +83,7 @@ function subscribeFunction(
 }
 
 function events(stream: Stream, options: SubscribeOptions & { signal?: AbortSignal }): EventStream {
-  const resolved = resolveReaderOptions("events", options, "all", stream.options, ["signal"]);
-  const { signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw OptionError.invalid("signal", "an AbortSignal", signal);
+  const { signal, ...resolved } = resolveEventsOptions(options, stream.options);
   let iterator!: EventIterator;
   const subscription = new StreamSubscription(
     stream,

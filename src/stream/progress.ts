@@ -1,17 +1,52 @@
-import type { Milliseconds } from "../options.js";
+import type { DrainOptions } from "../cache/stream-port.js";
+import { IdleTimeoutError } from "../errors.js";
+import {
+  abortSignal,
+  integer,
+  type Milliseconds,
+  milliseconds,
+  option,
+  readOptions,
+} from "../options.js";
 import type { Stream } from "./stream.js";
 
-/** How a wait ends without its condition. @internal */
+/** What ends a wait early. @internal */
 export interface WaitLimits {
+  /** When it is over, the wait fails with an {@link IdleTimeoutError}. */
   readonly timeout: Milliseconds | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What it rejects with when the time is over. */
-  timedOut(timeout: Milliseconds): Error;
+}
+
+/** @internal */
+export const timeoutOption = option((name, value) => milliseconds(name, value));
+
+/**
+ * Resolves when no reader is behind by more than `below` events in any partition: back-pressure for
+ * a fast writer.
+ *
+ * @internal
+ */
+export async function whenDrained(stream: Stream, options: DrainOptions): Promise<void> {
+  const schema = {
+    below: option(
+      (name, value) => integer(name, value, 0),
+      Math.floor(stream.options.capacity / 2),
+    ),
+    timeout: timeoutOption,
+    signal: option(abortSignal),
+  };
+  const { below, ...limits } = readOptions("whenDrained", schema, options);
+  const isDrained = (): boolean =>
+    stream.logs.every((log) => {
+      for (const cursor of log.cursors) if (cursor.lag > below) return false;
+      return true;
+    });
+  await waitForProgress(stream, isDrained, limits);
 }
 
 /**
- * Resolves when a condition holds that only readers' progress can bring about; leaves nothing
- * behind however it ends.
+ * Resolves when a condition holds that only the readers' progress can bring about. Its timer and
+ * its listeners are removed however it ends.
  *
  * @internal
  */
@@ -47,7 +82,7 @@ export function waitForProgress(
     });
     const expire = (): void => {
       end();
-      reject(limits.timedOut(timeout as Milliseconds));
+      reject(new IdleTimeoutError(stream.slot.name, timeout as Milliseconds));
     };
     const timer = timeout === undefined ? undefined : clock.setTimeout(expire, timeout);
     signal?.addEventListener("abort", abort, { once: true });

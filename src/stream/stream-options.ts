@@ -1,17 +1,24 @@
 import { OptionError } from "../errors.js";
 import {
   callable,
+  derivedOption,
   integer,
-  knownOptions,
+  liveOption,
   type Milliseconds,
   oneOf,
+  option,
   plainName,
   positiveMilliseconds,
+  readOptions,
+  requiredOption,
+  type Resolved,
+  sameOptions,
+  type SchemaOf,
   subsetOf,
 } from "../options.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { isCache } from "../cache/cache-handle.js";
-import type { AsyncCache, Cache } from "../cache/types.js";
+import type { AnyCache, AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
 import { maxCapacity } from "../log/partition-log.js";
 
@@ -56,87 +63,64 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
   retain?: number;
 }
 
-/** The options with their defaults. */
-export interface ResolvedStreamOptions {
+const schema = {
   /** Null: none. */
-  readonly pubsub: PubSub | null;
+  pubsub: option(pubSubOption, null),
   /** Whether actors get the events whose origin they are. */
-  readonly broadcastFun: "broadcast" | "broadcast_from";
+  broadcastFun: liveOption(
+    option((name, value) => oneOf(name, value, ["broadcast", "broadcast_from"]), "broadcast"),
+  ),
   /** Milliseconds before the second registration with the cache. */
-  readonly backoffInitial: Milliseconds;
+  backoffInitial: liveOption(option(positiveMilliseconds, 1000)),
   /** Milliseconds between two registrations at the most. */
-  readonly backoffMax: Milliseconds;
+  backoffMax: liveOption(
+    derivedOption(
+      (name, value, { backoffInitial }: { backoffInitial: Milliseconds }) =>
+        checkBackoffMax(name, value, backoffInitial),
+      ({ backoffInitial }) => Math.max(30_000, backoffInitial),
+    ),
+  ),
   /** Number of partitions; null: not partitioned. */
-  readonly partitions: number | null;
+  partitions: option((name, value) => integer(name, value, 1, 65_536), null),
   /** Chooses the partition of an event. */
-  readonly hash: Hash;
+  hash: option((name, value) => callable(name, value as Hash), defaultHash),
   /** The values that events carry. */
-  readonly include: readonly Include[];
+  include: option(
+    (name, value): readonly Include[] =>
+      Object.freeze(subsetOf(name, value, ["value", "previous"])),
+    Object.freeze([]),
+  ),
   /** Events that a partition keeps at the most for its slowest reader. */
-  readonly capacity: number;
+  capacity: option((name, value) => integer(name, value, 1, maxCapacity), 262_144),
   /** Events that a partition keeps behind its slowest reader. */
-  readonly retain: number;
-}
+  retain: derivedOption(
+    (name, value, { capacity }: { capacity: number }) => integer(name, value, 0, capacity),
+    ({ capacity }) => Math.min(1024, capacity),
+  ),
+};
 
-const defaults = {
-  broadcastFun: "broadcast",
-  backoffInitial: 1000,
-  backoffMax: 30_000,
-  capacity: 262_144,
-  retain: 1024,
-} as const;
-const known = [
-  "cache",
-  "name",
-  "pubsub",
-  "broadcastFun",
-  "backoffInitial",
-  "backoffMax",
-  "partitions",
-  "hash",
-  "include",
-  "capacity",
-  "retain",
-];
+const fullSchema = {
+  cache: requiredOption(cacheOption),
+  name: option(plainName),
+  ...schema,
+} satisfies SchemaOf<StreamServerOptions>;
+
+/** The options with their defaults. */
+export type ResolvedStreamOptions = Resolved<typeof schema>;
 
 /** @internal */
 export function resolveStreamOptions(options: StreamServerOptions): ResolvedStreamOptions {
-  knownOptions("streamServer", options, known);
-  checkCacheOption(options.cache);
-  if (options.name !== undefined) plainName("name", options.name);
-  const backoffInitial = positiveMilliseconds(
-    "backoffInitial",
-    options.backoffInitial ?? defaults.backoffInitial,
-  );
-  const backoffMax = positiveMilliseconds(
-    "backoffMax",
-    options.backoffMax ?? Math.max(defaults.backoffMax, backoffInitial),
-  );
-  if (backoffMax < backoffInitial) {
-    throw OptionError.invalid(
-      "backoffMax",
-      `a number of milliseconds >= ${backoffInitial} (backoffInitial)`,
-      backoffMax,
-    );
-  }
-  const capacity = integer("capacity", options.capacity ?? defaults.capacity, 1, maxCapacity);
-  return Object.freeze({
-    pubsub: options.pubsub === undefined ? null : checkPubSub(options.pubsub),
-    broadcastFun: oneOf("broadcastFun", options.broadcastFun ?? defaults.broadcastFun, [
-      "broadcast",
-      "broadcast_from",
-    ]),
-    backoffInitial,
-    backoffMax,
-    partitions:
-      options.partitions === undefined
-        ? null
-        : integer("partitions", options.partitions, 1, 65_536),
-    hash: callable("hash", options.hash ?? defaultHash),
-    include: Object.freeze(subsetOf("include", options.include ?? [], ["value", "previous"])),
-    capacity,
-    retain: integer("retain", options.retain ?? Math.min(defaults.retain, capacity), 0, capacity),
-  });
+  const {
+    cache: _cache,
+    name: _name,
+    ...resolved
+  } = readOptions("streamServer", fullSchema, options);
+  return Object.freeze(resolved);
+}
+
+/** Whether a stream can go on with its logs when its options change from one to the other. @internal */
+export function canKeepLogs(from: ResolvedStreamOptions, to: ResolvedStreamOptions): boolean {
+  return sameOptions(schema, from, to);
 }
 
 /** What streams use of their pubsub; null: there is none. @internal */
@@ -144,17 +128,25 @@ export function busIn({ pubsub }: ResolvedStreamOptions): Bus | null {
   return pubsub === null ? null : (pubsub as PubSubWithBus)[busOf];
 }
 
-function checkPubSub(pubsub: PubSub): PubSub {
+function pubSubOption(name: string, value: unknown): PubSub {
+  const pubsub = value as PubSub | null;
   if (typeof pubsub === "object" && pubsub !== null && busOf in pubsub) return pubsub;
   throw OptionError.invalid(
-    "pubsub",
+    name,
     "a pubsub, as localPubSub, redisPubSub, natsPubSub or createPubSub make it",
-    pubsub,
+    value,
   );
 }
 
+function checkBackoffMax(name: string, value: unknown, initial: Milliseconds): Milliseconds {
+  const max = positiveMilliseconds(name, value);
+  if (max >= initial) return max;
+  const expected = `a number of milliseconds >= ${initial} (backoffInitial)`;
+  throw OptionError.invalid(name, expected, max);
+}
+
 /** @internal */
-export function checkCacheOption(cache: unknown): void {
-  if (!isCache(cache))
-    throw OptionError.invalid("cache", "a cache, as defineCache returns it", cache);
+export function cacheOption(name: string, value: unknown): AnyCache {
+  if (isCache(value)) return value;
+  throw OptionError.invalid(name, "a cache, as defineCache returns it", value);
 }

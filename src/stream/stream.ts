@@ -23,7 +23,7 @@ import { Replicator } from "../cluster/replicator.js";
 import type { Replicas } from "../cluster/replicas.js";
 import { Router } from "./router.js";
 import { RunQueue } from "./run-queue.js";
-import { busIn, type ResolvedStreamOptions } from "./stream-options.js";
+import { busIn, canKeepLogs, type ResolvedStreamOptions } from "./stream-options.js";
 import { MissedChangeDetector } from "./missed-change-detector.js";
 import { StreamTally } from "./tally.js";
 
@@ -128,7 +128,7 @@ export class Stream {
     }
     this.#unwatch ??= system.onStopped(() => this.#systemStopped());
     const same =
-      this.logs.length > 0 && this.system === system && sameOptions(this.options, options);
+      this.logs.length > 0 && this.system === system && canKeepLogs(this.options, options);
     this.server = server;
     this.system = system;
     this.options = options;
@@ -359,15 +359,4 @@ export class Stream {
       partitions: this.options.partitions,
     };
   }
-}
-
-function sameOptions(a: ResolvedStreamOptions, b: ResolvedStreamOptions): boolean {
-  return (
-    a.partitions === b.partitions &&
-    a.hash === b.hash &&
-    a.capacity === b.capacity &&
-    a.retain === b.retain &&
-    a.pubsub === b.pubsub &&
-    a.include.join() === b.include.join()
-  );
 }

@@ -5,14 +5,14 @@ import { StreamNotFoundError } from "../errors.js";
 import { plainName } from "../options.js";
 import { streamPort } from "./port.js";
 import { Stream } from "./stream.js";
-import { checkCacheOption } from "./stream-options.js";
+import { cacheOption } from "./stream-options.js";
 
 /** A stream belongs to its instance's place in the definition, and goes with it. */
 const streams = new WeakMap<InstanceSlot, Stream>();
 
 /** The slot that `cache`, or its instance `name`, stands for. @internal */
 export function slotFor(cache: AnyCache, name?: string): InstanceSlot {
-  checkCacheOption(cache);
+  cacheOption("cache", cache);
   return slotOf(name === undefined ? cache : cache.instance(plainName("name", name)));
 }
 

@@ -1,58 +1,74 @@
 import type { SubscribeOptions } from "../cache/stream-port.js";
 import { OptionError } from "../errors.js";
-import { eventTypes } from "../event/types.js";
-import { boolean, integer, knownOptions, nonEmptyString, oneOf, subsetOf } from "../options.js";
-import { allTypes, maskOf } from "../log/event-mask.js";
+import {
+  abortSignal,
+  boolean,
+  integer,
+  nonEmptyString,
+  oneOf,
+  option,
+  readOptions,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
+import { allTypes, eventsOption } from "../log/event-mask.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
-/** What a reader asked for, checked as far as that goes without the stream. @internal */
-export interface ReaderOptions {
-  readonly mask: number;
-  readonly partition: number | "all" | "auto";
-  readonly group: string | null;
-  /** A string that is neither is a token. */
-  readonly from: string | number;
-  readonly gaps: boolean;
-  readonly coalesces: boolean;
-  readonly bound: number;
-  readonly snapshot: boolean;
+/** Whether a reader without `partition` reads all partitions, or one that is chosen for it. */
+type DefaultPartition = "all" | "auto";
+
+const subscribeSchema = (fallback: DefaultPartition, capacity: number) =>
+  ({
+    events: option(eventsOption, allTypes),
+    partition: option(partitionOption, fallback),
+    group: option(nonEmptyString, null),
+    from: option(fromOption, "latest"),
+    gaps: option(boolean, false),
+    snapshot: option(boolean, false),
+    capacity: option((name, value) => integer(name, value, 1, capacity), Infinity),
+    overflow: option((name, value) => oneOf(name, value, ["gap", "coalesce"]), "gap"),
+  }) satisfies SchemaOf<SubscribeOptions>;
+
+/** The options of a reader with their defaults; `events` is a mask. @internal */
+export type ReaderOptions = Resolved<ReturnType<typeof subscribeSchema>>;
+
+/**
+ * Checks the options of `subscribe` as far as that is possible without the stream's logs.
+ *
+ * @internal
+ */
+export function resolveSubscribeOptions(
+  options: SubscribeOptions,
+  fallback: DefaultPartition,
+  stream: ResolvedStreamOptions,
+): ReaderOptions {
+  const resolved = readOptions("subscribe", subscribeSchema(fallback, stream.capacity), options);
+  checkTogether(options, resolved, stream);
+  return resolved;
 }
 
-/** @internal */
-export function resolveReaderOptions(
-  what: string,
-  options: SubscribeOptions,
-  /** The partitions that are read by default, and the stream's options. */
-  fallback: "all" | "auto",
+/** As {@link resolveSubscribeOptions}, for `events`. @internal */
+export function resolveEventsOptions(
+  options: SubscribeOptions & { signal?: AbortSignal },
   stream: ResolvedStreamOptions,
-  more: readonly string[] = [],
-): ReaderOptions {
-  knownOptions(what, options, [
-    "events",
-    "partition",
-    "group",
-    "from",
-    "gaps",
-    "snapshot",
-    "capacity",
-    "overflow",
-    ...more,
-  ]);
-  const { events, partition = fallback, group, from = "latest", gaps = false } = options;
-  const { partitions } = stream;
-  const snapshot = boolean("snapshot", options.snapshot ?? false);
-  if (snapshot && from !== "latest") {
+): ReaderOptions & { readonly signal: AbortSignal | undefined } {
+  const schema = { ...subscribeSchema("all", stream.capacity), signal: option(abortSignal) };
+  const resolved = readOptions("events", schema, options);
+  checkTogether(options, resolved, stream);
+  return resolved;
+}
+
+/** Fails for options that exclude each other. */
+function checkTogether(
+  options: SubscribeOptions,
+  { from, partition, snapshot }: ReaderOptions,
+  { partitions }: ResolvedStreamOptions,
+): void {
+  if (snapshot && from !== "latest")
     throw OptionError.invalid("from", '"latest" with snapshot: true', from);
-  }
-  if (snapshot && events?.includes("inserted") === false) {
-    throw OptionError.invalid("events", '"inserted" to be among them with snapshot: true', events);
-  }
-  if (typeof from !== "string" && !isSequence(from)) {
-    throw OptionError.invalid(
-      "from",
-      '"latest", "earliest", an integer >= 0 (a sequence) or a token of position()',
-      from,
-    );
+  if (snapshot && options.events?.includes("inserted") === false) {
+    const expected = '"inserted" to be among them with snapshot: true';
+    throw OptionError.invalid("events", expected, options.events);
   }
   const readsOneLog = options.partition === undefined && (partitions ?? 1) === 1;
   if (typeof from === "number" && partition === "all" && !readsOneLog) {
@@ -62,22 +78,6 @@ export function resolveReaderOptions(
       from,
     );
   }
-  if (partition !== "auto" && partition !== "all" && typeof partition !== "number") {
-    throw OptionError.invalid("partition", 'an integer, "all" or "auto"', partition);
-  }
-  return {
-    mask: events === undefined ? allTypes : maskOf(subsetOf("events", events, eventTypes, 1)),
-    partition,
-    group: group === undefined ? null : nonEmptyString("group", group),
-    from,
-    gaps: boolean("gaps", gaps),
-    coalesces: oneOf("overflow", options.overflow ?? "gap", ["gap", "coalesce"]) === "coalesce",
-    bound:
-      options.capacity === undefined
-        ? Infinity
-        : integer("capacity", options.capacity, 1, stream.capacity),
-    snapshot,
-  };
 }
 
 /** Checks a partition's number against a stream. @internal */
@@ -98,6 +98,18 @@ export function checkPartition(partition: number, partitions: number | null): vo
   }
 }
 
-function isSequence(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+function partitionOption(name: string, value: unknown): number | "all" | "auto" {
+  if (value === "auto" || value === "all" || typeof value === "number") return value;
+  throw OptionError.invalid(name, 'an integer, "all" or "auto"', value);
+}
+
+/** A string that is neither "latest" nor "earliest" is a token. */
+function fromOption(name: string, value: unknown): string | number {
+  if (typeof value === "string") return value;
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw OptionError.invalid(
+    name,
+    '"latest", "earliest", an integer >= 0 (a sequence) or a token of position()',
+    value,
+  );
 }

@@ -153,13 +153,10 @@ export class StreamSubscription implements Subscription, StreamReader {
   }
 
   #openCursor(index: number, from: CursorRequest["from"]): Cursor {
-    const { mask, group, gaps, coalesces, bound } = this.#options;
-    return openCursor(
-      this.#stream,
-      index,
-      { mask, group, gaps, coalesces, bound, from, ...this.#traits },
-      this.#reader,
-    );
+    const { events: mask, group, gaps, overflow, capacity: bound } = this.#options;
+    const coalesces = overflow === "coalesce";
+    const request = { mask, group, gaps, coalesces, bound, from, ...this.#traits };
+    return openCursor(this.#stream, index, request, this.#reader);
   }
 
   #end(release: (cursor: Cursor) => void): void {

@@ -1,8 +1,7 @@
 import type { AnyCache } from "../cache/types.js";
-import { IdleTimeoutError } from "../errors.js";
-import { knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import { type Milliseconds, readOptions } from "../options.js";
 import type { PartitionLog } from "../log/partition-log.js";
-import { waitForProgress } from "./progress.js";
+import { timeoutOption, waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
 
 /**
@@ -17,9 +16,7 @@ export async function whenIdle(
   cache: AnyCache,
   options: { timeout?: Milliseconds } = {},
 ): Promise<void> {
-  knownOptions("whenIdle", options, ["timeout"]);
-  const { timeout } = options;
-  if (timeout !== undefined) milliseconds("timeout", timeout);
+  const limits = readOptions("whenIdle", { timeout: timeoutOption }, options);
   const stream = requireStream(slotFor(cache));
   const targets = stream.logs.map((log) => ({ log, next: log.next }));
   const hasHandled = (log: PartitionLog, upTo: number): boolean => {
@@ -31,8 +28,5 @@ export async function whenIdle(
     targets.every(({ log, next }) => hasHandled(log, next)) &&
     // In an epoch that has begun since, what counts is that the readers have been told.
     stream.logs.every((log) => targets[log.index]?.log === log || hasHandled(log, 0));
-  await waitForProgress(stream, isIdle, {
-    timeout,
-    timedOut: (after) => new IdleTimeoutError(stream.slot.name, after),
-  });
+  await waitForProgress(stream, isIdle, limits);
 }

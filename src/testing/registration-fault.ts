@@ -2,7 +2,7 @@ import { slotOf } from "../cache/cache-handle.js";
 import type { InstanceSlot } from "../cache/slot.js";
 import type { AnyCache } from "../cache/types.js";
 import { knownOptions } from "../options.js";
-import { checkCacheOption } from "../stream/stream-options.js";
+import { cacheOption } from "../stream/stream-options.js";
 import type { ActiveFault } from "./active-fault.js";
 import { Fault, type FaultOptions, faultOptions, readError } from "./fault.js";
 
@@ -41,7 +41,7 @@ class RegistrationFault extends Fault {
   readonly #error: Error | undefined;
 
   constructor(options: RefuseRegistrationOptions) {
-    checkCacheOption(options.cache);
+    cacheOption("cache", options.cache);
     const slot = slotOf(options.cache);
     super("refuse_registration", slot.name, options);
     this.#slot = slot;
