@@ -103,24 +103,75 @@ export function setBackgroundTimeout(clock: Clock, fn: () => void, ms: Milliseco
   return handle;
 }
 
-/** Resolves `ms` from now; rejects with the signal's reason as soon as it is aborted. */
-export function sleep(clock: Clock, ms: Milliseconds, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clock.clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
+/**
+ * Waits for a promise, but no longer than `ms`. Leaves no timer and no listener behind.
+ *
+ * @param ms undefined: no limit
+ * @param onTimeout called if the time is over first; what it returns or throws is the outcome
+ * @param signal rejects with its reason as soon as it is aborted
+ */
+export function withTimeout<T>(
+  clock: Clock,
+  ms: Milliseconds | undefined,
+  promise: Promise<T>,
+  onTimeout: () => T,
+  signal?: AbortSignal,
+): Promise<T> {
+  let timer: TimerHandle;
+  let abort = (): void => {};
+  return new Promise<T>((resolve, reject) => {
+    promise.then(resolve, reject);
+    abort = () => reject(signal?.reason as Error);
     if (signal?.aborted === true) {
-      reject(signal.reason as Error);
+      abort();
       return;
     }
-    const timer = clock.setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
     signal?.addEventListener("abort", abort, { once: true });
+    if (ms === undefined) return;
+    timer = clock.setTimeout(() => {
+      try {
+        resolve(onTimeout());
+      } catch (error) {
+        reject(error as Error);
+      }
+    }, ms);
+  }).finally(() => {
+    clock.clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
   });
 }
+
+/** Resolves `ms` from now; rejects with the signal's reason as soon as it is aborted. */
+export function sleep(clock: Clock, ms: Milliseconds, signal?: AbortSignal): Promise<void> {
+  return withTimeout(clock, ms, new Promise<void>(() => {}), () => {}, signal);
+}
+
+/** The same, but resolves when the signal is aborted. */
+export function pause(clock: Clock, ms: Milliseconds, signal?: AbortSignal): Promise<void> {
+  return sleep(clock, ms, signal).catch(() => {});
+}
+
+/**
+ * The wait before another attempt: `initial`, doubled with each failure, and up to a tenth more, so
+ * that many do not retry in step; never above `max`.
+ *
+ * @param failures attempts in a row that have failed, from 1
+ * @param random how much of the tenth, from 0 to 1
+ */
+export function backoff(
+  failures: number,
+  initial: Milliseconds,
+  max: Milliseconds,
+  random = 0,
+): Milliseconds {
+  return Math.min(max, initial * 2 ** (failures - 1) * (1 + random / 10));
+}
+
+/** How long one actor, handler or callback may keep the event loop before others get a turn. */
+export const timeSlice: Milliseconds = 5;
+
+/** Messages between two checks of the time: a check costs more than a short handler. */
+export const messagesPerCheck = 32;
 
 /** Fails unless `value` has the three methods of a {@link Clock}. */
 export function checkClock(value: unknown): Clock {

@@ -1,3 +1,4 @@
+import { messagesPerCheck, timeSlice } from "../clock.js";
 import { ActorExitError } from "../errors.js";
 import { callable, type Milliseconds, milliseconds, positiveMilliseconds } from "../options.js";
 import { reportAbnormalEnd } from "./abnormal-end.js";
@@ -14,11 +15,6 @@ import { Task } from "./task.js";
 import { isThenable } from "./thenable.js";
 import { watchFor } from "./watch.js";
 import { monotonicNow, queueMicrotask } from "../timers.js";
-
-/** How long one actor may keep the event loop before the others have their turn. */
-const turnLength: Milliseconds = 5;
-/** Messages between two looks at the time, which costs more than a short handler. */
-const messagesPerLook = 32;
 
 const ignore = (): void => {};
 
@@ -203,7 +199,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   #takeTurn(): void {
     this.#awake = false;
     if (this.#busy || this.#phase === "dead") return;
-    this.#turnEnds = monotonicNow() + turnLength;
+    this.#turnEnds = monotonicNow() + timeSlice;
     this.#handled = 0;
     this.#advance();
   }
@@ -219,7 +215,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
         return;
       }
       if (this.#mailbox.size === 0) return;
-      if (this.#handled++ % messagesPerLook === 0 && monotonicNow() >= this.#turnEnds) {
+      if (this.#handled++ % messagesPerCheck === 0 && monotonicNow() >= this.#turnEnds) {
         this.#wake();
         return;
       }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { systemClock, withTimeout } from "../clock.js";
 import { PubSubError, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import { type BrokerAddress, withoutSecrets } from "../pubsub/broker-address.js";
@@ -6,7 +7,6 @@ import { MissingPackageError } from "../pubsub/broker-session.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
-import { clearTimeout, setTimeout } from "../timers.js";
 
 /**
  * The broker can't be used, and that won't get better by waiting; its message is one line for the
@@ -108,20 +108,25 @@ function failure(broker: BrokerAddress, reason: unknown): BrokerFailure {
   return new BrokerFailure(withoutSecrets(`can't use ${broker.shown}: ${why}`, broker));
 }
 
-/** Settles when there is a connection, or after some time; gives whether there is one. @internal */
-export function connected(bus: Bus, patience: Milliseconds, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      unwatch();
-      signal.removeEventListener("abort", end);
-      resolve(bus.status === "connected");
-    };
-    const timer = setTimeout(end, patience);
-    const unwatch = bus.onStatus((status) => status === "connected" && end());
-    signal.addEventListener("abort", end, { once: true });
-    if (signal.aborted || bus.status === "connected") end();
+/**
+ * Waits for a connection, at most `timeout`, and returns whether there is one.
+ *
+ * @internal
+ */
+export async function connected(
+  bus: Bus,
+  timeout: Milliseconds,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const isConnected = (): boolean => bus.status === "connected";
+  if (isConnected()) return true;
+  let unwatch = (): void => {};
+  const connection = new Promise<void>((resolve) => {
+    unwatch = bus.onStatus(() => isConnected() && resolve());
   });
+  await withTimeout(systemClock, timeout, connection, () => {}, signal).catch(() => {});
+  unwatch();
+  return isConnected();
 }
 
 /** @internal */

@@ -1,4 +1,4 @@
-import { sleep, systemClock } from "../clock.js";
+import { pause, systemClock } from "../clock.js";
 import type { DoctorOptions } from "./arguments.js";
 import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
 import { diagnose, refusal } from "./diagnosis.js";
@@ -43,7 +43,7 @@ async function examine(
   const { timeout } = options;
   const isThere = await Promise.race([connected(bus, timeout, signal), session.failed]);
   const begun = monotonicNow();
-  if (isThere) await Promise.race([pause(timeout, signal), session.failed]);
+  if (isThere) await Promise.race([pause(systemClock, timeout, signal), session.failed]);
   const findings = watch.findings();
   const watched = Math.round(monotonicNow() - begun);
   return { options, watched, findings, problems: diagnose(findings, options) };
@@ -54,9 +54,4 @@ function tell(report: Report, output: Output): Health {
   output.write(options.json ? reportJson(report) : reportText(report));
   if (problems.some(({ kind }) => kind === "unreachable" || kind === "refused")) return "no_broker";
   return problems.length === 0 ? "healthy" : "problems";
-}
-
-/** Waits, unless the signal ends it. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(systemClock, ms, signal).catch(() => {});
 }

@@ -1,20 +1,20 @@
-import type { Clock } from "../clock.js";
+import { type Clock, withTimeout } from "../clock.js";
 import type { NebulexError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 
 /** Waits, when a stream begins, for what other nodes have to say. @internal */
 export class Handshake {
   readonly #clock: Clock;
-  readonly #patience: Milliseconds;
+  readonly #timeout: Milliseconds;
   /** Whether it is still to be done. */
   pending = true;
   #error: NebulexError | undefined;
   #agreed = false;
   #settle: (() => void) | undefined;
 
-  constructor(clock: Clock, patience: Milliseconds) {
+  constructor(clock: Clock, timeout: Milliseconds) {
     this.#clock = clock;
-    this.#patience = patience;
+    this.#timeout = timeout;
   }
 
   /** A node has the same shape; so have all that it gets on with. */
@@ -38,13 +38,8 @@ export class Handshake {
   /** @throws (as a rejection) what was refused */
   async outcome(): Promise<void> {
     if (!this.#agreed && this.#error === undefined) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#clock.setTimeout(resolve, this.#patience);
-        this.#settle = () => {
-          this.#clock.clearTimeout(timer);
-          resolve();
-        };
-      });
+      const answer = new Promise<void>((resolve) => (this.#settle = resolve));
+      await withTimeout(this.#clock, this.#timeout, answer, () => {});
     }
     this.#settle = undefined;
     // Whoever was refused has it still to be done.

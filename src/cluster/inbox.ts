@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.js";
+import { type Clock, withTimeout } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import type { Cause } from "../event/cause.js";
 import type { EventType } from "../event/types.js";
@@ -6,7 +6,6 @@ import type { Listening } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { ReadBatch } from "./batch.js";
 import type { Replica } from "./replica.js";
-import { within } from "./within.js";
 
 /** Puts what other nodes send into the logs, of the partitions that somebody reads. @internal */
 export class Inbox {
@@ -30,10 +29,10 @@ export class Inbox {
     return this.#listening.delete(partition);
   }
 
-  /** Settles when the broker has all subscriptions, or after `patience` milliseconds. */
-  async ready(clock: Clock, patience: Milliseconds): Promise<void> {
+  /** Settles when the broker has all subscriptions, or after `timeout`. */
+  async ready(clock: Clock, timeout: Milliseconds): Promise<void> {
     const all = Array.from(this.#listening.values(), ({ ready }) => ready.catch(() => {}));
-    await within(clock, patience, Promise.all(all));
+    await withTimeout<unknown>(clock, timeout, Promise.all(all), () => {});
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { type Clock, nodeTimeOf, type TimerHandle } from "../clock.js";
+import { type Clock, nodeTimeOf, type TimerHandle, withTimeout } from "../clock.js";
 import type { NebulexError, StreamShape } from "../errors.js";
 import { frame, RejectedMessageError, unframe } from "../pubsub/frame.js";
 import type { Milliseconds } from "../options.js";
@@ -27,7 +27,6 @@ import { Outboxes } from "./outboxes.js";
 import { RejoinBarrier } from "./rejoin-barrier.js";
 import { ClusterReports } from "./cluster-reports.js";
 import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
-import { within } from "./within.js";
 import { queueMicrotask } from "../timers.js";
 
 /** How long it is waited for other nodes' word when a stream begins. */
@@ -167,8 +166,10 @@ export class Replicator {
     const { bus } = this.#options;
     if (bus.status !== "connected") return;
     if (bus.noPeersNow) return void (this.#handshake.pending = false);
-    const ready = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
-    const stands = await within(this.#options.clock, handshakeTimeout(bus), ready);
+    const all = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
+    const ready = all.then(() => true);
+    const { clock } = this.#options;
+    const stands = await withTimeout(clock, handshakeTimeout(bus), ready, () => false);
     this.#checkPermitted();
     if (stands) {
       this.#ask();

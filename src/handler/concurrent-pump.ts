@@ -1,6 +1,7 @@
+import { messagesPerCheck, timeSlice } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { Message } from "../log/message.js";
-import { eventsPerLook, Pump, type PumpPlace, turnLength } from "./pump.js";
+import { Pump, type PumpPlace } from "./pump.js";
 import { monotonicNow } from "../timers.js";
 
 /** Events taken in hand beyond those that are being handled, in search of another key. */
@@ -69,7 +70,7 @@ export class ConcurrentPump extends Pump {
     const began = monotonicNow();
     for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
       if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
-      if (count % eventsPerLook === 0 && monotonicNow() - began >= turnLength) {
+      if (count % messagesPerCheck === 0 && monotonicNow() - began >= timeSlice) {
         target.yieldTurn();
         this.wake();
         return;

@@ -1,12 +1,11 @@
 import type { ActorSystem } from "../actor/system.js";
 import type { ActorRef } from "../actor/ref.js";
 import { isThenable } from "../actor/thenable.js";
-import { nodeTimeOf, sleep } from "../clock.js";
+import { backoff, nodeTimeOf, sleep } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { Cursor } from "../log/cursor.js";
 import type { Message, VisitResult } from "../log/message.js";
-import { backoff } from "../stream/registration.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
 import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";

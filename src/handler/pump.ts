@@ -1,5 +1,6 @@
 import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/task.js";
+import { messagesPerCheck, timeSlice } from "../clock.js";
 import type { Cursor } from "../log/cursor.js";
 import type { CursorReader, Message } from "../log/message.js";
 import type { Stream } from "../stream/stream.js";
@@ -7,11 +8,6 @@ import { isRecording } from "../telemetry/open-telemetry.js";
 import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
 import { monotonicNow } from "../timers.js";
-
-/** How long a worker may keep the event loop, in milliseconds, before others have their turn. */
-export const turnLength = 5;
-/** Events between two looks at the time. */
-export const eventsPerLook = 32;
 
 /** What a pump works on. @internal */
 export interface PumpPlace {
@@ -107,7 +103,7 @@ export class SerialPump extends Pump {
         return this.#handledLate(pending, began);
       }
       if (delivery.closed || delivery.halted) return;
-      if (monotonicNow() - began >= turnLength) {
+      if (monotonicNow() - began >= timeSlice) {
         target.yieldTurn();
         this.wake();
         break;
@@ -123,7 +119,7 @@ export class SerialPump extends Pump {
     const { stream, cursor, delivery } = this.place;
     if (span !== undefined || isRecording() || delivery.closed || delivery.halted) return;
     if (stream.system.probe !== undefined) return;
-    const held = cursor.run(delivery, eventsPerLook);
+    const held = cursor.run(delivery, messagesPerCheck);
     if (held !== undefined) return delivery.proceed(held);
   }
 

@@ -1,8 +1,8 @@
-import { sleep, systemClock } from "../clock.js";
+import { backoff, pause, systemClock, withTimeout } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import { type BrokerSession, type Dial, RefusedError, toError } from "./broker-session.js";
 import type { Transport, TransportEvents } from "./transport.js";
-import { clearTimeout, mathRandom, setTimeout } from "../timers.js";
+import { mathRandom } from "../timers.js";
 
 /** @internal */
 export interface BrokerTransportOptions {
@@ -11,8 +11,8 @@ export interface BrokerTransportOptions {
   /** How long an attempt to connect may take. */
   readonly timeout: Milliseconds;
   /**
-   * How long to wait after the nth attempt in a row (from 0) that failed. Default: see
-   * {@link backoff}.
+   * How long to wait after the nth attempt in a row (from 0) that failed. Default:
+   * {@link reconnectDelay}.
    */
   readonly delay?: (failures: number, error: Error, random: () => number) => Milliseconds;
   /** The system's random numbers, for the jitter of these waits. Default: `Math.random`. */
@@ -178,7 +178,7 @@ export class BrokerTransport implements Transport {
 
   async #keepTrying(first: Error): Promise<void> {
     const { signal } = this.#closing;
-    const { delay = delayByBackoff, random = mathRandom } = this.#options;
+    const { delay, random = mathRandom } = this.#options;
     let error: Error | undefined = first;
     let toldRefusal = false;
     for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
@@ -188,7 +188,8 @@ export class BrokerTransport implements Transport {
         toldRefusal = true;
         this.#events?.status("reconnecting", error);
       }
-      await pause(delay(failures, error, random), signal);
+      const ms = delay?.(failures, error, random) ?? reconnectDelay(failures, random);
+      await pause(systemClock, ms, signal);
       if (!signal.aborted) error = await this.#attempt();
     }
   }
@@ -211,50 +212,30 @@ export class NoConnectionError extends Error {
 const closedError = (): Error => new Error("the connection to the broker is closed");
 
 /**
- * 50 ms, doubled with each failure up to 2 s, of which a random half, so that nodes don't come back
- * all at once.
+ * How long to wait before the next attempt: 50 ms, doubled with each failure up to 2 s, of which a
+ * random half, so that nodes do not come back all at once.
  *
+ * @param failures attempts in a row that have failed before the last one
  * @internal
  */
-export function backoff(failures: number, random: () => number): Milliseconds {
-  const full = Math.min(50 * 2 ** Math.min(failures, 10), 2000);
-  return full / 2 + random() * (full / 2);
+export function reconnectDelay(failures: number, random: () => number): Milliseconds {
+  return (backoff(failures + 1, 50, 2000) * (1 + random())) / 2;
 }
 
-const delayByBackoff = (failures: number, _error: Error, random: () => number): Milliseconds =>
-  backoff(failures, random);
-
-/**
- * Does something with a signal that aborts when it takes too long, or when `outer` does; rejects at
- * that moment.
- */
+/** Calls `work` with a signal that aborts if it takes too long, or when `outer` does. */
 async function within<T>(
   ms: Milliseconds,
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const inner = new AbortController();
-  const stop = (): void => inner.abort(outer?.reason);
-  const timer = setTimeout(
-    () => inner.abort(new Error(`the broker has not answered within ${ms} ms`)),
-    ms,
-  );
-  outer?.addEventListener("abort", stop, { once: true });
-  if (outer?.aborted === true) stop();
-  const aborted = new Promise<never>((_, reject) => {
-    const fail = (): void => reject(toError(inner.signal.reason));
-    if (inner.signal.aborted) fail();
-    else inner.signal.addEventListener("abort", fail, { once: true });
-  });
+  const onTimeout = (): never => {
+    throw new Error(`the broker has not answered within ${ms} ms`);
+  };
   try {
-    return await Promise.race([work(inner.signal), aborted]);
-  } finally {
-    clearTimeout(timer);
-    outer?.removeEventListener("abort", stop);
+    return await withTimeout(systemClock, ms, work(inner.signal), onTimeout, outer);
+  } catch (error) {
+    inner.abort(error);
+    throw error;
   }
-}
-
-/** Waits, unless the signal ends it. */
-async function pause(ms: Milliseconds, signal: AbortSignal): Promise<void> {
-  await sleep(systemClock, ms, signal).catch(() => {});
 }

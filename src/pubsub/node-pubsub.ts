@@ -1,7 +1,7 @@
 import type { ActorContext } from "../actor/context.js";
 import { ActorRef } from "../actor/ref.js";
 import { type PubSubFailure, PubSubError, SupervisorError, show } from "../errors.js";
-import type { TimerHandle } from "../clock.js";
+import { withTimeout } from "../clock.js";
 import { callable, plainName } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
@@ -162,22 +162,10 @@ export class NodePubSub implements PubSubWithBus {
    * the start for ever.
    */
   async #opened(connection: Connection, ctx: ActorContext): Promise<void> {
-    const { clock } = ctx.system;
     const opening = connection.open();
-    let timer: TimerHandle;
-    const timeout = new Promise<void>((resolve) => {
-      timer = clock.setTimeout(() => {
-        opening.catch((error: unknown) => ctx.stop(error));
-        resolve();
-      }, this.#options.heartbeat);
-    });
-    const forget = ActorRef.targetOf(ctx.self).onDeath(() => clock.clearTimeout(timer));
-    try {
-      await Promise.race([opening, timeout]);
-    } finally {
-      clock.clearTimeout(timer);
-      forget();
-    }
+    const stopLate = (): void => void opening.catch((error: unknown) => ctx.stop(error));
+    const { heartbeat } = this.#options;
+    await withTimeout(ctx.system.clock, heartbeat, opening, stopLate, ctx.signal);
   }
 
   #open(random: () => number): Transport {

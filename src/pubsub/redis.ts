@@ -8,7 +8,11 @@ import {
   shownKind,
 } from "./broker-address.js";
 import type { Dial } from "./broker-session.js";
-import { BrokerTransport, type BrokerTransportOptions, backoff } from "./broker-transport.js";
+import {
+  BrokerTransport,
+  type BrokerTransportOptions,
+  reconnectDelay,
+} from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
 import { commonPubSubOptions } from "./pubsub-options.js";
 import {
@@ -232,6 +236,6 @@ function delayOf(options: RedisOptions | undefined): NonNullable<BrokerTransport
   const strategy = options?.socket?.reconnectStrategy;
   return (failures, error, random) => {
     const wish = typeof strategy === "function" ? strategy(failures, error) : strategy;
-    return typeof wish === "number" ? wish : backoff(failures, random);
+    return typeof wish === "number" ? wish : reconnectDelay(failures, random);
   };
 }

@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from "../clock.js";
 import { PubSubError } from "../errors.js";
 import { warnOfError } from "../telemetry/channels.js";
-import { backoff } from "./broker-transport.js";
+import { reconnectDelay } from "./broker-transport.js";
 import { toError } from "./broker-session.js";
 
 interface Refusal {
@@ -84,7 +84,7 @@ export class Refusals {
           () => this.#refused.get(id) === refusal && this.#schedule(id, refusal),
         );
       },
-      backoff(refusal.failures++, this.#random),
+      reconnectDelay(refusal.failures++, this.#random),
     );
   }
 

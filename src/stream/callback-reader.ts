@@ -1,15 +1,10 @@
 import { isThenable } from "../actor/thenable.js";
+import { messagesPerCheck, timeSlice } from "../clock.js";
 import type { CursorMux } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult, Visitor } from "../log/message.js";
 import type { Runnable } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
-
-/**
- * How long one callback may keep the event loop, in milliseconds, before others have their turn.
- */
-const turnLength = 5;
-const messagesPerLook = 32;
 
 /** Gives messages to a function, one at a time, in turns of its own. @internal */
 export class CallbackReader implements CursorReader, Visitor, Runnable {
@@ -54,9 +49,9 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
   takeTurn(): void {
     this.#scheduled = false;
     if (this.#busy) return;
-    const ends = monotonicNow() + turnLength;
+    const ends = monotonicNow() + timeSlice;
     while (!this.#closed) {
-      let message: Message | undefined = this.#intake.run(this, messagesPerLook);
+      let message: Message | undefined = this.#intake.run(this, messagesPerCheck);
       if (message === undefined && !this.#closed) {
         message = this.#intake.next();
         if (message === undefined) {

@@ -1,4 +1,5 @@
 import type { DrainOptions } from "../cache/stream-port.js";
+import { withTimeout } from "../clock.js";
 import { IdleTimeoutError } from "../errors.js";
 import {
   abortSignal,
@@ -50,41 +51,23 @@ export async function whenDrained(stream: Stream, options: DrainOptions): Promis
  *
  * @internal
  */
-export function waitForProgress(
+export async function waitForProgress(
   stream: Stream,
   holds: () => boolean,
-  limits: WaitLimits,
+  { timeout, signal }: WaitLimits,
 ): Promise<void> {
-  const { timeout, signal } = limits;
-  const { clock } = stream.system;
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted === true) {
-      reject(signal.reason as Error);
-      return;
-    }
-    if (holds()) {
-      resolve();
-      return;
-    }
-    const end = (): void => {
-      forget();
-      clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-    };
-    const abort = (): void => {
-      end();
-      reject(signal?.reason as Error);
-    };
-    const forget = stream.onProgress(() => {
-      if (!holds()) return;
-      end();
-      resolve();
-    });
-    const expire = (): void => {
-      end();
-      reject(new IdleTimeoutError(stream.slot.name, timeout as Milliseconds));
-    };
-    const timer = timeout === undefined ? undefined : clock.setTimeout(expire, timeout);
-    signal?.addEventListener("abort", abort, { once: true });
+  signal?.throwIfAborted();
+  if (holds()) return;
+  let forget = (): void => {};
+  const progress = new Promise<void>((resolve) => {
+    forget = stream.onProgress(() => holds() && resolve());
   });
+  const onTimeout = (): never => {
+    throw new IdleTimeoutError(stream.slot.name, timeout as Milliseconds);
+  };
+  try {
+    await withTimeout(stream.system.clock, timeout, progress, onTimeout, signal);
+  } finally {
+    forget();
+  }
 }

@@ -1,5 +1,5 @@
 import pRetry from "p-retry";
-import { type Clock, sleep } from "../clock.js";
+import { backoff, type Clock, sleep } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
 /** A failed attempt, and when the next one is. */
@@ -70,20 +70,4 @@ export function registerWithBackoff({
     // Only the signal ends it.
     if (!signal.aborted) throw error;
   });
-}
-
-/**
- * The wait after a failed attempt (from 1): `initial`, doubled with each, and up to a tenth more so
- * that many don't try in step; never above `max`.
- *
- * @param random from 0 to 1
- * @internal
- */
-export function backoff(
-  attempt: number,
-  initial: Milliseconds,
-  max: Milliseconds,
-  random: number,
-): Milliseconds {
-  return Math.min(max, initial * 2 ** (attempt - 1) * (1 + random / 10));
 }

@@ -1,3 +1,4 @@
+import { backoff } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
 /** So many restarts within so much time are allowed. */
@@ -31,7 +32,7 @@ export function countFailure(series: FailureSeries | undefined, progress: number
 
 /** The pause before a restart: none after the first failure, then 10 ms, doubling up to 1 s. */
 export function restartPause({ failures }: FailureSeries): Milliseconds {
-  return failures < 2 ? 0 : Math.min(longestPause, firstPause * 2 ** (failures - 2));
+  return failures < 2 ? 0 : backoff(failures - 1, firstPause, longestPause);
 }
 
 /** How many restarts there were in which millisecond, oldest first. */

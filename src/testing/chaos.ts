@@ -1,5 +1,5 @@
 import type { ActorSystem } from "../actor/system.js";
-import { sleep } from "../clock.js";
+import { pause } from "../clock.js";
 import { OptionError } from "../errors.js";
 import { integer, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
 import { actorsOf, checkSystem } from "./actors-of.js";
@@ -98,8 +98,8 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
       if (left <= 0) return "duration";
       if (actorsOf(system).length === 0) return "no_actors";
       injection.strike();
-      const pause = Math.min(left, 2 * interval * injection.nextChance());
-      await sleep(clock, pause, options.signal).catch(() => {});
+      const wait = Math.min(left, 2 * interval * injection.nextChance());
+      await pause(clock, wait, options.signal);
     }
   }
 }

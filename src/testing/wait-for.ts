@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../clock.js";
+import { sleep, systemClock, withTimeout } from "../clock.js";
 import { WaitTimeoutError } from "../errors.js";
 import {
   callable,
@@ -7,7 +7,7 @@ import {
   milliseconds,
   positiveMilliseconds,
 } from "../options.js";
-import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "../timers.js";
+import { nextTurn } from "../timers.js";
 
 /** Options of {@link waitFor}. */
 export interface WaitForOptions {
@@ -39,46 +39,28 @@ export async function waitFor<T>(
   const interval = milliseconds("interval", options.interval ?? 5);
   const what = options.message ?? predicate.toString().replace(/\s+/g, " ");
   options.signal?.throwIfAborted();
-  const end = new Deadline(systemClock, timeout, what, options.signal);
+  const ended = new AbortController();
+  const onTimeout = (): never => {
+    throw new WaitTimeoutError(what, timeout);
+  };
+  const found = poll(predicate, interval, ended.signal);
   try {
-    for (;;) {
-      const value = await Promise.race([predicate(), end.promise]);
-      if (value) return value as Exclude<T, Falsy>;
-      await Promise.race([turn(interval, end), end.promise]);
-    }
+    return await withTimeout(systemClock, timeout, found, onTimeout, options.signal);
   } finally {
-    end.dispose();
+    ended.abort();
   }
 }
 
-/** Rejects when the time is over or the signal is aborted; until then, keeps what is to be cleared. */
-class Deadline {
-  readonly promise: Promise<never>;
-  readonly dispose: () => void;
-  /** The timer between two looks. */
-  pause: NodeJS.Timeout | NodeJS.Immediate | undefined;
-
-  constructor(clock: Clock, timeout: Milliseconds, what: string, signal: AbortSignal | undefined) {
-    let fail!: (error: Error) => void;
-    this.promise = new Promise((_resolve, reject) => {
-      fail = reject;
-    });
-    // The loop may be in the middle of a look when it rejects.
-    this.promise.catch(() => {});
-    const timer = clock.setTimeout(() => fail(new WaitTimeoutError(what, timeout)), timeout);
-    const abort = (): void => fail(signal?.reason as Error);
-    signal?.addEventListener("abort", abort, { once: true });
-    this.dispose = () => {
-      clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      clearTimeout(this.pause as NodeJS.Timeout | undefined);
-      clearImmediate(this.pause as NodeJS.Immediate | undefined);
-    };
+async function poll<T>(
+  predicate: () => T | Promise<T>,
+  interval: Milliseconds,
+  signal: AbortSignal,
+): Promise<Exclude<T, Falsy>> {
+  for (;;) {
+    const value = await predicate();
+    if (value) return value as Exclude<T, Falsy>;
+    signal.throwIfAborted();
+    await (interval === 0 ? nextTurn() : sleep(systemClock, interval, signal));
+    signal.throwIfAborted();
   }
-}
-
-function turn(interval: Milliseconds, end: Deadline): Promise<void> {
-  return new Promise((resolve) => {
-    end.pause = interval === 0 ? setImmediate(resolve) : setTimeout(resolve, interval);
-  });
 }

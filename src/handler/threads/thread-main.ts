@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { isThenable } from "../../actor/thenable.js";
+import { timeSlice } from "../../clock.js";
 import type { CacheEntryEvent } from "../../event/types.js";
 import { batchTraitsOf, type BatchTraits } from "../batch-handler.js";
 import { type EventHandler, type HandlerContext, resolveHandler } from "../event-handler.js";
@@ -11,9 +12,6 @@ import type { FromThread, ThreadPartition, ThreadData, ToThread, Work } from "./
 import { monotonicNow, nextTurn } from "../../timers.js";
 
 const port = parentPort as MessagePort;
-
-/** How long a partition may keep the event loop, in milliseconds, before others have their turn. */
-const turnLength = 5;
 
 /** One call of the handler: everything that it sets going can be traced to it. */
 interface Step {
@@ -68,7 +66,7 @@ class PartitionRunner {
   }
 
   async #handleEach(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
-    let turnEnds = monotonicNow() + turnLength;
+    let turnEnds = monotonicNow() + timeSlice;
     for (const event of events) {
       const pending = this.#step(1, () => this.#handler.handle(event as never, this.state, ctx));
       if (pending === false) return;
@@ -77,7 +75,7 @@ class PartitionRunner {
       // So that what other partitions wait for can come in.
       if (monotonicNow() < turnEnds) continue;
       await nextTurn();
-      turnEnds = monotonicNow() + turnLength;
+      turnEnds = monotonicNow() + timeSlice;
     }
   }
 
