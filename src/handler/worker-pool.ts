@@ -16,6 +16,7 @@ import {
   type WorkerOptions,
 } from "./pool-options.js";
 import type { PoolChild } from "./pool-supervisor.js";
+import { findThreadMain } from "./threads/spawn-worker.js";
 import { ThreadPartitionHandler } from "./threads/thread-partition-handler.js";
 import { threadSpec } from "./threads/thread-actor.js";
 import { ThreadSlot } from "./threads/thread-slot.js";
@@ -86,6 +87,11 @@ export function workerPool<K, V>(options: WorkerPoolOptions<K, V>): ChildSpec {
   const names = poolOptionNames.filter((name) => name !== "handler" && name !== "concurrency");
   checkPoolOptions("workerPool", options as WorkerPoolOptions, [...names, ...own]);
   const settings = resolveThreadSettings(options as WorkerPoolOptions);
+  if (findThreadMain() === undefined)
+    throw new OptionError(
+      "module",
+      "workerPool can't start threads from a bundle: its file thread-main.js is not in it; leave nebulex-streams out of the bundle (esbuild: --external:nebulex-streams)",
+    );
   const { shutdown } = options;
   return poolSpec(options as WorkerPoolOptions, "workers", (stream, id) => {
     const given = { ...options, handler: () => {} } as unknown as HandlerPoolOptions;

@@ -1,9 +1,13 @@
 import { readFileSync } from "node:fs";
 
+/** Put in by the build. */
+declare const packageVersionAtBuild: string | undefined;
+
 let known: string | undefined;
 
 /**
- * The version of this package; `"unknown"` where its package.json is not beside it, as in a bundle.
+ * The version of this package; `"unknown"` where it was not built, and its package.json is not
+ * beside it.
  *
  * @internal
  */
@@ -13,6 +17,7 @@ export function packageVersion(): string {
 }
 
 function readVersion(): string {
+  if (typeof packageVersionAtBuild === "string") return packageVersionAtBuild;
   try {
     const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     return (JSON.parse(text) as { version: string }).version;

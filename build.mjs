@@ -1,0 +1,120 @@
+// Builds dist/: the ES modules that Node.js and bundlers load, a CommonJS bundle for loaders that
+// can't require ES modules (Jest), and the types of both. Packages that are not among the
+// dependencies (nact, p-retry) are bundled.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire, isBuiltin } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const dist = join(root, "dist");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const entries = ["index", "actor", "nats", "redis", "testing"];
+
+/** One tree of declarations, in CommonJS' format: what both formats can import. */
+function types() {
+  const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const args = [tsc, "-p", join(root, "tsconfig.build.json")];
+  execFileSync(process.execPath, args, { stdio: "inherit" });
+  const folder = join(dist, "types");
+  const reached = new Set();
+  const visit = (path) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    const text = readFileSync(path, "utf8");
+    for (const [, file] of text.matchAll(/(?:from|import\()\s*"(\.[^"]+)\.js"/g))
+      visit(join(dirname(path), `${file}.d.ts`));
+  };
+  for (const name of entries) visit(join(folder, `${name}.d.ts`));
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !reached.has(path)) rmSync(path);
+  }
+  writeFileSync(join(folder, "package.json"), `{ "type": "commonjs" }\n`);
+  for (const name of entries)
+    writeFileSync(join(dist, `${name}.d.ts`), `export * from "./types/${name}.js";\n`);
+}
+
+function options() {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    target: "node20.19",
+    external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    define: { packageVersionAtBuild: JSON.stringify(manifest.version) },
+    legalComments: "none",
+    logLevel: "warning",
+  };
+}
+
+function modules() {
+  return build({
+    ...options(),
+    entryPoints: [
+      ...[...entries, "cli"].map((name) => ({ in: `src/${name}.ts`, out: name })),
+      { in: "src/handler/threads/thread-main.ts", out: "thread-main" },
+    ],
+    outdir: dist,
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    plugins: [builtins],
+  });
+}
+
+/** All entries in one bundle, so that they share one copy of everything. */
+async function commonJs() {
+  const contents = entries.map((name) => `export * as ${name} from "./src/${name}.js";`).join("\n");
+  await build({
+    ...options(),
+    stdin: { contents, resolveDir: root },
+    outfile: join(dist, "cjs", "bundle.cjs"),
+    format: "cjs",
+    supported: { "dynamic-import": false },
+    // Its threads run the ES module beside dist/index.js.
+    banner: {
+      js: `const moduleUrl = require("node:url").pathToFileURL(require("node:path").join(__dirname, "../index.js")).href;`,
+    },
+    define: { ...options().define, "import.meta.url": "moduleUrl" },
+  });
+  for (const name of entries)
+    writeFileSync(
+      join(dist, "cjs", `${name}.cjs`),
+      `module.exports = require("./bundle.cjs").${name};\n`,
+    );
+}
+
+/** An ES module has no `require`: what is bundled gets the built-in modules from the process. */
+const builtins = {
+  name: "builtins",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[a-z:_/]+$/ }, ({ kind, path }) =>
+      kind === "require-call" && isBuiltin(path) ? { path, namespace: "builtin" } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** The licenses of what is bundled. */
+function licenses({ inputs }) {
+  const folders = Object.keys(inputs)
+    .map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
+    .filter((folder) => folder !== undefined);
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+    const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    return `${name} ${version}\n\n${readFileSync(join(root, folder, file), "utf8").trim()}\n`;
+  });
+  writeFileSync(join(dist, "LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+}
+
+rmSync(dist, { recursive: true, force: true });
+types();
+const { metafile } = await modules();
+await commonJs();
+licenses(metafile);
