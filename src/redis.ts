@@ -1,2 +1,8 @@
 export { redisPubSub, type RedisPubSubOptions } from "./pubsub/redis.js";
-export type { RedisClientLike, RedisOptions, RedisRootNode } from "./pubsub/redis-client.js";
+export type {
+  RedisClientLike,
+  RedisNode,
+  RedisOptions,
+  RedisRootNode,
+  RedisSentinel,
+} from "./pubsub/redis-client.js";

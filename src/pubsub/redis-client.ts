@@ -16,6 +16,29 @@ export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue
 /** A node of a Redis Cluster to learn the others from. */
 export type RedisRootNode = RedisClusterOptions["rootNodes"][number];
 
+/** Where a server is. */
+export interface RedisNode {
+  host: string;
+  port: number;
+}
+
+/** How to reach the master that Sentinels watch: what `createSentinel` of node-redis takes. */
+export interface RedisSentinel {
+  /** The master's name in the configuration of the Sentinels. */
+  name: string;
+  /** The Sentinels. Others are not looked for: name all that there are. */
+  sentinelRootNodes: readonly RedisNode[];
+  /** What the clients of the master are made with, e.g. TLS and credentials. */
+  nodeClientOptions?: RedisOptions;
+  /** What the clients of the Sentinels are made with. */
+  sentinelClientOptions?: RedisOptions;
+  /** Where to connect to instead of what the Sentinels say: by `host:port`; undefined: there. */
+  nodeAddressMap?:
+    Readonly<Record<string, RedisNode>> | ((address: string) => RedisNode | undefined);
+  /** The protocol's version, for all clients. Default: node-redis' own. */
+  RESP?: 2 | 3;
+}
+
 type Listener = (message: Buffer) => void;
 
 /** What is used of a client of node-redis, the same in its versions 5.10 and 6. @internal */
@@ -26,6 +49,14 @@ export interface RedisConnection {
   subscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
   unsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
   ping(): Promise<unknown>;
+  destroy(): void;
+}
+
+/** The same of a client of a Sentinel. @internal */
+export interface RedisSentinelConnection {
+  on(event: string, listener: (error: unknown) => void): unknown;
+  connect(): Promise<unknown>;
+  sendCommand(args: readonly string[]): Promise<unknown>;
   destroy(): void;
 }
 
@@ -48,8 +79,8 @@ export interface RedisClusterConnection {
 }
 
 /**
- * A client of node-redis (`createClient`), or one of a cluster (`createCluster`); only copies of it
- * are connected.
+ * A client of node-redis (`createClient`), or one of `createCluster` or `createSentinel`; only
+ * copies of it are connected.
  */
 export interface RedisClientLike {
   /** Makes a copy that is not connected. */
@@ -97,6 +128,42 @@ export async function newClient(
     socket: { ...options.socket, ...given.socket, reconnectStrategy: false },
     commandOptions: { ...commandOptions, timeout: 0 },
   } as RedisClientOptions) as unknown as RedisConnection;
+}
+
+/** A client of the master that Sentinels have named. @internal */
+export function newNodeClient(
+  { nodeClientOptions, nodeAddressMap, RESP }: RedisSentinel,
+  { host, port }: RedisNode,
+): Promise<RedisConnection> {
+  const address = `${host}:${port}`;
+  const mapped =
+    typeof nodeAddressMap === "function" ? nodeAddressMap(address) : nodeAddressMap?.[address];
+  return clientAt(mapped ?? { host, port }, { RESP, ...nodeClientOptions });
+}
+
+/** @internal */
+export function newSentinelClient(
+  { sentinelClientOptions, RESP }: RedisSentinel,
+  { host, port }: RedisNode,
+  timeout: Milliseconds,
+): Promise<RedisSentinelConnection> {
+  const socketTimeout = Math.ceil(timeout);
+  return clientAt({ host, port, socketTimeout }, { RESP, ...sentinelClientOptions });
+}
+
+async function clientAt(
+  place: RedisNode & { socketTimeout?: number },
+  { RESP, ...options }: Omit<RedisOptions, "RESP"> & { RESP: 2 | 3 | undefined },
+): Promise<RedisConnection & RedisSentinelConnection> {
+  const { createClient } = await loadRedis();
+  const { socket, commandOptions } = options;
+  return createClient({
+    ...options,
+    ...(RESP === undefined ? {} : { RESP }),
+    disableOfflineQueue: true,
+    socket: { ...socket, ...place, reconnectStrategy: false },
+    commandOptions: { ...commandOptions, timeout: 0 },
+  } as RedisClientOptions) as unknown as RedisConnection & RedisSentinelConnection;
 }
 
 /** @internal */

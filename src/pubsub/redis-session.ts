@@ -8,20 +8,41 @@ type Listener = (message: Buffer) => void;
 /** Makes a client; not at once if node-redis has to be loaded. @internal */
 export type Make<Client> = () => Client | Promise<Client>;
 
+/** A server, and what has to end with a session at it. */
+interface Target {
+  readonly make: Make<RedisConnection>;
+  readonly end: () => void;
+}
+
 /** Dials two clients that `make` makes: a client that subscribes can do nothing else. @internal */
 export function redisDial(make: Make<RedisConnection>, timeout: Milliseconds): Dial {
+  return redisDialTo(() => Promise.resolve({ make, end: () => {} }), timeout);
+}
+
+/**
+ * The same for a server that has to be found first.
+ *
+ * @param find as a {@link Dial}, also in how it ends
+ * @internal
+ */
+export function redisDialTo(
+  find: (lost: (error: Error) => void, signal: AbortSignal) => Promise<Target>,
+  timeout: Milliseconds,
+): Dial {
   return async (lost, signal) => {
+    const { make, end } = await find(lost, signal);
     let session: RedisSession | undefined;
     const stop = (): void => session?.destroy();
     signal.addEventListener("abort", stop, { once: true });
     try {
       const [publisher, subscriber] = await Promise.all([make(), make()]);
+      session = new RedisSession(publisher, subscriber, timeout, lost, end);
       signal.throwIfAborted();
-      session = new RedisSession(publisher, subscriber, timeout, lost);
       await session.connect();
       return session;
     } catch (error) {
-      session?.destroy();
+      if (session === undefined) end();
+      else session.destroy();
       throw asFailure(error);
     } finally {
       signal.removeEventListener("abort", stop);
@@ -35,6 +56,7 @@ class RedisSession implements BrokerSession {
   readonly #subscriber: RedisConnection;
   readonly #lost: (error: Error) => void;
   readonly #timeout: Milliseconds;
+  readonly #onEnd: () => void;
   readonly #listeners = new Map<string, Listener>();
   /** Those that have a socket. */
   readonly #dialled = new Set<RedisConnection>();
@@ -46,11 +68,13 @@ class RedisSession implements BrokerSession {
     subscriber: RedisConnection,
     timeout: Milliseconds,
     lost: (error: Error) => void,
+    onEnd: () => void,
   ) {
     this.#publisher = publisher;
     this.#subscriber = subscriber;
     this.#timeout = timeout;
     this.#lost = lost;
+    this.#onEnd = onEnd;
     for (const client of [publisher, subscriber]) {
       client.on("error", (error) => this.#break(asFailure(error)));
       client.on("connect", () => {
@@ -115,6 +139,7 @@ class RedisSession implements BrokerSession {
   destroy(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#onEnd();
     for (const watchdog of this.#watchdogs) watchdog.stop();
     // One that is destroyed without a socket would still connect; the others follow as soon as they
     // have one.

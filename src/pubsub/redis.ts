@@ -24,12 +24,15 @@ import {
   type RedisClientLike,
   type RedisOptions,
   type RedisRootNode,
+  type RedisSentinel,
 } from "./redis-client.js";
 import { redisClusterDial } from "./redis-cluster-session.js";
+import { redisSentinelDial } from "./redis-sentinel.js";
+import { checkSentinel, isOfSentinel, sentinelOf } from "./redis-sentinel-options.js";
 import { redisDial } from "./redis-session.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
-/** What {@link redisPubSub} is made with: exactly one of `url`, `client` and `rootNodes`. */
+/** What {@link redisPubSub} is made with: exactly one of `url`, `client`, `sentinel` and `rootNodes`. */
 export interface RedisPubSubOptions extends PubSubOptions {
   /**
    * Where the server is: `redis://[user:password@]host[:port][/database]`, `rediss:` for TLS, or
@@ -37,19 +40,25 @@ export interface RedisPubSubOptions extends PubSubOptions {
    */
   url?: string;
   /**
-   * A client of node-redis, or with `sharded` one of `createCluster`. It is copied: neither put in
-   * subscriber mode nor closed, nor need it be connected.
+   * A client of node-redis: of `createClient`, from its version 6 on of `createSentinel`, or with
+   * `sharded` of `createCluster`. It is copied: neither put in subscriber mode nor closed, nor need
+   * it be connected.
    */
   client?: RedisClientLike;
+  /**
+   * The master that Sentinels watch. After a fail-over the pubsub connects to the new one; what got
+   * lost meanwhile is told by gaps.
+   */
+  sentinel?: RedisSentinel;
   /**
    * With `sharded`: some nodes of the cluster, to learn the others from. TLS and credentials in
    * their URLs count for all nodes.
    */
   rootNodes?: readonly RedisRootNode[];
   /**
-   * What else the clients are made with, e.g. TLS and credentials; not with `client`, which has its
-   * own. Of a `socket.reconnectStrategy` the delays count; when it gives up, it is tried on all the
-   * same.
+   * What else the clients are made with, e.g. TLS and credentials; not with `client` and
+   * `sentinel`, which have their own. Of a `socket.reconnectStrategy` the delays count; when it
+   * gives up, it is tried on all the same.
    */
   options?: RedisOptions;
   /**
@@ -64,7 +73,15 @@ export interface RedisPubSubOptions extends PubSubOptions {
   connectionTimeout?: Milliseconds;
 }
 
-const names = ["url", "client", "rootNodes", "options", "sharded", "connectionTimeout"] as const;
+const names = [
+  "url",
+  "client",
+  "sentinel",
+  "rootNodes",
+  "options",
+  "sharded",
+  "connectionTimeout",
+] as const;
 
 /**
  * A {@link PubSub} over Redis, by the package `redis` (node-redis). It is loaded when the pubsub
@@ -87,11 +104,20 @@ export function resolveRedis(options: RedisPubSubOptions): BrokerTransportOption
   const timeout = positiveMilliseconds("connectionTimeout", options.connectionTimeout ?? 3000);
   const sharded = boolean("sharded", options.sharded ?? false);
   const dial = sharded ? shardedDial(options, timeout) : plainDial(options, timeout);
-  return { ordered: !sharded, timeout, dial, delay: delayOf(options.options) };
+  const delay = delayOf(options.sentinel?.nodeClientOptions ?? options.options);
+  return { ordered: !sharded, timeout, dial, delay };
 }
 
 function plainDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {
-  onlyOneOf(options, ["url", "client"]);
+  onlyOneOf(options, ["url", "client", "sentinel"]);
+  if (options.sentinel !== undefined) {
+    refuseOptionsWith(options, "sentinel");
+    return redisSentinelDial(checkSentinel(options.sentinel), timeout);
+  }
+  if (isOfSentinel(options.client)) {
+    refuseOptionsWith(options, "client");
+    return redisSentinelDial(sentinelOf(options.client), timeout);
+  }
   if (options.client !== undefined) {
     const client = checkClient(options);
     return redisDial(() => copyOf(client), timeout);
@@ -154,12 +180,10 @@ function rootNodesIn(value: unknown, option: string): [RedisRootNode[], RedisAdd
   return [nodes, addresses];
 }
 
-function onlyOneOf(
-  options: RedisPubSubOptions,
-  among: readonly ("url" | "client" | "rootNodes")[],
-): void {
-  const possible = ["url", "client", "rootNodes"] as const;
-  const given = possible.filter((name) => options[name] !== undefined);
+const places = ["url", "client", "sentinel", "rootNodes"] as const;
+
+function onlyOneOf(options: RedisPubSubOptions, among: readonly (typeof places)[number][]): void {
+  const given = places.filter((name) => options[name] !== undefined);
   const [first] = given;
   if (given.length === 1 && first !== undefined && among.includes(first)) return;
   throw new OptionError(
@@ -172,7 +196,8 @@ function onlyOneOf(
 
 function checkClient(options: RedisPubSubOptions): RedisClientLike {
   const client: unknown = options.client;
-  const expected = "a client of node-redis (the package redis: createClient or createCluster)";
+  const expected =
+    "a client of node-redis (the package redis: createClient, createCluster or createSentinel)";
   // Those of ioredis have a `duplicate` too, which makes something else.
   if (isOfIoredis(client)) throw refuseOption("client")(expected, "a client of ioredis");
   if (
@@ -181,12 +206,16 @@ function checkClient(options: RedisPubSubOptions): RedisClientLike {
     typeof Reflect.get(client, "duplicate") !== "function"
   )
     throw refuseOption("client")(expected, shownKind(client));
+  refuseOptionsWith(options, "client");
+  return client as RedisClientLike;
+}
+
+function refuseOptionsWith(options: RedisPubSubOptions, place: "client" | "sentinel"): void {
   if (options.options !== undefined)
     throw new OptionError(
       "options",
-      `"options" go with "url", not with "client", which has its own`,
+      `"options" go with "url", not with "${place}", which has its own`,
     );
-  return client as RedisClientLike;
 }
 
 /** Clients of ioredis, and its clusters, say in `status` how their connection is. */

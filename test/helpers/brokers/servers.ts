@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createClient } from "redis";
 import { Broker, freePort } from "./broker.js";
 import type { Certificate } from "./certificate.js";
 
@@ -10,15 +11,20 @@ export interface RedisServerOptions {
   cluster?: boolean;
   /** Takes connections over TLS only, with this certificate. */
   tls?: Certificate;
+  /** A replica of this server. */
+  replicaOf?: Broker;
+  /** Further lines of its configuration. */
+  config?: readonly string[];
 }
 
 /** Starts a redis-server of its own. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<Broker> {
-  const { password, cluster = false, tls } = options;
+  const { password, cluster = false, tls, replicaOf, config = [] } = options;
   const busPort = cluster ? await freePort() : 0;
   const broker = await Broker.start({
     binary: "redis-server",
     args: (port, folder) => [
+      ...configFile(join(folder, "redis.conf"), config),
       ...(tls === undefined ? words(`--port ${port}`) : redisTls(tls, port, folder)),
       ...words("--bind 127.0.0.1 --daemonize no --loglevel warning"),
       "--dir",
@@ -27,14 +33,65 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Brok
       "",
       "--appendonly",
       "no",
+      ...words("--repl-diskless-sync-delay 0"),
       ...(password === undefined ? [] : ["--requirepass", password]),
       ...(cluster ? words(`--cluster-enabled yes --cluster-port ${busPort}`) : []),
       ...(cluster ? words("--cluster-announce-ip 127.0.0.1") : []),
+      ...(replicaOf === undefined ? [] : ["--replicaof", replicaOf.host, String(replicaOf.port)]),
     ],
     greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/, tls: tls !== undefined },
   });
   if (cluster) await giveSlots(broker, password);
   return broker;
+}
+
+function configFile(file: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [];
+  writeFileSync(file, [...lines, ""].join("\n"));
+  return [file];
+}
+
+export interface SentinelOptions {
+  /** The master that it watches. */
+  master: Broker;
+  /** The master's name. */
+  name: string;
+  /** Milliseconds without an answer after which it counts as down. */
+  downAfter?: number;
+  /** Further lines of its configuration. */
+  config?: readonly string[];
+}
+
+/** Starts a Redis Sentinel that decides by itself. */
+export function startSentinel(options: SentinelOptions): Promise<Broker> {
+  const { master, name, downAfter = 60_000, config = [] } = options;
+  const lines = [
+    `sentinel monitor ${name} ${master.host} ${master.port} 1`,
+    `sentinel down-after-milliseconds ${name} ${downAfter}`,
+    `sentinel failover-timeout ${name} 2000`,
+    ...config,
+  ];
+  return Broker.start({
+    binary: "redis-server",
+    args: (port, folder) => [
+      ...configFile(join(folder, "sentinel.conf"), lines),
+      "--sentinel",
+      ...words(`--port ${port} --bind 127.0.0.1 --dir ${folder} --loglevel warning`),
+    ],
+    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/ },
+  });
+}
+
+/** Sends one command to a Sentinel, and gives the answer. */
+export async function tellSentinel(broker: Broker, ...command: string[]): Promise<unknown> {
+  const client = createClient({ socket: { host: broker.host, port: broker.port } });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return await client.sendCommand(["SENTINEL", ...command]);
+  } finally {
+    client.destroy();
+  }
 }
 
 function redisTls(certificate: Certificate, port: number, folder: string): string[] {
