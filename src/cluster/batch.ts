@@ -66,9 +66,10 @@ export function columnsOf(rows: readonly Row[], to: number): Columns {
     if (row.previous !== undefined)
       (previous ??= new Array<unknown>(count).fill(undefined))[index] = row.previous;
   }
-  const first = rows[0]?.number;
-  const dense = first === undefined || (first === to - count + 1 && rows[count - 1]?.number === to);
-  const numbers = dense ? null : rows.map(({ number }) => number);
+  const first = rows[0]?.sequence;
+  const dense =
+    first === undefined || (first === to - count + 1 && rows[count - 1]?.sequence === to);
+  const numbers = dense ? null : rows.map(({ sequence }) => sequence);
   return [types, causes.all, causes.places, times, numbers, kinds, subjects, values, previous];
 }
 

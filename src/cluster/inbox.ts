@@ -71,7 +71,7 @@ export class Inbox {
 
   missed(partition: number): void {
     const log = this.#logOf(partition);
-    if (log !== undefined) this.gap(partition, log.source, log.written, log.written - 1);
+    if (log !== undefined) this.gap(partition, log.source, log.nextSequence, log.nextSequence - 1);
   }
 
   gap(
@@ -83,7 +83,7 @@ export class Inbox {
     const log = this.#logOf(partition);
     if (log === undefined) return;
     const { cache, name, partition: shown } = log.source;
-    log.tell({
+    log.reportGap({
       type: "gap",
       cache,
       name,

@@ -112,7 +112,7 @@ export class Outbox implements CursorReader {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
     // The readers in this process, if there are any, are woken in this turn, and come first.
-    if (this.#log.wanted) queueMicrotask(() => setImmediate(this.#takeTurn));
+    if (this.#log.hasReaders) queueMicrotask(() => setImmediate(this.#takeTurn));
     else queueMicrotask(this.#takeTurn);
   }
 
@@ -132,7 +132,7 @@ export class Outbox implements CursorReader {
 
   /** Sequence of the last event that others have, or have to know that they miss. */
   get last(): number {
-    return this.#next < this.#log.next ? this.#log.written - 1 : this.#sent;
+    return this.#next < this.#log.next ? this.#log.nextSequence - 1 : this.#sent;
   }
 
   stop(): void {
@@ -158,7 +158,7 @@ export class Outbox implements CursorReader {
     for (; place < log.next && rows.length < maxBatch; place++) {
       const row = log.row(place);
       if (row.cause.source !== null) continue;
-      to = row.number;
+      to = row.sequence;
       // What an invalidator removed here concerns nobody else.
       if (row.cause.invalidation) continue;
       rows.push(row);
@@ -174,11 +174,11 @@ export class Outbox implements CursorReader {
    */
   #skipOvertaken(): void {
     const log = this.#log;
-    let lost = log.written - 1;
+    let lost = log.nextSequence - 1;
     for (let place = log.first; place < log.next; place++) {
-      const { cause, number } = log.row(place);
+      const { cause, sequence } = log.row(place);
       if (cause.source !== null) continue;
-      lost = number - 1;
+      lost = sequence - 1;
       break;
     }
     if (lost > this.#sent) this.#sent = lost;
@@ -217,7 +217,7 @@ export class Outbox implements CursorReader {
     this.#sendRows(
       rows.slice(0, half),
       places.slice(0, half),
-      middle.number - 1,
+      middle.sequence - 1,
       places[half] as number,
     );
     this.#sendRows(rows.slice(half), places.slice(half), to, end);

@@ -89,12 +89,12 @@ export class Replicas {
    * Goes on with what another has kept, for readers that have been there all the time: all since
    * then is owed to them.
    */
-  takeOver(other: Replicas, logs: Iterable<{ index: number; wanted: boolean }>): void {
+  takeOver(other: Replicas, logs: Iterable<{ index: number; hasReaders: boolean }>): void {
     for (const replica of other.#replicas.values()) this.#replicas.set(replica.node, replica);
     for (const replica of other.#past.all()) this.#past.keep(replica);
     for (const replica of other.#leaving) this.#leaving.add(replica);
-    for (const { index, wanted } of logs)
-      if (wanted) this.#wanted.set(index, { since: -Infinity, stands: true });
+    for (const { index, hasReaders } of logs)
+      if (hasReaders) this.#wanted.set(index, { since: -Infinity, stands: true });
     for (const { heard } of this.#lives())
       for (const partition of heard.keys())
         if (!this.#wanted.has(partition)) heard.delete(partition);

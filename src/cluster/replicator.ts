@@ -229,7 +229,7 @@ export class Replicator {
     const { index } = log;
     const { bus, clock } = this.#options;
     const channel = this.#names.data(index);
-    if (!log.wanted) {
+    if (!log.hasReaders) {
       if (this.#inbox.ignore(index)) this.replicas.unwant(index);
       return;
     }

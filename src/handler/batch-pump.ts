@@ -26,7 +26,7 @@ export class BatchPump extends Pump {
     const began = monotonicNow();
     const after = (): void => {
       cursor.busy += monotonicNow() - began;
-      stream.progressed();
+      stream.notifyProgress();
       this.wake();
     };
     if (this.#events.length > 0 && this.#isDue()) {
@@ -43,7 +43,7 @@ export class BatchPump extends Pump {
     }
     if (this.#events.length > 0) this.#startTimer();
     else this.idle = true;
-    stream.progressed();
+    stream.notifyProgress();
   }
 
   override close(): void {

@@ -44,7 +44,7 @@ export class ConcurrentPump extends Pump {
       return pending === undefined ? this.wake() : pending.then(() => this.wake());
     }
     this.idle = this.#handling === 0 && cursor.lag === 0;
-    stream.progressed();
+    stream.notifyProgress();
     return this.#nextSettled();
   }
 
@@ -119,7 +119,7 @@ export class ConcurrentPump extends Pump {
     }
     this.#settled?.();
     this.#settled = undefined;
-    this.place.stream.progressed();
+    this.place.stream.notifyProgress();
     this.wake();
   }
 }

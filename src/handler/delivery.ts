@@ -174,7 +174,7 @@ export class Delivery {
   async #failed(messages: readonly Message[], error: unknown): Promise<Message[]> {
     const left: Message[] = [];
     for (const message of messages) {
-      const attempt = this.#cursor.unacked.failed(message);
+      const attempt = this.#cursor.unacked.countFailure(message);
       if (channels.handlerError.hasSubscribers)
         channels.handlerError.publish(this.#describe(message, error, attempt));
       if (attempt < this.#options.maxAttempts) {

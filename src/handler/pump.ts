@@ -84,7 +84,7 @@ export class SerialPump extends Pump {
     const first = this.place.cursor.next();
     this.idle = first === undefined;
     if (first === undefined) {
-      this.place.stream.progressed();
+      this.place.stream.notifyProgress();
       return;
     }
     const span = this.startSpan();
@@ -99,7 +99,7 @@ export class SerialPump extends Pump {
       const pending = delivery.attempt(message, span) ?? this.#handleMore(span);
       if (pending !== undefined) {
         // Who waits for what is handled already need not wait for this one.
-        stream.progressed();
+        stream.notifyProgress();
         return this.#handledLate(pending, began);
       }
       if (delivery.closed || delivery.halted) return;
@@ -111,7 +111,7 @@ export class SerialPump extends Pump {
     }
     this.idle = cursor.resting;
     cursor.busy += monotonicNow() - began;
-    stream.progressed();
+    stream.notifyProgress();
   }
 
   /** What comes next straight from the log; what is traced takes the longer way. */
@@ -128,7 +128,7 @@ export class SerialPump extends Pump {
     return pending.then(
       () => {
         cursor.busy += monotonicNow() - began;
-        stream.progressed();
+        stream.notifyProgress();
         this.wake();
       },
       (error: unknown) => {

@@ -169,7 +169,7 @@ export function tellUndelivered(cursor: Cursor, worker: "stopped" | "failed"): v
     partition,
     group,
     from,
-    to: log.written - 1,
+    to: log.nextSequence - 1,
     count,
     ...(others.length > 0 ? { others } : undefined),
   });

@@ -61,7 +61,7 @@ export class Bypass implements BrokerWatcher {
       const cursor = groups.find(this.#group, index);
       if (cursor === undefined) continue;
       uncleared.add(source.partition);
-      cursor.missed("transport");
+      cursor.reportUnknownLoss("transport");
     }
     return uncleared;
   }

@@ -195,6 +195,6 @@ async function beginListening(
     await invalidation.begin();
   } catch {
     // The workers try again, and tell of it, as with any gap.
-    for (const { index } of logs) stream.groups.find(group, index)?.missed("transport");
+    for (const { index } of logs) stream.groups.find(group, index)?.reportUnknownLoss("transport");
   }
 }

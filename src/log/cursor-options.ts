@@ -4,7 +4,7 @@ import type { GapEvent } from "../event/types.js";
 export interface GapReader {
   readonly group: string | null;
   /** Whether the reader is given the gap. */
-  readonly givenGaps: boolean;
+  readonly receivesGaps: boolean;
 }
 
 /** What a cursor is made for. @internal */

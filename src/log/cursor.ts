@@ -44,8 +44,8 @@ export class Cursor extends ReaderPosition {
     this.ignoresGaps = false;
     this.skipOrigin = options.skipOrigin;
     this.position = this.unreadFrom;
-    this.log.refile(this, options.mask, options.bound ?? Infinity);
-    this.remind();
+    this.log.reconfigure(this, options.mask, options.bound ?? Infinity);
+    this.wakeIfBehind();
   }
 
   /** The reader ends; the place stays. */
@@ -56,38 +56,38 @@ export class Cursor extends ReaderPosition {
   /** Takes over what another cursor of the same reader has to tell, and can't any more. */
   inheritGaps(from: Cursor): void {
     if (from.gaps === undefined) return;
-    this.mark(true);
+    this.keepResumePoint(true);
     (this.gaps ??= new Gaps()).takeFrom(from.gaps);
-    this.rouse();
+    this.activate();
   }
 
   /**
    * Goes on where another cursor of its group is left that coalesces where this one does not, or
    * the other way round.
    */
-  succeed(other: Cursor): void {
+  continueFrom(other: Cursor): void {
     const place = other.handledUpTo;
     this.handled = other.handled;
     this.deadLetters = other.deadLetters;
-    this.unacked.add(other.unacked.all().filter((message) => !other.isOfLog(message)));
+    this.unacked.addUndelivered(other.unacked.all().filter((message) => !other.isOfLog(message)));
     this.unreportedFrom = other.resumePoint();
     this.snapshot = other.snapshot;
     this.gaps = other.gaps;
-    this.gaps?.displace();
+    this.gaps?.detachFromLog();
     this.position = Math.max(place, this.log.first);
-    if (place < this.position) this.loseUnread(place, this.position, "overrun");
+    if (place < this.position) this.reportUnreadLost(place, this.position, "overrun");
   }
 
   /** Wakes the reader if there is something to read that is not in the log. */
-  remind(): void {
-    if (this.lag > 0 || this.gaps?.any === true) this.rouse();
+  wakeIfBehind(): void {
+    if (this.lag > 0 || this.gaps?.any === true) this.activate();
   }
 
   /** Gives it a snapshot to read first. */
-  begin(snapshot: Snapshot): void {
+  startWith(snapshot: Snapshot): void {
     if (snapshot.size === 0) return;
     this.snapshot = snapshot;
-    this.rouse();
+    this.activate();
   }
 
   /**
@@ -100,8 +100,8 @@ export class Cursor extends ReaderPosition {
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
     const { log, unacked } = this;
-    if (this.bound !== Infinity) this.hold();
-    if (unacked.held > 0 || this.isBehindOthers) return undefined;
+    if (this.bound !== Infinity) this.enforceBound();
+    if (unacked.held > 0 || this.hasEarlierInput) return undefined;
     if (this.resting) this.position = this.unreadFrom;
     const from = this.position;
     const end = Math.min(this.end, from + limit);
@@ -121,7 +121,7 @@ export class Cursor extends ReaderPosition {
     } finally {
       unacked.inlineOffset = NONE;
       // What a throw breaks off stays in hand, too: for the group's next reader.
-      if (progress === "pending") unacked.give(event as CacheEvent);
+      if (progress === "pending") unacked.deliver(event as CacheEvent);
       if (this.log === log) log.moved(from, this.position);
     }
     return progress === "pending" ? (unacked.newest as CacheEvent) : undefined;
@@ -133,9 +133,9 @@ export class Cursor extends ReaderPosition {
     if (again !== undefined) return again;
     // While it rests its position stands still, and the log may have gone on without it.
     if (this.resting) this.position = this.unreadFrom;
-    if (this.bound !== Infinity) this.hold();
+    if (this.bound !== Infinity) this.enforceBound();
     const message = this.#take();
-    if (message !== undefined) this.unacked.give(message);
+    if (message !== undefined) this.unacked.deliver(message);
     else if (!this.resting) this.log.rest(this);
     return message;
   }
@@ -143,22 +143,22 @@ export class Cursor extends ReaderPosition {
   /** A message in hand has been handled. */
   done(message: Message): void {
     if (message.type !== "gap") this.handled++;
-    this.unacked.release(message);
+    this.unacked.acknowledge(message);
   }
 
   /** A message in hand is given up. */
   giveUp(message: Message): void {
     if (message.type !== "gap") this.deadLetters++;
-    this.unacked.release(message);
+    this.unacked.acknowledge(message);
   }
 
   /** Keeps to its own bound: what is older than that, and not taken, gives way. */
-  hold(): void {
+  enforceBound(): void {
     // An event that is being handled is handled first.
     if (this.unacked.inlineOffset !== NONE) return;
     const oldest = this.log.next - this.bound;
     if (this.unreadFrom >= oldest) return;
-    if (this.coalesces) this.absorb(oldest);
+    if (this.coalesces) this.coalesceUpTo(oldest);
     else this.dropUnread(Math.max(oldest, this.log.first));
   }
 
@@ -166,7 +166,7 @@ export class Cursor extends ReaderPosition {
    * Events up to `base` are about to go: what this reader has not taken of them is kept, merged by
    * key.
    */
-  absorb(base: number): void {
+  coalesceUpTo(base: number): void {
     const merged = this.merged as CoalescedEvents;
     const from = this.unreadFrom;
     if (from >= base) {
@@ -178,7 +178,7 @@ export class Cursor extends ReaderPosition {
     this.position = base;
     if (this.resting) this.log.activate(this);
     if (merged.size <= Math.min(this.bound, this.log.limits.capacity)) return;
-    this.mark();
+    this.keepResumePoint();
     this.#loseMerged(merged, base, "overrun");
   }
 
@@ -189,19 +189,19 @@ export class Cursor extends ReaderPosition {
   replaceLog(log: PartitionLog, reason: GapReason | null): void {
     const old = this.log;
     const { unreadFrom } = this;
-    this.mark();
+    this.keepResumePoint();
     this.snapshot = undefined;
     if (reason !== null && this.merged?.oldest === undefined)
-      this.loseUnread(unreadFrom, old.next, reason);
+      this.reportUnreadLost(unreadFrom, old.next, reason);
     else if (reason !== null) this.#loseMerged(this.merged as CoalescedEvents, old.next, reason);
     this.merged?.clear();
     if (this.unacked.inlineOffset !== NONE) this.unacked.inlineOffset = DETACHED;
     old.remove(this);
     this.log = log;
     this.position = 0;
-    this.gaps?.displace();
+    this.gaps?.detachFromLog();
     log.add(this);
-    if (this.gaps?.any === true) this.rouse();
+    if (this.gaps?.any === true) this.activate();
   }
 
   get coalesced(): number {
@@ -225,11 +225,11 @@ export class Cursor extends ReaderPosition {
     }
     const log = this.log;
     // What coalesces reads on to the end of memory, where it was told of all that went.
-    if (this.merged === undefined && (this.position < log.first || this.isOvertaken)) {
+    if (this.merged === undefined && (this.position < log.first || this.isOverrun)) {
       const from = this.position;
-      this.mark();
+      this.keepResumePoint();
       this.position = Math.max(from, log.first);
-      this.loseUnread(from, this.position, "overrun");
+      this.reportUnreadLost(from, this.position, "overrun");
       if (this.hasGap) return this.gaps?.shift();
     }
     const before = this.position;
@@ -259,6 +259,6 @@ export class Cursor extends ReaderPosition {
     }
     const from = this.log.numbered ? this.unreadFrom : (merged.oldest as number);
     merged.clear();
-    this.lose(this.log.losses(from, end, lost), reason);
+    this.reportLost(this.log.lostBetween(from, end, lost), reason);
   }
 }

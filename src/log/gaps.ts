@@ -16,7 +16,7 @@ export class Gaps {
   dropped = 0;
   count = 0;
   /** What went unread and is still to be told, as far as the log does not keep it. */
-  gone: LostRanges | undefined;
+  unreported: LostRanges | undefined;
   /** What it has not been given, with the place in the log before which each is to be told. */
   readonly #waiting = new PlacedGaps();
 
@@ -31,11 +31,11 @@ export class Gaps {
   }
 
   /** Whether there is one that has no place in the log. */
-  get anyAtOnce(): boolean {
+  get hasImmediate(): boolean {
     return this.nextAt === atOnce;
   }
 
-  note(gap: GapEvent): void {
+  record(gap: GapEvent): void {
     this.dropped += gap.to - gap.from + 1;
     this.count++;
   }
@@ -59,7 +59,7 @@ export class Gaps {
   }
 
   /** The log that they have their places in is gone. */
-  displace(): void {
+  detachFromLog(): void {
     this.#waiting.replace(this.#waiting.all.map(({ gap }) => ({ at: atOnce, gap })));
   }
 }

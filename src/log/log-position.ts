@@ -43,30 +43,30 @@ export class LogPosition {
   dropUnread(base: number): void {
     const from = this.unreadFrom;
     if (this.coalesces || from >= base) return;
-    this.mark();
+    this.keepResumePoint();
     const gaps = (this.gaps ??= new Gaps());
-    gaps.gone = this.log.collect(from, base, gaps.gone ?? new LostRanges());
+    gaps.unreported = this.log.addRanges(from, base, gaps.unreported ?? new LostRanges());
     this.position = base;
   }
 
   /** There were events that are in no log, before the next one. */
-  missed(reason: GapReason): void {
-    const { source, written } = this.log;
-    this.mark(true);
-    this.lose([{ source, first: written, last: written - 1, count: 0 }], reason);
-    this.rouse();
+  reportUnknownLoss(reason: GapReason): void {
+    const { source, nextSequence } = this.log;
+    this.keepResumePoint(true);
+    this.reportLost([{ source, first: nextSequence, last: nextSequence - 1, count: 0 }], reason);
+    this.activate();
   }
 
   /**
    * There were events on another node that did not come; they would have had a place in the log.
    */
-  tell(gap: GapEvent, at?: number): void {
+  reportGap(gap: GapEvent, at?: number): void {
     this.#addGap(gap, at);
-    this.rouse();
+    this.activate();
   }
 
   /** Whether its reader is given gaps, and does something with them. */
-  get givenGaps(): boolean {
+  get receivesGaps(): boolean {
     return this.wantsGaps && !this.ignoresGaps;
   }
 
@@ -103,12 +103,12 @@ export class LogPosition {
    *
    * @param incomplete whether the log can't tell what is lost
    */
-  protected mark(incomplete = false): void {
+  protected keepResumePoint(incomplete = false): void {
     void incomplete;
   }
 
   /** Makes it read what is not in the log. */
-  protected rouse(): void {
+  protected activate(): void {
     if (!this.resting) return;
     // While it rests its position stands still, and the log may have gone on without it.
     this.position = this.unreadFrom;
@@ -116,22 +116,23 @@ export class LogPosition {
   }
 
   /** Whether events went unread that are noted and not told. */
-  protected get isOvertaken(): boolean {
-    return this.gaps?.gone !== undefined;
+  protected get isOverrun(): boolean {
+    return this.gaps?.unreported !== undefined;
   }
 
-  protected loseUnread(from: number, end: number, reason: GapReason): void {
-    const lost = this.log.losses(from, end, this.gaps?.gone);
-    if (this.gaps !== undefined) this.gaps.gone = undefined;
-    const { source, written } = this.log;
+  protected reportUnreadLost(from: number, end: number, reason: GapReason): void {
+    const lost = this.log.lostBetween(from, end, this.gaps?.unreported);
+    if (this.gaps !== undefined) this.gaps.unreported = undefined;
+    const { source, nextSequence } = this.log;
     // Of this node's own events none may be lost; that their sequence ends is to be told all the
     // same.
     const endsHere = reason !== "overrun" && !lost.some((loss) => loss.source === source);
-    this.lose(lost, reason);
-    if (endsHere) this.#addGap(this.#gapOf(source, written, written - 1, reason), undefined, false);
+    this.reportLost(lost, reason);
+    if (endsHere)
+      this.#addGap(this.#gapOf(source, nextSequence, nextSequence - 1, reason), undefined, false);
   }
 
-  protected lose(lost: readonly LostRange[], reason: GapReason): void {
+  protected reportLost(lost: readonly LostRange[], reason: GapReason): void {
     for (const { source, first, last } of lost)
       this.#addGap(this.#gapOf(source, first, last, reason));
   }
@@ -149,7 +150,7 @@ export class LogPosition {
   /** @param isLoss whether events may be lost: a sequence can end with none unread */
   #addGap(gap: GapEvent, at?: number, isLoss = true): void {
     const gaps = (this.gaps ??= new Gaps());
-    gaps.note(gap);
+    gaps.record(gap);
     if (this.wantsGaps) gaps.add(gap, at);
     this.#onGap(gap, this, isLoss);
   }

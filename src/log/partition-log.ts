@@ -96,12 +96,12 @@ export class PartitionLog {
   }
 
   /** Sequence that this node's next own event gets. */
-  get written(): number {
+  get nextSequence(): number {
     return this.numbered ? this.#own : this.next;
   }
 
   /** Whether anybody reads it. */
-  get wanted(): boolean {
+  get hasReaders(): boolean {
     return this.cursors.size > 0;
   }
 
@@ -126,7 +126,7 @@ export class PartitionLog {
     if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
     const bit = bitOf(type);
     tail.append(bit, cause, subject, at, value, previous);
-    if (this.numbered) tail.number(number ?? this.#own++);
+    if (this.numbered) tail.setSequence(number ?? this.#own++);
     const offset = this.next++;
     // At capacity the oldest event goes, whoever has not read it.
     if (this.next - this.first > this.limits.capacity)
@@ -185,18 +185,18 @@ export class PartitionLog {
   }
 
   /** Tells all readers of events that did not come, behind those that did. */
-  tell(gap: GapEvent): void {
+  reportGap(gap: GapEvent): void {
     this.#told.add({ at: this.next, gap });
-    for (const cursor of this.cursors) cursor.tell(gap, this.next);
+    for (const cursor of this.cursors) cursor.reportGap(gap, this.next);
   }
 
   /** The gaps that are told from an offset on. */
-  toldFrom(offset: number): readonly PlacedGap[] {
+  gapsFrom(offset: number): readonly PlacedGap[] {
     return this.#told.all.filter(({ at }) => at >= offset);
   }
 
   /** Whether there was a gap from an offset on that is no more kept. */
-  forgotGapFrom(offset: number): boolean {
+  droppedGapSince(offset: number): boolean {
     return this.#forgotten >= offset;
   }
 
@@ -204,8 +204,8 @@ export class PartitionLog {
   offsetOf(sequence: number): number {
     if (!this.numbered) return sequence;
     for (let offset = this.first; offset < this.next; offset++) {
-      const { cause, number } = this.row(offset);
-      if (cause.source === null && number >= sequence) return offset;
+      const { cause, sequence } = this.row(offset);
+      if (cause.source === null && sequence >= sequence) return offset;
     }
     return this.next;
   }
@@ -227,18 +227,18 @@ export class PartitionLog {
    * The events from one offset to before another, by source; those that are no more in memory have
    * to be in `gone`.
    */
-  losses(from: number, end: number, gone?: LostRanges): LostRange[] {
-    return this.collect(from, end, gone ?? new LostRanges()).all();
+  lostBetween(from: number, end: number, gone?: LostRanges): LostRange[] {
+    return this.addRanges(from, end, gone ?? new LostRanges()).all();
   }
 
-  collect(from: number, end: number, into: LostRanges): LostRanges {
+  addRanges(from: number, end: number, into: LostRanges): LostRanges {
     if (!this.numbered) {
       if (from < end) into.add(this.source, from, end - 1);
       return into;
     }
     for (let offset = Math.max(from, this.#base); offset < end; offset++) {
-      const { cause, number } = this.row(offset);
-      into.add(cause.source ?? this.source, number, number);
+      const { cause, sequence } = this.row(offset);
+      into.add(cause.source ?? this.source, sequence, sequence);
     }
     return into;
   }
@@ -315,7 +315,7 @@ export class PartitionLog {
   }
 
   /** Gives a cursor another mask and bound. */
-  refile(cursor: Cursor, mask: number, bound: number): void {
+  reconfigure(cursor: Cursor, mask: number, bound: number): void {
     this.#unfile(cursor);
     cursor.mask = mask;
     cursor.bound = bound;
@@ -334,7 +334,7 @@ export class PartitionLog {
 
   /** Drops what is older than the last `retain` events before the slowest reader's place. */
   trim(): void {
-    for (const cursor of this.#bounded) cursor.hold();
+    for (const cursor of this.#bounded) cursor.enforceBound();
     let slowest = this.dirty ? this.batchStart : this.next;
     for (const cursor of this.#active) if (cursor.position < slowest) slowest = cursor.position;
     const keepFrom = slowest - this.limits.retain;
@@ -361,11 +361,11 @@ export class PartitionLog {
     );
     if (whole <= 0) return;
     const base = this.#base + whole * segmentSize;
-    for (const cursor of this.#coalescing) cursor.absorb(base);
+    for (const cursor of this.#coalescing) cursor.coalesceUpTo(base);
     if (this.numbered) for (const cursor of this.cursors) cursor.dropUnread(base);
     if (this.#told.all.length > 0) {
       for (const { at } of this.#told.all) if (at < base) this.#forgotten = at;
-      this.#told.replace([...this.toldFrom(base)]);
+      this.#told.replace([...this.gapsFrom(base)]);
     }
     this.#spare.keep(this.#segments.splice(0, whole));
     this.#base = base;

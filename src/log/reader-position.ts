@@ -59,7 +59,7 @@ export abstract class ReaderPosition extends LogPosition {
     // Of what it was overtaken by, nobody knows any more what it was.
     const overrun = this.merged === undefined ? Math.max(0, log.first - from) : 0;
     let count = waiting + (this.merged?.size ?? 0) + (this.snapshot?.size ?? 0) + overrun;
-    for (const gone of this.gaps?.gone?.all() ?? []) count += gone.count;
+    for (const gone of this.gaps?.unreported?.all() ?? []) count += gone.count;
     for (let at = from + overrun; (at = log.find(at, mask, skipOrigin)) < log.next; at++) count++;
     return count;
   }
@@ -77,10 +77,10 @@ export abstract class ReaderPosition extends LogPosition {
     for (const message of this.unacked.all()) if (message instanceof CacheEvent) add(message);
     for (const event of this.merged?.unread() ?? []) add(event);
     if (log.numbered) {
-      found.addAll(this.gaps?.gone?.all() ?? []);
+      found.addAll(this.gaps?.unreported?.all() ?? []);
       const from = this.unreadFrom;
       const end = this.merged === undefined ? Math.max(from, log.first) : from;
-      log.collect(from, end, found);
+      log.addRanges(from, end, found);
       for (let at = end; (at = log.find(at, mask, skipOrigin)) < log.next; at++) add(log.at(at));
     }
     return found.all().filter(({ source }) => source !== log.source);
@@ -112,14 +112,14 @@ export abstract class ReaderPosition extends LogPosition {
     };
     for (const event of this.merged?.all() ?? []) look(event);
     for (const message of this.unacked.all()) if (this.isOfLog(message)) look(message);
-    for (const gone of this.gaps?.gone?.all() ?? [])
+    for (const gone of this.gaps?.unreported?.all() ?? [])
       if (gone.source === log.source) first = Math.min(first, gone.first);
     return first;
   }
 
   /** Whether all events before an offset in this log have been handled, and every gap. */
   hasHandled(offset: number): boolean {
-    if (this.isBehindOthers) return false;
+    if (this.hasEarlierInput) return false;
     if (this.unreadFrom < offset || (this.gaps?.nextAt ?? Infinity) <= offset) return false;
     const { inlineOffset } = this.unacked;
     if (inlineOffset !== NONE && inlineOffset < offset) return false;
@@ -139,8 +139,8 @@ export abstract class ReaderPosition extends LogPosition {
   resumePoint(given?: Message): ResumePoint {
     const held = this.unacked.all().filter((message) => message !== given);
     const isOwed =
-      this.isOvertaken ||
-      this.gaps?.anyAtOnce === true ||
+      this.isOverrun ||
+      this.gaps?.hasImmediate === true ||
       held.some((it) => !this.isOfLogOrSnapshot(it));
     if (isOwed && this.unreportedFrom !== undefined) return this.unreportedFrom;
     this.unreportedFrom = undefined;
@@ -159,21 +159,21 @@ export abstract class ReaderPosition extends LogPosition {
    * What is lost from a point on is about to be reported: until it has been, another reader
    * resumes there.
    */
-  owe(point: ResumePoint): void {
+  setResumePoint(point: ResumePoint): void {
     this.unreportedFrom = point;
   }
 
   /** It begins to read from an event of this node that may be gone already. */
-  tellOlder(from: number): void {
+  reportTrimmed(from: number): void {
     const { source } = this.log;
     const oldest = this.log.sequenceAt(this.position);
     if (from >= oldest) return;
     // An offset is never smaller than the sequence: the offset `from` is trimmed as well.
-    this.owe({ epoch: source.epoch, offset: from, sequence: from, incomplete: false });
-    this.lose([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
+    this.setResumePoint({ epoch: source.epoch, offset: from, sequence: from, incomplete: false });
+    this.reportLost([{ source, first: from, last: oldest - 1, count: oldest - from }], "overrun");
   }
 
-  protected override mark(incomplete = false): void {
+  protected override keepResumePoint(incomplete = false): void {
     const point = this.resumePoint();
     this.unreportedFrom = incomplete ? { ...point, incomplete } : point;
   }
@@ -197,8 +197,8 @@ export abstract class ReaderPosition extends LogPosition {
   }
 
   /** Whether something is to be given before the events of the log. */
-  protected get isBehindOthers(): boolean {
-    return this.hasGap || this.snapshot !== undefined || this.hasMerged || this.isOvertaken;
+  protected get hasEarlierInput(): boolean {
+    return this.hasGap || this.snapshot !== undefined || this.hasMerged || this.isOverrun;
   }
 
   protected get hasMerged(): boolean {

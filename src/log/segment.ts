@@ -23,7 +23,7 @@ export interface Row {
   /** The key, or a MultiTarget. */
   readonly subject: unknown;
   /** Its sequence at its source. */
-  readonly number: number;
+  readonly sequence: number;
   /** Where they are included; for a MultiTarget, maps. */
   readonly value: unknown;
   readonly previous: unknown;
@@ -90,7 +90,7 @@ export class Segment {
   }
 
   /** Gives the event that was appended last its sequence. */
-  number(number: number): void {
+  setSequence(number: number): void {
     (this.#numbers as number[])[this.length - 1] = number;
   }
 
@@ -104,7 +104,7 @@ export class Segment {
       at: slots[slot + 1] as number,
       cause: slots[slot + 2] as Cause,
       subject: slots[slot + 3],
-      number: (this.#numbers as number[])[offset] as number,
+      sequence: (this.#numbers as number[])[offset] as number,
       value: value ? slots[slot + fixedSlots] : undefined,
       previous: previous ? slots[slot + fixedSlots + (value ? 1 : 0)] : undefined,
     };

@@ -21,7 +21,7 @@ export class Snapshot {
 
   constructor(log: PartitionLog, at: number, includesValue: boolean) {
     this.#log = log;
-    this.#sequence = log.written - 1;
+    this.#sequence = log.nextSequence - 1;
     this.#at = at;
     this.#includesValue = includesValue;
   }

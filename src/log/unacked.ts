@@ -43,13 +43,13 @@ export class Unacked {
   }
 
   /** Takes one in hand that is given now. */
-  give(message: Message): void {
+  deliver(message: Message): void {
     this.#messages ??= [];
     this.#given = this.#messages.push(message);
   }
 
   /** Takes some in hand that are to be given. */
-  add(messages: readonly Message[]): void {
+  addUndelivered(messages: readonly Message[]): void {
     (this.#messages ??= []).push(...messages);
   }
 
@@ -58,7 +58,7 @@ export class Unacked {
     this.#given = 0;
   }
 
-  release(message: Message): void {
+  acknowledge(message: Message): void {
     const messages = this.#messages ?? [];
     if (messages.length === 1) messages.pop();
     else messages.splice(messages.indexOf(message), 1);
@@ -72,7 +72,7 @@ export class Unacked {
   }
 
   /** Counts a failure. */
-  failed(message: Message): number {
+  countFailure(message: Message): number {
     this.#failures ??= new Map();
     const failures = this.failuresOf(message) + 1;
     this.#failures.set(message, failures);

@@ -50,7 +50,7 @@ export class ActorReader extends Task implements CursorReader {
       message = this.#intake.next();
       if (message === undefined) {
         this.#posted = false;
-        this.#stream.progressed();
+        this.#stream.notifyProgress();
         return;
       }
       if (handle(message) !== "pending") {
@@ -64,7 +64,7 @@ export class ActorReader extends Task implements CursorReader {
 
   async #wait(message: Message, pending: Promise<void>): Promise<void> {
     // Who waits for what is handled already need not wait for this one.
-    this.#stream.progressed();
+    this.#stream.notifyProgress();
     await pending;
     if (this.#closed) return;
     this.#intake.done(message);
@@ -73,7 +73,7 @@ export class ActorReader extends Task implements CursorReader {
 
   #again(): void {
     this.#posted = false;
-    this.#stream.progressed();
+    this.#stream.notifyProgress();
     this.wake();
   }
 }

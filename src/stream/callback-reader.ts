@@ -73,7 +73,7 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
       }
     }
     // Who waits for what is handled already need not wait for one that takes longer.
-    this.#stream.progressed();
+    this.#stream.notifyProgress();
   }
 
   /** If it is not done with the message at once, `#result` is what to wait for. */
@@ -104,7 +104,7 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
   #goOn(message: Message): void {
     this.#busy = false;
     this.#intake.done(message);
-    this.#stream.progressed();
+    this.#stream.notifyProgress();
     this.wake();
   }
 }

@@ -86,7 +86,7 @@ export class EventIterator
     const before = this.#inHand;
     if (before !== undefined) this.#intake.done(before);
     this.#inHand = this.#intake.next();
-    if (before !== undefined) this.#stream.progressed();
+    if (before !== undefined) this.#stream.notifyProgress();
     return this.#inHand;
   }
 }

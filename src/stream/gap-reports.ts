@@ -26,13 +26,13 @@ export class GapReports {
     this.#stream = stream;
   }
 
-  add(gap: GapEvent, { group, givenGaps }: GapReader, isLoss: boolean): void {
+  add(gap: GapEvent, { group, receivesGaps }: GapReader, isLoss: boolean): void {
     if (channels.gap.hasSubscribers) {
       channels.gap.publish({ ...gap, group });
       return;
     }
     if (!isLoss) return;
-    if (givenGaps) this.#given.push(gap);
+    if (receivesGaps) this.#given.push(gap);
     else this.#unheard.push({ gap, group });
     if (this.#scheduled) return;
     this.#scheduled = true;

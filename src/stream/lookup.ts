@@ -139,7 +139,7 @@ function groupsOf(stream: Stream): GroupInfo[] {
         group,
         partition,
         attached,
-        last: log.written - 1,
+        last: log.nextSequence - 1,
         position,
         token: tokenOf(stream, [cursor]),
         lag,

@@ -2,7 +2,7 @@ import { OptionError } from "../errors.js";
 import { Cursor } from "../log/cursor.js";
 import type { CursorReader } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
-import { tellMissed } from "./resume-token.js";
+import { reportMissed } from "./resume-token.js";
 import type { Stream } from "./stream.js";
 import type { ResumePoint } from "../log/resume-point.js";
 
@@ -54,18 +54,18 @@ export function openCursor(
     bound,
     tracked,
     skipOrigin,
-    onGap: stream.tellGap,
+    onGap: stream.reportGap,
   });
   if (group !== null) stream.groups.add(group, index, cursor);
   cursor.reader = reader;
-  if (kept !== undefined) cursor.succeed(kept);
+  if (kept !== undefined) cursor.continueFrom(kept);
   if (kept === undefined && from !== "latest")
-    for (const { at, gap } of log.toldFrom(position)) cursor.tell(gap, at);
-  if ((log.numbered || coalesces) && typeof from === "number") cursor.tellOlder(from);
+    for (const { at, gap } of log.gapsFrom(position)) cursor.reportGap(gap, at);
+  if ((log.numbered || coalesces) && typeof from === "number") cursor.reportTrimmed(from);
   if (kept === undefined && typeof from === "object")
-    tellMissed(cursor, log, from, stream.endedFor);
+    reportMissed(cursor, log, from, stream.lastEpochEndReason);
   log.add(cursor);
-  cursor.remind();
+  cursor.wakeIfBehind();
   if (kept !== undefined) log.remove(kept);
   return cursor;
 }
@@ -73,10 +73,10 @@ export function openCursor(
 /** Gives a place up for good. @internal */
 export function closeCursor(stream: Stream, cursor: Cursor): void {
   cursor.reader = undefined;
-  stream.tally.readerEnds(cursor);
+  stream.metrics.readerEnds(cursor);
   cursor.log.remove(cursor);
   if (cursor.group !== null) stream.groups.delete(cursor.group, cursor);
-  stream.progressed();
+  stream.notifyProgress();
 }
 
 function startingPoint(log: PartitionLog, from: CursorRequest["from"], coalesces: boolean): number {
@@ -85,8 +85,8 @@ function startingPoint(log: PartitionLog, from: CursorRequest["from"], coalesces
   if (from === "earliest") return log.first;
   if (typeof from === "object")
     return from.epoch === log.source.epoch ? Math.max(from.offset, log.first) : log.first;
-  if (from > log.written)
-    throw OptionError.invalid("from", `a sequence <= ${log.written} (the next event's)`, from);
+  if (from > log.nextSequence)
+    throw OptionError.invalid("from", `a sequence <= ${log.nextSequence} (the next event's)`, from);
   // A reader that coalesces reads from memory only.
   return coalesces ? Math.max(log.first, log.offsetOf(from)) : log.offsetOf(from);
 }

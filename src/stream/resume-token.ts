@@ -108,7 +108,7 @@ export function pointsIn(
       throw OptionError.invalid("from", expected, token.slice(0, 64));
     }
     const isBeyond =
-      point !== undefined && (point.offset > log.next || point.sequence > log.written);
+      point !== undefined && (point.offset > log.next || point.sequence > log.nextSequence);
     if (isBeyond && point.epoch === log.source.epoch)
       throw OptionError.invalid("from", "a token that is not beyond the end", token.slice(0, 64));
   }
@@ -122,7 +122,7 @@ export function pointsIn(
  *
  * @internal
  */
-export function tellMissed(
+export function reportMissed(
   cursor: Cursor,
   log: PartitionLog,
   point: ResumePoint,
@@ -132,8 +132,8 @@ export function tellMissed(
   const { cache, name, partition, node, epoch } = source;
   const gap = { type: "gap", cache, name, partition, node } as const;
   const tell = (from: number, to: number, reason: GapReason, of = epoch): void => {
-    cursor.owe(point);
-    cursor.tell({ ...gap, from, to, reason, epoch: of } satisfies GapEvent);
+    cursor.setResumePoint(point);
+    cursor.reportGap({ ...gap, from, to, reason, epoch: of } satisfies GapEvent);
   };
   const isOver = point.epoch !== epoch;
   const { offset, sequence } = isOver ? { offset: 0, sequence: 0 } : point;
@@ -142,8 +142,9 @@ export function tellMissed(
   const lost = log.sequenceAt(first) - sequence;
   if (offset < first && lost > 0) tell(sequence, sequence + lost - 1, "overrun");
   // Of other nodes' events it is not known any more how many there were.
-  const mayMissOthers = offset < first && (first - offset !== lost || log.forgotGapFrom(offset));
-  if (log.numbered && (isOver || mayMissOthers)) tell(log.written, log.written - 1, "transport");
+  const mayMissOthers = offset < first && (first - offset !== lost || log.droppedGapSince(offset));
+  if (log.numbered && (isOver || mayMissOthers))
+    tell(log.nextSequence, log.nextSequence - 1, "transport");
 }
 
 function nameOf({ slot }: Stream): string {

@@ -48,7 +48,7 @@ export class Stream {
   readonly groups = new Groups();
   readonly readers = new Set<StreamReader>();
   readonly queue = new RunQueue();
-  readonly tally = new StreamTally(this);
+  readonly metrics = new StreamTally(this);
   /** One for each partition; one in all without partitions. */
   logs: readonly PartitionLog[] = [];
   options!: ResolvedStreamOptions;
@@ -143,7 +143,7 @@ export class Stream {
     if (this.slot.running !== undefined) this.#unheard.countsFrom(this.slot.running);
     this.open = true;
     this.slot.stream = this.#port;
-    observe(this.tally);
+    observe(this.metrics);
   }
 
   /**
@@ -184,7 +184,7 @@ export class Stream {
     if (!this.open) return;
     this.open = false;
     this.slot.stream = undefined;
-    removeSource(this.tally);
+    removeSource(this.metrics);
     this.#unlink();
     this.#unregister();
     if (!this.system.ending) this.#beginEpoch(this.#untouched ? null : this.#lossReason);
@@ -203,7 +203,7 @@ export class Stream {
   }
 
   /** A reader has handled something. */
-  progressed(): void {
+  notifyProgress(): void {
     for (const waiter of this.#progressWaiters) waiter();
   }
 
@@ -214,11 +214,11 @@ export class Stream {
   }
 
   /** Reports events that a reader is not given. */
-  readonly tellGap = (gap: GapEvent, reader: GapReader, isLoss: boolean): void =>
+  readonly reportGap = (gap: GapEvent, reader: GapReader, isLoss: boolean): void =>
     this.#gapReports.add(gap, reader, isLoss);
 
   /** Why the epoch before this one ended. */
-  get endedFor(): GapReason {
+  get lastEpochEndReason(): GapReason {
     return this.#beganFor ?? "stream_restarted";
   }
 
@@ -256,7 +256,7 @@ export class Stream {
    */
   #tellUnheard(): void {
     for (const { cursors } of this.logs)
-      for (const cursor of cursors) cursor.missed(this.#beganFor ?? "stream_restarted");
+      for (const cursor of cursors) cursor.reportUnknownLoss(this.#beganFor ?? "stream_restarted");
   }
 
   #connect(): void {
@@ -295,7 +295,7 @@ export class Stream {
 
   #beginEpoch(reason: GapReason | null): void {
     this.flush();
-    this.tally.epochEnds();
+    this.metrics.epochEnds();
     this.#beganFor = reason ?? this.#beganFor;
     const { options, slot, system } = this;
     const source = {
@@ -336,7 +336,7 @@ export class Stream {
       for (const reader of this.readers) reader.reshape();
     this.replicator?.begin(this.logs);
     // Who waits for something to be handled need not wait for what is gone.
-    this.progressed();
+    this.notifyProgress();
   }
 
   readonly #onDirty = (): void => {

@@ -23,7 +23,7 @@ export function takeSnapshot(stream: Stream, cursors: readonly Cursor[]): void {
     byLog.set(log, new Snapshot(log, at, options.include.includes("value")));
   for (const [key, value] of entriesOf(store))
     byLog.get(router.logOf(key, value) as PartitionLog)?.add(key, value);
-  for (const cursor of cursors) cursor.begin(byLog.get(cursor.log) as Snapshot);
+  for (const cursor of cursors) cursor.startWith(byLog.get(cursor.log) as Snapshot);
 }
 
 function entriesOf(store: Store<unknown, unknown>): Iterable<[unknown, unknown]> {

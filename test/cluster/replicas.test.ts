@@ -30,7 +30,7 @@ class Books {
       },
     });
     if (before !== undefined)
-      this.replicas.takeOver(before.books.replicas, [{ index: 0, wanted: before.wanted }]);
+      this.replicas.takeOver(before.books.replicas, [{ index: 0, hasReaders: before.wanted }]);
     this.replicas.want(0);
   }
 

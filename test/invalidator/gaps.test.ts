@@ -90,7 +90,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(mine().every(({ node, reason }) => node === "b" && reason === "overrun")).toBe(true);
     const { stream } = b;
     const log = stream.logs[0];
-    log?.tell({ ...(mine()[0] as GapEvent), node: "a", partition: log.source.partition });
+    log?.reportGap({ ...(mine()[0] as GapEvent), node: "a", partition: log.source.partition });
     await nodes.quiet();
     expect(cleared(b)).toEqual(new Set([0]));
   });

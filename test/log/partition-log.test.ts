@@ -207,7 +207,9 @@ describe("a cursor", () => {
     append(log, 2);
     const first = cursor.next()!;
     expect(cursor.unacked.failuresOf(first)).toBe(0);
-    expect([cursor.unacked.failed(first), cursor.unacked.failed(first)]).toEqual([1, 2]);
+    expect([cursor.unacked.countFailure(first), cursor.unacked.countFailure(first)]).toEqual([
+      1, 2,
+    ]);
     cursor.done(first);
     expect(cursor.unacked.failuresOf(first)).toBe(0);
   });
