@@ -204,8 +204,8 @@ export class PartitionLog {
   offsetOf(sequence: number): number {
     if (!this.numbered) return sequence;
     for (let offset = this.first; offset < this.next; offset++) {
-      const { cause, sequence } = this.row(offset);
-      if (cause.source === null && sequence >= sequence) return offset;
+      const row = this.row(offset);
+      if (row.cause.source === null && row.sequence >= sequence) return offset;
     }
     return this.next;
   }
