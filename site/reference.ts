@@ -101,7 +101,10 @@ export async function readReference(): Promise<{ app: Application; project: Proj
     excludeExternals: true,
     sort: ["source-order"],
     sortEntryPoints: false,
-    groupOrder: ["Functions", "Variables", "Classes", "Interfaces", "Type Aliases"],
+    groupOrder: [
+      ...["Functions", "Variables", "Classes", "Interfaces", "Type Aliases"],
+      ...["Properties", "Accessors", "Methods", "Constructors"],
+    ],
     intentionallyNotExported,
     requiredToBeDocumented: [
       "Variable",
@@ -163,6 +166,8 @@ async function convert(app: Application): Promise<ProjectReflection> {
     const { name, about } = entryPoints[module.name] as { name: string; about: string };
     module.name = name;
     module.comment = new Comment([{ kind: "text", text: about }]);
+    for (const group of module.groups ?? [])
+      group.children.sort((a, b) => a.name.localeCompare(b.name, "en"));
   }
   describeMirrors(project);
   app.options.setValue("intentionallyNotDocumented", partsOfUnions(project));

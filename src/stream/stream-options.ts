@@ -106,7 +106,7 @@ const fullSchema = {
 } satisfies SchemaOf<StreamServerOptions>;
 
 /** The options with their defaults. */
-export type ResolvedStreamOptions = Resolved<typeof schema>;
+export interface ResolvedStreamOptions extends Resolved<typeof schema> {}
 
 /** @internal */
 export function resolveStreamOptions(options: StreamServerOptions): ResolvedStreamOptions {

@@ -1,18 +1,22 @@
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import * as main from "nebulex-streams";
+import * as nats from "nebulex-streams/nats";
+import * as redis from "nebulex-streams/redis";
+import * as testing from "nebulex-streams/testing";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type ServedSite, serveSite } from "../../site/serve.js";
 import { findBrowser, instruction } from "../helpers/browser.mjs";
 import { projectRoot } from "../helpers/project-root.js";
-import { runOk } from "../helpers/run.js";
 
 const path = findBrowser();
 const describeInBrowser =
   path !== undefined || process.env["CI"] === "true" ? describe : describe.skip;
 if (path === undefined) process.stderr.write(`tests left out: ${instruction}\n`);
 
-const buildLimit = 120_000;
+/** What `npm run docs` has built; `npm run test:site` runs it first. */
+const output = join(projectRoot, ".site", "public");
 const guides = readdirSync(join(projectRoot, "docs")).map((name) => name.replace(/\.md$/, ""));
 
 describeInBrowser("the documentation's site", () => {
@@ -21,10 +25,9 @@ describeInBrowser("the documentation's site", () => {
 
   beforeAll(async () => {
     if (path === undefined) throw new Error(instruction);
-    await runOk("npm", ["run", "docs"]);
-    site = await serveSite(join(projectRoot, ".site", "public"));
+    site = await serveSite(output);
     browser = await chromium.launch({ executablePath: path });
-  }, buildLimit);
+  });
 
   afterAll(async () => {
     await browser?.close();
@@ -71,6 +74,16 @@ describeInBrowser("the documentation's site", () => {
       });
     },
   );
+
+  test("the API reference has a page for each export", () => {
+    const pages = new Set(
+      readdirSync(join(output, "reference"), { recursive: true, encoding: "utf8" }).map((name) =>
+        basename(name, ".html"),
+      ),
+    );
+    const exported = Object.keys({ ...main, ...redis, ...nats, ...testing });
+    expect(exported.filter((name) => !pages.has(name))).toEqual([]);
+  });
 
   test("the search finds a page of the API reference", async () => {
     await expectNoError(async (page) => {
