@@ -7,7 +7,10 @@ import type { EventHandler, HandlerContext } from "./event-handler.js";
 export interface BatchHandlerOptions<K = unknown, V = unknown> {
   /** Events in a batch at the most: an integer above 0. */
   maxSize: number;
-  /** How long, in milliseconds, the first event of a batch waits for others. 0: not beyond what has come already. */
+  /**
+   * How long, in milliseconds, the first event of a batch waits for others. 0: not beyond what has
+   * come already.
+   */
   maxWait: Milliseconds;
   /** Handles a batch, in order, at least one event. A throw is a failed attempt at all of them. */
   handle(
@@ -18,7 +21,12 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
   onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
 }
 
-/** What a batch's handler may throw when it has handled the first events of the batch, and failed at the next ones. @internal */
+/**
+ * What a batch's handler may throw when it has handled the first events of the batch, and failed at
+ * the next ones.
+ *
+ * @internal
+ */
 export class BatchFailure extends Error {
   readonly handled: number;
   /** How many it failed at; it has not tried those behind them. */
@@ -46,8 +54,8 @@ export interface BatchTraits {
 }
 
 /**
- * A handler for pools that is given events in batches. An event counts as handled when its batch is: a kill brings the batch again;
- * a stop, and `whenIdle`, wait for it.
+ * A handler for pools that is given events in batches. An event counts as handled when its batch
+ * is: a kill brings the batch again; a stop, and `whenIdle`, wait for it.
  *
  * @throws {@link OptionError}
  */

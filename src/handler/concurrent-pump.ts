@@ -9,7 +9,12 @@ const lookahead = 256;
 
 const notOneKey = Symbol("not one key");
 
-/** Events of different keys at once; those of one key in turn. What is not about a single key is handled on its own. @internal */
+/**
+ * Events of different keys at once; those of one key in turn. What is not about a single key is
+ * handled on its own.
+ *
+ * @internal
+ */
 export class ConcurrentPump extends Pump {
   readonly #concurrency: number;
   /** For each key that is being handled, what has to wait for it. */
@@ -48,7 +53,10 @@ export class ConcurrentPump extends Pump {
     return this.#nextSettled();
   }
 
-  /** An orderly stop goes from turn to turn: the next one makes sense when something has been handled. */
+  /**
+   * An orderly stop goes from turn to turn: the next one makes sense when something has been
+   * handled.
+   */
   #nextSettled(): void | Promise<void> {
     if (!this.place.delivery.draining || this.#handling === 0) return;
     return new Promise((resolve) => {
@@ -56,7 +64,10 @@ export class ConcurrentPump extends Pump {
     });
   }
 
-  /** An orderly stop goes on behind a failure, where another incarnation would have: with the oldest that is not handled. */
+  /**
+   * An orderly stop goes on behind a failure, where another incarnation would have: with the oldest
+   * that is not handled.
+   */
   #startOver(): void {
     this.#failure = undefined;
     this.#barrier = undefined;

@@ -24,7 +24,8 @@ export interface DeliveryPlace {
 }
 
 /**
- * Brings what a cursor has in hand to the handler: attempts, failures, dead letters. One for each incarnation of a worker.
+ * Brings what a cursor has in hand to the handler: attempts, failures, dead letters. One for each
+ * incarnation of a worker.
  *
  * @internal
  */
@@ -67,7 +68,10 @@ export class Delivery {
     for (const message of this.#batchInHand.slice(0, handled)) this.#done(message);
   }
 
-  /** Has a message handled: when this is through, it is done, or given up. Throws, or rejects with, what is to end the incarnation. */
+  /**
+   * Has a message handled: when this is through, it is done, or given up. Throws, or rejects with,
+   * what is to end the incarnation.
+   */
   attempt(message: Message, span?: BatchSpan): void | Promise<void> {
     if (this.#cursor.unacked.failuresOf(message) > 0)
       return this.#finish(
@@ -87,7 +91,10 @@ export class Delivery {
     this.#done(message);
   }
 
-  /** Has an event that is given for the first time handled, if that is through when it returns; else `proceed` goes on with it. */
+  /**
+   * Has an event that is given for the first time handled, if that is through when it returns; else
+   * `proceed` goes on with it.
+   */
   visit(event: CacheEvent): VisitResult {
     const context = this.#context;
     context.attempt = 1;
@@ -124,7 +131,10 @@ export class Delivery {
     );
   }
 
-  /** Waits for a result, tries again as often as the options say, and settles the fate of the messages. */
+  /**
+   * Waits for a result, tries again as often as the options say, and settles the fate of the
+   * messages.
+   */
   async #finish(
     messages: readonly Message[],
     pending: PromiseLike<unknown>,

@@ -18,7 +18,10 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
 }
 
-/** What a handler pool does with events: one at a time in each partition, promises awaited. `undefined` keeps the state. */
+/**
+ * What a handler pool does with events: one at a time in each partition, promises awaited.
+ * `undefined` keeps the state.
+ */
 export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = HandlerContext> {
   /** Makes the state of an incarnation. */
   init?(ctx: Ctx): State | Promise<State>;

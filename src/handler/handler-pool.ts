@@ -13,10 +13,12 @@ import { type PoolChild, poolSupervisor } from "./pool-supervisor.js";
 import { workerSpec } from "./worker.js";
 
 /**
- * A child spec of a pool that handles a stream's events: a `one_for_one` supervisor with one worker a partition, each going on where
- * the group's last one stopped. By default it never gives up: a worker that fails again and again is restarted with growing pauses
- * (none after the first failure, then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the stream server in a `rest_for_one` supervisor's children list. Its start fails with
- * {@link StreamNotFoundError} when there is no stream server.
+ * A child spec of a pool that handles a stream's events: a `one_for_one` supervisor with one worker
+ * a partition, each going on where the group's last one stopped. By default it never gives up: a
+ * worker that fails again and again is restarted with growing pauses (none after the first failure,
+ * then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the stream server in a
+ * `rest_for_one` supervisor's children list. Its start fails with {@link StreamNotFoundError} when
+ * there is no stream server.
  *
  * @throws {@link OptionError}
  */
@@ -35,7 +37,8 @@ export function handlerPool<K, V, State = unknown>(
 }
 
 /**
- * The spec of a pool's supervisor, whose children are made when it is started, for the stream that there is then.
+ * The spec of a pool's supervisor, whose children are made when it is started, for the stream that
+ * there is then.
  *
  * @param suffix the last part of its id, when it is not given
  * @internal

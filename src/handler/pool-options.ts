@@ -23,7 +23,10 @@ import {
   resolveHandler,
 } from "./event-handler.js";
 
-/** Is given an event that could not be handled, the last error, and the worker's context. A promise is awaited. */
+/**
+ * Is given an event that could not be handled, the last error, and the worker's context. A promise
+ * is awaited.
+ */
 export type OnDeadLetter<K = unknown, V = unknown> = (
   event: CacheEntryEvent<K, V, ActorRef>,
   error: unknown,
@@ -40,31 +43,48 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   id?: string;
   /** The name of the pool's place in the stream, which outlives the pool. Default: its id. */
   group?: string;
-  /** Number of partitions: the stream's, which is the default. A pool on a stream with another number fails its start. */
+  /**
+   * Number of partitions: the stream's, which is the default. A pool on a stream with another
+   * number fails its start.
+   */
   partitions?: number;
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
   /** What handles the events: a function, or an object with a state for each worker. */
   handler: EventHandler<State, NoInfer<K>, NoInfer<V>> | HandlerFunction<NoInfer<K>, NoInfer<V>>;
-  /** Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`). */
+  /**
+   * Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`).
+   */
   onError?: "restart" | "resume";
   /** How often an event is tried before it is given up: an integer above 0. Default 1. */
   maxAttempts?: number;
-  /** Milliseconds before the second attempt at an event. Default 0; it doubles with each further one. */
+  /**
+   * Milliseconds before the second attempt at an event. Default 0; it doubles with each further
+   * one.
+   */
   backoffInitial?: Milliseconds;
   /** Milliseconds between two attempts at the most. Default 30,000. */
   backoffMax?: Milliseconds;
   /** Is given what could not be handled. Default: nobody; telemetry tells of it all the same. */
   onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>>;
-  /** What gives way when the pool is behind by more than the stream's capacity: the oldest events, or all but the newest of each key. Default `"gap"`. */
+  /**
+   * What gives way when the pool is behind by more than the stream's capacity: the oldest events,
+   * or all but the newest of each key. Default `"gap"`.
+   */
   overflow?: "gap" | "coalesce";
   /** Events of one partition, of different keys, that are handled at once. Default 1. */
   concurrency?: number;
-  /** Restarts of its workers within `maxSeconds` before the pool gives up. Default: it never does, and restarts with growing pauses. */
+  /**
+   * Restarts of its workers within `maxSeconds` before the pool gives up. Default: it never does,
+   * and restarts with growing pauses.
+   */
   maxRestarts?: number;
   /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
   maxSeconds?: number;
-  /** How long each worker may take to finish what is in its log when it is stopped, in milliseconds. Default 5000. */
+  /**
+   * How long each worker may take to finish what is in its log when it is stopped, in milliseconds.
+   * Default 5000.
+   */
   shutdown?: Milliseconds;
 }
 

@@ -23,8 +23,8 @@ export interface PoolSupervisorOptions {
 }
 
 /**
- * The spec of a pool's supervisor: `one_for_one`. Without `maxRestarts` it never gives up: a child that
- * fails again and again is restarted with growing pauses, until it has handled an event.
+ * The spec of a pool's supervisor: `one_for_one`. Without `maxRestarts` it never gives up: a child
+ * that fails again and again is restarted with growing pauses, until it has handled an event.
  *
  * @throws OptionError
  * @internal

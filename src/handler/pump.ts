@@ -17,7 +17,12 @@ export interface PumpPlace {
   readonly target: Target;
 }
 
-/** Takes a worker's events from its cursor to the handler, turn by turn, each between two messages of the actor. @internal */
+/**
+ * Takes a worker's events from its cursor to the handler, turn by turn, each between two messages
+ * of the actor.
+ *
+ * @internal
+ */
 export abstract class Pump extends Task implements CursorReader {
   /** Whether there was nothing left to do at the end of the last turn. */
   idle = false;
@@ -57,7 +62,9 @@ export abstract class Pump extends Task implements CursorReader {
     return span;
   }
 
-  /** Calls `handle` in a span, which ends with it. What it throws, or rejects with, is passed on. */
+  /**
+   * Calls `handle` in a span, which ends with it. What it throws, or rejects with, is passed on.
+   */
   protected inSpan(span: BatchSpan, handle: () => void | Promise<void>): void | Promise<void> {
     const end = (): void => {
       this.#spans.delete(span);

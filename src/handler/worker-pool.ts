@@ -22,13 +22,16 @@ import { threadSpec } from "./threads/thread-actor.js";
 import { ThreadSlot } from "./threads/thread-slot.js";
 import { workerSpec } from "./worker.js";
 
-/** What a handler in a thread knows of its place: all but the worker's ref, which is in the main thread. */
+/**
+ * What a handler in a thread knows of its place: all but the worker's ref, which is in the main
+ * thread.
+ */
 export type ThreadHandlerContext = Omit<HandlerContext, "self">;
 
 /**
- * What the default export of a worker pool's module may be, beside a function `(event, ctx)` and what `batchHandler` makes. Each
- * partition has a state of its own. Events are copies: keys and values have crossed to the thread by structured clone, and
- * `metadata.origin` is null.
+ * What the default export of a worker pool's module may be, beside a function `(event, ctx)` and
+ * what `batchHandler` makes. Each partition has a state of its own. Events are copies: keys and
+ * values have crossed to the thread by structured clone, and `metadata.origin` is null.
  */
 export type ThreadHandler<State = unknown, K = unknown, V = unknown> = EventHandler<
   State,
@@ -48,11 +51,20 @@ export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
   HandlerPoolOptions<K, V, unknown>,
   "handler" | "concurrency"
 > {
-  /** Where the handler is: an absolute URL (`new URL("./handler.js", import.meta.url)`); its default export is the handler. */
+  /**
+   * Where the handler is: an absolute URL (`new URL("./handler.js", import.meta.url)`); its default
+   * export is the handler.
+   */
   module: URL | string;
-  /** Number of threads, over which the partitions are spread; no more than there are partitions. Default: the machine's cores. */
+  /**
+   * Number of threads, over which the partitions are spread; no more than there are partitions.
+   * Default: the machine's cores.
+   */
   workers?: number;
-  /** How long one call of the handler, or a thread's start, may take before the thread is replaced, in milliseconds. Default 30,000. */
+  /**
+   * How long one call of the handler, or a thread's start, may take before the thread is replaced,
+   * in milliseconds. Default 30,000.
+   */
   timeout?: Milliseconds;
   /** Events of one partition that are sent to its thread at once. Default 256. */
   batchSize?: number;
@@ -73,13 +85,16 @@ interface ThreadSettings {
 }
 
 /**
- * A child spec of a pool whose handlers run in worker threads: for handlers that are busy with the processor. Everything else is as in
- * {@link handlerPool}: order in each partition, retries, dead letters, groups, orderly stop. A thread whose handler throws (unless
- * `onError` is `"resume"`), or that exits, runs out of memory or hangs is replaced, and what it has not handled is given to the next.
- * An orderly stop does not wait for a thread that is just being replaced: what its partitions have not handled then stays behind the
- * group's place. Its start fails with {@link WorkerThreadError} when the module can't be loaded.
+ * A child spec of a pool whose handlers run in worker threads: for handlers that are busy with the
+ * processor. Everything else is as in {@link handlerPool}: order in each partition, retries, dead
+ * letters, groups, orderly stop. A thread whose handler throws (unless `onError` is `"resume"`), or
+ * that exits, runs out of memory or hangs is replaced, and what it has not handled is given to the
+ * next. An orderly stop does not wait for a thread that is just being replaced: what its partitions
+ * have not handled then stays behind the group's place. Its start fails with
+ * {@link WorkerThreadError} when the module can't be loaded.
  *
- * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and one worker a partition.
+ * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and
+ * one worker a partition.
  *
  * @throws {@link OptionError}
  */

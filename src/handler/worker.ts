@@ -17,7 +17,11 @@ import type { WorkerOptions } from "./pool-options.js";
 import { type Pump, type PumpPlace, SerialPump } from "./pump.js";
 import { nextTurn } from "../timers.js";
 
-/** The spec of one partition's worker. Without a stream it can be checked, but not started. @internal */
+/**
+ * The spec of one partition's worker. Without a stream it can be checked, but not started.
+ *
+ * @internal
+ */
 export function workerSpec(
   id: string,
   stream: Stream | undefined,
@@ -101,7 +105,8 @@ class Worker implements Behavior<void, unknown> {
     cursor.ignoresGaps = this.#delivery.handler.onGap === undefined;
     this.#pump = this.#makePump({ stream: this.#stream, cursor, delivery: this.#delivery, target });
     target.onDeath(() => this.#ended());
-    // There may be events, or only gaps, from before; the cursor told so when there was no pump to wake.
+    // There may be events, or only gaps, from before; the cursor told so when there was no pump to
+    // wake.
     this.#pump.wake();
   }
 

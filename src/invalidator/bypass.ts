@@ -5,7 +5,8 @@ import type { Stream } from "../stream/stream.js";
 export type Uncleared = Set<number | null>;
 
 /**
- * Has an instance's reads miss while this node is cut off, and then until all partitions have been cleared.
+ * Has an instance's reads miss while this node is cut off, and then until all partitions have been
+ * cleared.
  *
  * @internal
  */
@@ -23,7 +24,9 @@ export class Bypass implements BrokerWatcher {
     if (stream.replicator?.broker.isGone === true) this.brokerGone();
   }
 
-  /** What a deletion that begins now may complete; undefined: the broker is away, or all is well. */
+  /**
+   * What a deletion that begins now may complete; undefined: the broker is away, or all is well.
+   */
   get uncleared(): Uncleared | undefined {
     return this.#uncleared;
   }
@@ -53,7 +56,10 @@ export class Bypass implements BrokerWatcher {
     this.#endBypass = undefined;
   }
 
-  /** Has the workers clear their partitions, as they do for any gap: if the store fails they try again. */
+  /**
+   * Has the workers clear their partitions, as they do for any gap: if the store fails they try
+   * again.
+   */
   #clear(): Uncleared {
     const uncleared: Uncleared = new Set();
     const { groups, logs } = this.#stream;

@@ -19,7 +19,10 @@ export type EventScope = "remote" | "local" | "all";
 /** Attempts at one event before the whole partition is cleared in its place. */
 const maxAttempts = 3;
 
-/** Times are whole milliseconds, cut off or rounded: an event's, and those that the skew is estimated from. */
+/**
+ * Times are whole milliseconds, cut off or rounded: an event's, and those that the skew is
+ * estimated from.
+ */
 const timeGrain: Milliseconds = 2;
 
 /** Deletes what events and gaps of one stream say is not true any more. @internal */
@@ -104,11 +107,15 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     const isOwn = node === this.#ownNode;
     if (reason === "overrun") return !isOwn || this.#scope !== "remote";
     if (reason !== "cache_restarted") return true;
-    // The store is as new as the cache. Where it is not, or the stream was late to listen to it, that is told in the new epoch.
+    // The store is as new as the cache. Where it is not, or the stream was late to listen to it,
+    // that is told in the new epoch.
     return isOwn && epoch === this.#stream.epoch;
   }
 
-  /** This node's time from which on what was written is newer than an event of another node; Infinity: it isn't known. */
+  /**
+   * This node's time from which on what was written is newer than an event of another node;
+   * Infinity: it isn't known.
+   */
   #knownAge(event: CacheEvent): Milliseconds {
     const { node, epoch, startedAt } = CacheEvent.homeOf(event);
     const origin = this.#stream.replicator?.replicas.find(node);

@@ -27,26 +27,38 @@ export interface InvalidatorOptions<K = unknown, V = unknown> {
   cache: Cache<K, V> | AsyncCache<K, V>;
   /** The instance's name. Default: that of `cache`. */
   name?: string;
-  /** Its id among its siblings, and the name of its group in the stream. Default `<instance>:invalidator`. */
+  /**
+   * Its id among its siblings, and the name of its group in the stream. Default
+   * `<instance>:invalidator`.
+   */
   id?: string;
-  /** Whose events invalidate: those of other nodes (`"remote"`, the default), of this one, or both. */
+  /**
+   * Whose events invalidate: those of other nodes (`"remote"`, the default), of this one, or both.
+   */
   eventScope?: EventScope;
   /**
-   * The types of event that invalidate; at least one. Default `["inserted", "updated", "deleted"]`: that an entry has expired or was
-   * evicted elsewhere says nothing about what is true.
+   * The types of event that invalidate; at least one. Default `["inserted", "updated", "deleted"]`:
+   * that an entry has expired or was evicted elsewhere says nothing about what is true.
    */
   events?: readonly EventType[];
   /**
-   * What becomes of the copies while this node is cut off from the broker. `"keep"`, the default: they are read, and filled again, until the
-   * connection is back. `"bypass"`: from a heartbeat after the broker was there last, reads of this instance miss and fills store nothing,
-   * until the broker is back and all partitions have been cleared. Not with `eventScope: "local"`.
+   * What becomes of the copies while this node is cut off from the broker. `"keep"`, the default:
+   * they are read, and filled again, until the connection is back. `"bypass"`: from a heartbeat
+   * after the broker was there last, reads of this instance miss and fills store nothing, until the
+   * broker is back and all partitions have been cleared. Not with `eventScope: "local"`.
    */
   whileDisconnected?: "keep" | "bypass";
-  /** Restarts of its workers within `maxSeconds` before it gives up. Default: it never does, and restarts with growing pauses. */
+  /**
+   * Restarts of its workers within `maxSeconds` before it gives up. Default: it never does, and
+   * restarts with growing pauses.
+   */
   maxRestarts?: number;
   /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
   maxSeconds?: number;
-  /** How long each worker may take to finish what is in its log when it is stopped, in milliseconds. Default 5000. */
+  /**
+   * How long each worker may take to finish what is in its log when it is stopped, in milliseconds.
+   * Default 5000.
+   */
   shutdown?: Milliseconds;
 }
 
@@ -64,23 +76,31 @@ const optionNames = [
 const defaultEvents = ["inserted", "updated", "deleted"] as const;
 const backoff = { backoffInitial: 100 as Milliseconds, backoffMax: 5000 as Milliseconds } as const;
 
-/** The groups that have listened to other nodes since a link was made: what they hold was told of, or is a gap. */
+/**
+ * The groups that have listened to other nodes since a link was made: what they hold was told of,
+ * or is a gap.
+ */
 const listened = new WeakMap<Replicator, Set<string>>();
 
 /**
- * A child spec of an invalidator: it deletes from this node's instance what was changed elsewhere. A `one_for_one` supervisor with one
- * worker a partition; put it behind the stream server in a `rest_for_one` supervisor's children list. Its start fails with
- * {@link StreamNotFoundError} when there is no stream server.
+ * A child spec of an invalidator: it deletes from this node's instance what was changed elsewhere.
+ * A `one_for_one` supervisor with one worker a partition; put it behind the stream server in a
+ * `rest_for_one` supervisor's children list. Its start fails with {@link StreamNotFoundError} when
+ * there is no stream server.
  *
- * - Copies of what is true elsewhere (`getOrStore`, `fetchOrStore`, `put` with `fill: true`) invalidate nothing: nodes that read one key
- *   don't evict each other. Neither do `touch` and `expire`, which change no value.
- * - What it deletes, its events say: `metadata.invalidation` is true. They stay on this node, and no invalidator acts upon them.
- * - A fetch under way (`fetchOrStore`) for a key that it invalidates is not stored, whether the key is there or not.
- * - An entry that was written here (and not filled) after the event is kept, where that is certain by the two nodes' clocks and the delays of
- *   their messages; otherwise it goes.
- * - A gap deletes all that it may have touched: the keys of its partition. So does the start, for what the cache holds when it begins to listen.
- * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses, and from the fourth time on by deleting all of
- *   its partition, which waits meanwhile.
+ * - Copies of what is true elsewhere (`getOrStore`, `fetchOrStore`, `put` with `fill: true`)
+ *   invalidate nothing: nodes that read one key don't evict each other. Neither do `touch` and
+ *   `expire`, which change no value.
+ * - What it deletes, its events say: `metadata.invalidation` is true. They stay on this node, and
+ *   no invalidator acts upon them.
+ * - A fetch under way (`fetchOrStore`) for a key that it invalidates is not stored, whether the key
+ *   is there or not.
+ * - An entry that was written here (and not filled) after the event is kept, where that is certain
+ *   by the two nodes' clocks and the delays of their messages; otherwise it goes.
+ * - A gap deletes all that it may have touched: the keys of its partition. So does the start, for
+ *   what the cache holds when it begins to listen.
+ * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses,
+ *   and from the fourth time on by deleting all of its partition, which waits meanwhile.
  *
  * A `delete` of a key that is not there is no event, and reaches no other node. When the source of
  * truth has changed, use `invalidate` or `put`.

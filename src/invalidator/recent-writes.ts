@@ -12,8 +12,9 @@ import type { Milliseconds } from "../options.js";
 const minKeys = 65_536;
 
 /**
- * Remembers when the entries of an instance were written on this node, so that they can be told from what is older. What is not known,
- * or was filled, counts as old. Writes to a store that is elsewhere are not remembered: when they take effect there isn't known.
+ * Remembers when the entries of an instance were written on this node, so that they can be told
+ * from what is older. What is not known, or was filled, counts as old. Writes to a store that is
+ * elsewhere are not remembered: when they take effect there isn't known.
  *
  * @internal
  */
@@ -21,7 +22,10 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
   readonly #slot: InstanceSlot;
   readonly #nodeTime: () => Milliseconds;
   readonly #min: number;
-  /** Of the keys written of late, and of those before them, so that nothing has to be put in order at each write. */
+  /**
+   * Of the keys written of late, and of those before them, so that nothing has to be put in order
+   * at each write.
+   */
   #young = new Map<unknown, Milliseconds>();
   #old = new Map<unknown, Milliseconds>();
   readonly #listener: EventListener = Object.assign(() => {}, { [tap]: this });

@@ -5,8 +5,8 @@ import { hashKey } from "../stream/hash.js";
 /**
  * What of this node's entries an event is about.
  *
- * @param copied whether the keys are copies, as those of other nodes' events are: objects among them then stand for all that have the
- *   same value
+ * @param copied whether the keys are copies, as those of other nodes' events are: objects among
+ * them then stand for all that have the same value
  * @internal
  */
 export function touchedBy(

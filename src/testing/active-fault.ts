@@ -70,7 +70,10 @@ export class ActiveFault {
     return subject;
   }
 
-  /** Counts an occasion; whether the fault strikes on it. What it does depends on nothing but the seed, the subject and the count. */
+  /**
+   * Counts an occasion; whether the fault strikes on it. What it does depends on nothing but the
+   * seed, the subject and the count.
+   */
   occurs(name: string): boolean {
     const subject = this.meet(name);
     subject.happened++;
@@ -79,7 +82,10 @@ export class ActiveFault {
     return true;
   }
 
-  /** Has the next `trigger.times` occasions (one by default) fail; false while some are still to come. */
+  /**
+   * Has the next `trigger.times` occasions (one by default) fail; false while some are still to
+   * come.
+   */
   arm(name: string): boolean {
     const subject = this.meet(name);
     if (subject.armed > 0) return false;
@@ -107,7 +113,10 @@ export class ActiveFault {
     return new InjectedFaultError(this.fault.name, subject);
   }
 
-  /** A promise that settles after `ms` by the system's clock (default: never), when it is lifted, and when the incarnation ends. */
+  /**
+   * A promise that settles after `ms` by the system's clock (default: never), when it is lifted,
+   * and when the incarnation ends.
+   */
   hold(ref: ActorRef, ms?: Milliseconds): Promise<void> {
     const { clock } = this.system;
     return new Promise((resolve) => {

@@ -9,7 +9,10 @@ import { type Act, observe, type Observer } from "./probe-hub.js";
 import type { SeededRandom } from "./random.js";
 import { type ActorSelector, checkSelector, selects } from "./selector.js";
 
-/** Which messages of which actors a fault is for. A handler pool's worker counts the events that it handles. */
+/**
+ * Which messages of which actors a fault is for. A handler pool's worker counts the events that it
+ * handles.
+ */
 export interface MessageFaultOptions extends Omit<FaultOptions, "nth"> {
   /** Actors by id, path or pattern; supervisors, caches and stream servers are actors too. */
   actor: ActorSelector;
@@ -172,8 +175,8 @@ class StartFault extends ActorFault {
 }
 
 /**
- * An actor throws in place of handling a message: it ends with the error, its `terminate` runs. A handler pool's worker does what its
- * `onError` and `maxAttempts` say.
+ * An actor throws in place of handling a message: it ends with the error, its `terminate` runs. A
+ * handler pool's worker does what its `onError` and `maxAttempts` say.
  *
  * @throws {@link OptionError}
  */
@@ -186,7 +189,8 @@ export function crash(options: CrashOptions): Fault {
 }
 
 /**
- * An actor is killed when a message is about to be handled: it ends with `"killed"`, at once and without `terminate`.
+ * An actor is killed when a message is about to be handled: it ends with `"killed"`, at once and
+ * without `terminate`.
  *
  * @throws {@link OptionError}
  */
@@ -197,8 +201,8 @@ export function kill(options: MessageFaultOptions): Fault {
 }
 
 /**
- * An actor hangs before it handles a message, until that is lifted, its time is over, or the actor ends: killed, since a stop waits for
- * the message in hand.
+ * An actor hangs before it handles a message, until that is lifted, its time is over, or the actor
+ * ends: killed, since a stop waits for the message in hand.
  *
  * @throws {@link OptionError}
  */
@@ -220,7 +224,8 @@ export function slowDown(options: SlowDownOptions): Fault {
 }
 
 /**
- * An actor's start fails, before its `init`. Starts count from the injection on, also those that a supervisor tries again.
+ * An actor's start fails, before its `init`. Starts count from the injection on, also those that a
+ * supervisor tries again.
  *
  * @throws {@link OptionError}
  */

@@ -4,8 +4,8 @@ import { ActorSystem } from "../actor/system.js";
 import { OptionError } from "../errors.js";
 
 /**
- * The live actors of a system, supervisors included: each before those below it, siblings in the order of their making. None is left
- * when the trees of the system have ended.
+ * The live actors of a system, supervisors included: each before those below it, siblings in the
+ * order of their making. None is left when the trees of the system have ended.
  */
 export function actorsOf(system: ActorSystem): ActorRef[] {
   const refs: ActorRef[] = [];

@@ -12,15 +12,27 @@ import { recordTree, type TreeRecorder } from "./recorder.js";
 export interface ChaosOptions {
   /** The system whose actors are struck. */
   system: ActorSystem;
-  /** At least one. Those without a trigger strike at random moments, each as often as the others; give one twice for twice as often. */
+  /**
+   * At least one. Those without a trigger strike at random moments, each as often as the others;
+   * give one twice for twice as often.
+   */
   faults: readonly Fault[];
-  /** Decides which fault strikes, whom, and when: an integer >= 0. Default: a random one; see the report. */
+  /**
+   * Decides which fault strikes, whom, and when: an integer >= 0. Default: a random one; see the
+   * report.
+   */
   seed?: number;
-  /** How long, in milliseconds by the system's clock. Default: 60,000 if there is a `count`, else it must be given. */
+  /**
+   * How long, in milliseconds by the system's clock. Default: 60,000 if there is a `count`, else it
+   * must be given.
+   */
   duration?: Milliseconds;
   /** Ends when so many faults have been injected: an integer from 1. Default: no such end. */
   count?: number;
-  /** Milliseconds between two strikes on average: each wait is a random one, up to twice as long. Default 10. */
+  /**
+   * Milliseconds between two strikes on average: each wait is a random one, up to twice as long.
+   * Default 10.
+   */
   interval?: Milliseconds;
   /** Ends it early; it still gives its report. */
   signal?: AbortSignal;
@@ -54,8 +66,9 @@ const defaultDuration: Milliseconds = 60_000;
 const defaultInterval: Milliseconds = 10;
 
 /**
- * Injects faults at random for a while, then stops and lets go who hangs. Where and when they strike follows from the seed alone, as far
- * as the tree does the same again: with a simulated clock it does; in real time it is close.
+ * Injects faults at random for a while, then stops and lets go who hangs. Where and when they
+ * strike follows from the seed alone, as far as the tree does the same again: with a simulated
+ * clock it does; in real time it is close.
  *
  * @throws (as rejections) {@link OptionError}
  */

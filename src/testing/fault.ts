@@ -18,7 +18,10 @@ export interface FaultOptions extends TriggerOptions {
 /** @internal */
 export const faultOptions = ["name", "nth", "every", "probability", "times"] as const;
 
-/** A fault, as its factory describes it. It does nothing by itself: give it to `injectFaults` or `chaos`, as often as you like. */
+/**
+ * A fault, as its factory describes it. It does nothing by itself: give it to `injectFaults` or
+ * `chaos`, as often as you like.
+ */
 export abstract class Fault {
   /** What it does. */
   readonly kind: FaultKind;

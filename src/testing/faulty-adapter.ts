@@ -58,8 +58,8 @@ const storeMethods: Record<Exclude<keyof Store<unknown, unknown>, "info" | "clos
 };
 
 /**
- * An adapter whose commands can be made to fail (see {@link failCommand}); otherwise it does what the given one does. A command that
- * fails has not reached the given adapter.
+ * An adapter whose commands can be made to fail (see {@link failCommand}); otherwise it does what
+ * the given one does. A command that fails has not reached the given adapter.
  *
  * @throws {@link OptionError}
  */
@@ -162,7 +162,8 @@ class CommandFault extends Fault {
 }
 
 /**
- * A command on a cache with a {@link faultyAdapter} throws (rejects, where the adapter is an asynchronous one), and changes nothing.
+ * A command on a cache with a {@link faultyAdapter} throws (rejects, where the adapter is an
+ * asynchronous one), and changes nothing.
  *
  * @throws {@link OptionError}
  */

@@ -10,7 +10,10 @@ import { anySeed, SeededRandom } from "./random.js";
 export interface InjectFaultsOptions {
   /** The faults to inject. */
   faults: readonly Fault[];
-  /** Decides what is left to chance: an integer >= 0. The same seed, the same faults. Default: a random one; see the report. */
+  /**
+   * Decides what is left to chance: an integer >= 0. The same seed, the same faults. Default: a
+   * random one; see the report.
+   */
   seed?: number;
 }
 
@@ -22,7 +25,10 @@ export interface FaultOutcome {
   readonly kind: FaultKind;
   /** How often it was injected. */
   readonly injected: number;
-  /** The paths of the actors, or the names of the cache instances, that it is for and that have appeared; none: it was for nobody. */
+  /**
+   * The paths of the actors, or the names of the cache instances, that it is for and that have
+   * appeared; none: it was for nobody.
+   */
   readonly subjects: readonly string[];
 }
 
@@ -101,7 +107,11 @@ export class FaultInjection implements Disposable {
     this.stop();
   }
 
-  /** Has one of the faults that wait for it strike, chosen at random; whether any could. @internal */
+  /**
+   * Has one of the faults that wait for it strike, chosen at random; whether any could.
+   *
+   * @internal
+   */
   strike(): boolean {
     const waiting = this.#active.filter(({ fault }) => fault.trigger.rule === "always");
     while (waiting.length > 0) {
@@ -118,8 +128,9 @@ export class FaultInjection implements Disposable {
 }
 
 /**
- * Injects faults into a system, by what their triggers say, until `stop`. Several injections can be at work at once; where more than
- * one fault strikes at the same message, they come one after the other, in the order of injection.
+ * Injects faults into a system, by what their triggers say, until `stop`. Several injections can be
+ * at work at once; where more than one fault strikes at the same message, they come one after the
+ * other, in the order of injection.
  *
  * @throws {@link OptionError}
  *

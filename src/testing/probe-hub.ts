@@ -4,10 +4,19 @@ import type { ActorRef } from "../actor/ref.js";
 import type { ActorSystem } from "../actor/system.js";
 import { isThenable } from "../actor/thenable.js";
 
-/** Something that is to happen to an actor. A throw is the actor's, a promise delays it. @internal */
+/**
+ * Something that is to happen to an actor. A throw is the actor's, a promise delays it.
+ *
+ * @internal
+ */
 export type Act = () => void | Promise<void>;
 
-/** Who looks at the actors of a system. What it is told counts at once; what it wants to happen is done in the order of injection. @internal */
+/**
+ * Who looks at the actors of a system. What it is told counts at once; what it wants to happen is
+ * done in the order of injection.
+ *
+ * @internal
+ */
 export interface Observer {
   starting?(ref: ActorRef): Act | undefined;
   started?(ref: ActorRef): void;

@@ -9,11 +9,15 @@ import { outageCases } from "./conformance/outage-cases.js";
 /** Options of {@link pubSubConformance}. */
 export interface PubSubConformanceOptions {
   /**
-   * Makes a pubsub of the kind in question; all of a run's are connected with each other. What it is given goes to `createPubSub`
-   * (`codec` and `maxMessageSize` too, where a case needs them), the adapter's own options beside it.
+   * Makes a pubsub of the kind in question; all of a run's are connected with each other. What it
+   * is given goes to `createPubSub` (`codec` and `maxMessageSize` too, where a case needs them),
+   * the adapter's own options beside it.
    */
   create(options: PubSubOptions & { nodeName: string; namespace: string }): PubSub;
-  /** Takes the broker away from every node: connections break, and no new one can be made. Without it, the cases of outages are left out. */
+  /**
+   * Takes the broker away from every node: connections break, and no new one can be made. Without
+   * it, the cases of outages are left out.
+   */
   interrupt?: () => void | Promise<void>;
   /** Brings it back. */
   restore?: () => void | Promise<void>;
@@ -21,7 +25,10 @@ export interface PubSubConformanceOptions {
   timeout?: Milliseconds;
 }
 
-/** One case: it passes when `run` settles, and fails when it rejects. Cases may run at the same time, except those of outages. */
+/**
+ * One case: it passes when `run` settles, and fails when it rejects. Cases may run at the same
+ * time, except those of outages.
+ */
 export interface ConformanceCase {
   /** What the case is about, as the title of a test. */
   readonly name: string;

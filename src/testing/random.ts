@@ -9,7 +9,12 @@ export function hashText(text: string): number {
   return hash >>> 0;
 }
 
-/** A number from 0 to 1 that depends on nothing but `seed` and `step` (the output function of mulberry32). @internal */
+/**
+ * A number from 0 to 1 that depends on nothing but `seed` and `step` (the output function of
+ * mulberry32).
+ *
+ * @internal
+ */
 export function chanceAt(seed: number, step: number): number {
   let x = (seed + Math.imul(step, 0x6d2b79f5)) | 0;
   x = Math.imul(x ^ (x >>> 15), x | 1);
@@ -17,7 +22,10 @@ export function chanceAt(seed: number, step: number): number {
   return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
 }
 
-/** Random numbers that are the same for the same seed (mulberry32, by Tommy Ettinger); not for secrets. */
+/**
+ * Random numbers that are the same for the same seed (mulberry32, by Tommy Ettinger); not for
+ * secrets.
+ */
 export class SeededRandom {
   /** The seed that it was made with. */
   readonly seed: number;

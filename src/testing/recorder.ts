@@ -17,7 +17,9 @@ export type TreeEvent =
   | ({ readonly type: "start_failed" } & Ended)
   /** An actor that was up has ended. */
   | ({ readonly type: "exited" } & Ended)
-  /** A supervisor is about to restart a child; `attempt` is the restart's number within the window. */
+  /**
+   * A supervisor is about to restart a child; `attempt` is the restart's number within the window.
+   */
   | ({ readonly type: "restart"; readonly attempt: number } & Supervised)
   /** A supervisor ends itself in place of one restart too many. */
   | ({ readonly type: "gave_up" } & Supervised);
@@ -95,8 +97,9 @@ export class TreeRecorder implements Disposable {
   }
 
   /**
-   * The events as short texts, to compare with what was expected: `started users`, `exited users:stream killed`,
-   * `start_failed users boom`, `restart users:stream 1`, `gave_up users:stream`. An error stands as its message.
+   * The events as short texts, to compare with what was expected: `started users`,
+   * `exited users:stream killed`, `start_failed users boom`, `restart users:stream 1`,
+   * `gave_up users:stream`. An error stands as its message.
    */
   get lines(): string[] {
     return this.events.map(lineOf);
@@ -143,7 +146,8 @@ export class TreeRecorder implements Disposable {
 }
 
 /**
- * Records what happens in a system's trees from now on: starts, exits with their reasons, restarts, supervisors that give up.
+ * Records what happens in a system's trees from now on: starts, exits with their reasons, restarts,
+ * supervisors that give up.
  *
  * @throws {@link OptionError}
  */

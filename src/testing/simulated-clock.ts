@@ -8,12 +8,16 @@ interface Timer {
   readonly fn: () => void;
 }
 
-/** Turns of the event loop that actors are given between two timers: enough for some ten of them to hand something on. */
+/**
+ * Turns of the event loop that actors are given between two timers: enough for some ten of them to
+ * hand something on.
+ */
 const settlingTurns = 25;
 
 /**
- * A clock that stands still until it is told to go on, for a system under test: `createSystem({ clock })`. Its timers fire, in order,
- * inside {@link SimulatedClock.advance}, which lets the actors do what each timer set off before it comes to the next.
+ * A clock that stands still until it is told to go on, for a system under test:
+ * `createSystem({ clock })`. Its timers fire, in order, inside {@link SimulatedClock.advance},
+ * which lets the actors do what each timer set off before it comes to the next.
  *
  * @example
  * ```ts
@@ -58,8 +62,9 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Moves the time on by `ms` milliseconds, firing what falls due on the way; actors have come to rest when it settles. Calls are
-   * done one after the other. Rejects with what a timer's function threw; the time then stands where it did so.
+   * Moves the time on by `ms` milliseconds, firing what falls due on the way; actors have come to
+   * rest when it settles. Calls are done one after the other. Rejects with what a timer's function
+   * threw; the time then stands where it did so.
    */
   advance(ms: Milliseconds): Promise<void> {
     milliseconds("ms", ms);
@@ -68,7 +73,9 @@ export class SimulatedClock implements Clock {
     return done;
   }
 
-  /** Lets the actors come to rest without moving the time. `turns` of the event loop, 25 by default. */
+  /**
+   * Lets the actors come to rest without moving the time. `turns` of the event loop, 25 by default.
+   */
   async settle(turns = settlingTurns): Promise<void> {
     integer("turns", turns, 1);
     for (let turn = 0; turn < turns; turn++) await nextTurn();

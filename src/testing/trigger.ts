@@ -2,8 +2,9 @@ import { OptionError } from "../errors.js";
 import { integer } from "../options.js";
 
 /**
- * When a fault strikes, counted for each actor (or cache instance) on its own, over all its incarnations, from the injection on. At
- * most one of the first three. None: each time in `injectFaults`; at random moments in `chaos`.
+ * When a fault strikes, counted for each actor (or cache instance) on its own, over all its
+ * incarnations, from the injection on. At most one of the first three. None: each time in
+ * `injectFaults`; at random moments in `chaos`.
  */
 export interface TriggerOptions {
   /** On the nth time: an integer from 1. */
@@ -12,7 +13,10 @@ export interface TriggerOptions {
   every?: number;
   /** Each time with this probability, above 0 and up to 1. */
   probability?: number;
-  /** How often at the most: an integer from 1. With `nth`, so many times in a row. Default: once with `nth`, else without end. */
+  /**
+   * How often at the most: an integer from 1. With `nth`, so many times in a row. Default: once
+   * with `nth`, else without end.
+   */
   times?: number;
 }
 
@@ -23,7 +27,11 @@ export interface Trigger {
   readonly times: number;
 }
 
-/** How many times something has happened to one subject, and how often the fault has struck it. @internal */
+/**
+ * How many times something has happened to one subject, and how often the fault has struck it.
+ *
+ * @internal
+ */
 export interface Tally {
   happened: number;
   struck: number;
@@ -49,7 +57,11 @@ export function readTrigger(options: TriggerOptions, nthOption = "nth"): Trigger
   return { rule: "always", value: 1, times: unlimited };
 }
 
-/** Whether the fault strikes this time; `chance` is from 0 to 1. The tally includes this time. @internal */
+/**
+ * Whether the fault strikes this time; `chance` is from 0 to 1. The tally includes this time.
+ *
+ * @internal
+ */
 export function strikes({ rule, value, times }: Trigger, tally: Tally, chance: number): boolean {
   if (tally.struck >= times) return false;
   switch (rule) {

@@ -7,7 +7,10 @@ import {
   type Store,
 } from "nebulex-streams";
 
-/** A store somewhere else, which outlives the caches in front of it: one request after the other, each a turn away. */
+/**
+ * A store somewhere else, which outlives the caches in front of it: one request after the other,
+ * each a turn away.
+ */
 export function asyncAdapter(): AsyncAdapter {
   let kept: Store<never, never> | undefined;
   let sink: unknown;

@@ -117,7 +117,9 @@ class World extends Timed {
     }
   }
 
-  /** Notes what bypassed caches give that is not true, where they must know that they are cut off. */
+  /**
+   * Notes what bypassed caches give that is not true, where they must know that they are cut off.
+   */
   look(): void {
     for (const [index, { name, users }] of this.all.entries()) {
       const { since = Infinity } = this.#cut.get(name) ?? {};

@@ -71,7 +71,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant("turn"), turns }) },
 );
 
-/** Three near caches, with clocks of their own that are set now and then, in front of one source of truth. */
+/**
+ * Three near caches, with clocks of their own that are set now and then, in front of one source of
+ * truth.
+ */
 class World extends Nodes {
   readonly truth = new Map<string, number>();
   readonly walls: readonly Wall[];

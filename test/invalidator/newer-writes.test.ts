@@ -11,7 +11,10 @@ import { type Node, Nodes, shapes, Wall } from "./nodes.js";
 const second = 1000;
 const epochStart = 1_700_000_000_000;
 
-/** Nodes `a` and `b`, whose clocks differ by `skew` (how far that of `b` is ahead), and the true time. */
+/**
+ * Nodes `a` and `b`, whose clocks differ by `skew` (how far that of `b` is ahead), and the true
+ * time.
+ */
 class Skewed extends Nodes {
   readonly wallA = new Wall(epochStart);
   readonly wallB: Wall;

@@ -28,7 +28,9 @@ import { Notes, Tree } from "../helpers/streams.js";
 
 export const shapes = [undefined, 1, 4] as const;
 
-/** A clock that stands still until time passes, and a wall clock that can be set. Timers are real. */
+/**
+ * A clock that stands still until time passes, and a wall clock that can be set. Timers are real.
+ */
 export class Wall implements Clock {
   readonly setTimeout = systemClock.setTimeout;
   readonly clearTimeout = systemClock.clearTimeout;
@@ -160,7 +162,10 @@ export class Nodes implements AsyncDisposable {
     return node;
   }
 
-  /** Has the data messages lost that `fn` sends; the others notice with the next one, which tells of no change. */
+  /**
+   * Has the data messages lost that `fn` sends; the others notice with the next one, which tells of
+   * no change.
+   */
   async losing(from: Node, key: string, fn: () => void): Promise<void> {
     this.fate = () => "drop";
     fn();

@@ -12,7 +12,12 @@ interface Kind {
   readonly cause: Cause<never>;
 }
 
-/** Events of one source as they cross to a thread: in columns, since each object would bring the names of its properties along. @internal */
+/**
+ * Events of one source as they cross to a thread: in columns, since each object would bring the
+ * names of its properties along.
+ *
+ * @internal
+ */
 export interface EncodedEvents {
   readonly kinds: readonly Kind[];
   /** For each event the place of its kind. */

@@ -1,6 +1,11 @@
 import { types } from "node:util";
 
-/** An error as it crosses between threads: structured clone drops the name of its class and its own fields. @internal */
+/**
+ * An error as it crosses between threads: structured clone drops the name of its class and its own
+ * fields.
+ *
+ * @internal
+ */
 export interface EncodedError {
   readonly error: unknown;
   readonly name?: string;

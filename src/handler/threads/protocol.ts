@@ -19,7 +19,11 @@ export interface ThreadData {
   readonly progress: SharedArrayBuffer;
 }
 
-/** Something for one partition to handle; it is given nothing else until it has answered. @internal */
+/**
+ * Something for one partition to handle; it is given nothing else until it has answered.
+ *
+ * @internal
+ */
 export interface Work {
   readonly partition: number;
   /** Which attempt at its first event this is. */
@@ -50,8 +54,8 @@ export interface Outcome {
   /** How many of its events have been handled. */
   readonly handled: number;
   /**
-   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread (`suspect`); one of them can't
-   * be sent (`uncloneable`); or it was none of their doing (`none`).
+   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread
+   * (`suspect`); one of them can't be sent (`uncloneable`); or it was none of their doing (`none`).
    */
   readonly blame: "none" | "culprit" | "suspect" | "uncloneable";
   readonly error: unknown;

@@ -9,7 +9,12 @@ import type { ThreadSlot } from "./thread-slot.js";
 
 type ThreadSettings = Omit<ThreadOptions, "clock" | "onClosed" | "onFailure">;
 
-/** The spec of the actor that keeps one thread: its end is the thread's, and the thread's failure is its crash. @internal */
+/**
+ * The spec of the actor that keeps one thread: its end is the thread's, and the thread's failure is
+ * its crash.
+ *
+ * @internal
+ */
 export function threadSpec(
   id: string,
   slot: ThreadSlot,

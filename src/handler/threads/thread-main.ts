@@ -79,7 +79,10 @@ class PartitionRunner {
     }
   }
 
-  /** One call of the handler; false if there must be no more. What it has brought is on record before anything else can happen. */
+  /**
+   * One call of the handler; false if there must be no more. What it has brought is on record
+   * before anything else can happen.
+   */
   #step(size: number, call: () => unknown): Promise<void> | false | undefined {
     const partition = this.#index;
     const progress = this.#progress;

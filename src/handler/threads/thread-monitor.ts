@@ -66,7 +66,10 @@ export class ThreadMonitor {
     this.#timer = this.#clock.setTimeout(() => this.#sample(), this.#timeout / samplesPerTimeout);
   }
 
-  /** The partitions that may be blocking the event loop for too long; not those that only wait for it. */
+  /**
+   * The partitions that may be blocking the event loop for too long; not those that only wait for
+   * it.
+   */
   #holdingUp(late: readonly number[]): readonly number[] | undefined {
     if (late.length === 0) return undefined;
     const culprits = culpritsOf(this.#runs, this.#progress);
@@ -86,8 +89,9 @@ export class ThreadMonitor {
 }
 
 /**
- * The partitions of which one has ended the thread, or holds it up, as far as can be told: the one that ran into it, the one that was on
- * the stack, or those that were waiting for something. None, if it was what an event left behind that is handled already.
+ * The partitions of which one has ended the thread, or holds it up, as far as can be told: the one
+ * that ran into it, the one that was on the stack, or those that were waiting for something. None,
+ * if it was what an event left behind that is handled already.
  *
  * @internal
  */

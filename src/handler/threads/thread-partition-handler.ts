@@ -8,7 +8,12 @@ import type { Outcome, Work } from "./protocol.js";
 import type { Thread } from "./thread.js";
 import type { DrainingPartition, ThreadSlot } from "./thread-slot.js";
 
-/** The part of a partition that is in the main thread: a handler that has events handled in the partition's thread. @internal */
+/**
+ * The part of a partition that is in the main thread: a handler that has events handled in the
+ * partition's thread.
+ *
+ * @internal
+ */
 export class ThreadPartitionHandler implements EventHandler<void>, DrainingPartition {
   readonly [batch]: BatchTraits;
   readonly #partition: number;
@@ -92,7 +97,10 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
     }
   }
 
-  /** On probation, if it may have been what ended the last thread: then no other that may have been runs beside it. */
+  /**
+   * On probation, if it may have been what ended the last thread: then no other that may have been
+   * runs beside it.
+   */
   #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
     // Set before its turn isolated: the partition that is before it may wait for a thread, too.
     this.#waiting = ctx.self;

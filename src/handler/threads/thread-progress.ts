@@ -1,4 +1,9 @@
-/** What a partition is doing: nothing, running on the stack, or waiting for a promise of the handler. @internal */
+/**
+ * What a partition is doing: nothing, running on the stack, or waiting for a promise of the
+ * handler.
+ *
+ * @internal
+ */
 export type Standing = "idle" | "running" | "waiting";
 
 const standings: readonly Standing[] = ["idle", "running", "waiting"];
@@ -13,8 +18,8 @@ const [blamedPartition, blamedStep, beats] = [0, 1, 2];
 const cellsOfAll = 3;
 
 /**
- * How far a thread has got, in memory that outlives it: what is on record here has happened, however the thread ended. The thread
- * writes, the main thread reads.
+ * How far a thread has got, in memory that outlives it: what is on record here has happened,
+ * however the thread ended. The thread writes, the main thread reads.
  *
  * @internal
  */
@@ -58,12 +63,18 @@ export class ThreadProgress {
     Atomics.and(this.#cells, standingCell(partition), revoked);
   }
 
-  /** From here on the partition begins nothing more: what it has handled now is final, but for what it has in hand. */
+  /**
+   * From here on the partition begins nothing more: what it has handled now is final, but for what
+   * it has in hand.
+   */
   revoke(partition: number): void {
     Atomics.or(this.#cells, standingCell(partition), revoked);
   }
 
-  /** The thread ends through what this partition did in its step after `step` handled events. The first word counts. */
+  /**
+   * The thread ends through what this partition did in its step after `step` handled events. The
+   * first word counts.
+   */
   blame(partition: number, step: number): void {
     if (Atomics.compareExchange(this.#cells, blamedPartition, 0, partition + 1) === 0)
       Atomics.store(this.#cells, blamedStep, step);

@@ -7,12 +7,20 @@ export interface DrainingPartition {
   threadLost(): void;
 }
 
-/** The place of one thread of a pool: it outlives the thread, and whoever needs the next one waits here. @internal */
+/**
+ * The place of one thread of a pool: it outlives the thread, and whoever needs the next one waits
+ * here.
+ *
+ * @internal
+ */
 export class ThreadSlot {
   thread: Thread | undefined;
   /** What the handler wants of batches; null before the first thread is up, too. */
   batch: ThreadBatch | null = null;
-  /** The partitions that are stopping in order. Their supervisor does not replace the thread any more. */
+  /**
+   * The partitions that are stopping in order. Their supervisor does not replace the thread any
+   * more.
+   */
   readonly draining = new Set<DrainingPartition>();
   readonly #waiting = new Set<(thread: Thread) => void>();
   /** Settles when nobody is isolated. */

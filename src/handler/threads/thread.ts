@@ -95,7 +95,10 @@ export class Thread {
     });
   }
 
-  /** The worker of a partition with work has ended: ends the thread. Returns how much of that work has been handled. */
+  /**
+   * The worker of a partition with work has ended: ends the thread. Returns how much of that work
+   * has been handled.
+   */
   abandon(partition: number): number {
     this.#progress.revoke(partition);
     const handled = this.#handledInRun(partition);
@@ -103,14 +106,20 @@ export class Thread {
     return handled;
   }
 
-  /** To be replaced, since a handler has thrown. What others have in hand is finished first, and the handlers clean up. */
+  /**
+   * To be replaced, since a handler has thrown. What others have in hand is finished first, and the
+   * handlers clean up.
+   */
   retire(cause: unknown): void {
     if (this.#retired) return;
     this.#close();
     this.#options.onFailure(new WorkerThreadError(this.#options.module, "failed", cause));
   }
 
-  /** Ends it in order; resolves when it has ended. Rejects with what the handlers' cleaning up threw. */
+  /**
+   * Ends it in order; resolves when it has ended. Rejects with what the handlers' cleaning up
+   * threw.
+   */
   async stop(reason: unknown): Promise<void> {
     this.#close();
     if (this.#runs.size > 0) await new Promise<void>((resolve) => (this.#quiet = resolve));

@@ -207,7 +207,10 @@ interface JumpTimer {
   handle: TimerHandle;
 }
 
-/** The system's clock, but it can jump: what times out does so when a test says it, and not on a busy machine. */
+/**
+ * The system's clock, but it can jump: what times out does so when a test says it, and not on a
+ * busy machine.
+ */
 export class JumpingClock implements Clock {
   readonly #timers = new Set<JumpTimer>();
   #ahead = 0;
