@@ -1,8 +1,7 @@
 // Actors and systems
-export { createSystem, type ActorSystem, type SystemOptions } from "./actor/system.js";
+export { createSystem, type SystemOptions } from "./actor/system.js";
 export { spawn } from "./actor/spawn.js";
-export type { Behavior, SpawnOptions } from "./actor/behavior.js";
-export type { ActorContext } from "./actor/context.js";
+export type { ActorContext, ActorSystem, Behavior, SpawnOptions } from "./actor/types.js";
 export type { ActorRef, Down, ReplyTo } from "./actor/ref.js";
 export type { ExitReason } from "./actor/exit.js";
 export type { StartContext } from "./actor/start-context.js";

@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 const contexts: AsyncLocalStorage<unknown>[] = [];
 
 /**
- * Makes a context that a call hands on to all that it calls and awaits, but not to actors and
- * readers that it wakes: their work is no part of the call.
+ * Makes a context that a call passes on to all that it calls and awaits, but not to the actors and
+ * readers that it wakes: their work is not part of the call.
  *
  * @internal
  */
@@ -14,7 +14,7 @@ export function callContext<T>(): AsyncLocalStorage<T> {
   return context;
 }
 
-/** Runs `fn`, and all that it schedules, as part of no call. @internal */
+/** Runs `fn`, and all that it schedules, outside of every call. @internal */
 export function outsideCalls(fn: () => void): void {
   for (const context of contexts)
     if (context.getStore() !== undefined) {

@@ -1,48 +1,61 @@
+import { isThenable } from "../callbacks.js";
 import { messagesPerCheck, timeSlice } from "../clock.js";
 import { ActorExitError } from "../errors.js";
 import { callable, type Milliseconds, milliseconds, positiveMilliseconds } from "../options.js";
-import { reportAbnormalEnd } from "./abnormal-end.js";
-import type { Behavior } from "./behavior.js";
-import { ActorContext, type ContextOwner } from "./context.js";
-import type { Turn } from "./engine.js";
-import type { ExitReason } from "./exit.js";
-import { ExitWatchers } from "./exit-watchers.js";
-import { Mailbox } from "./mailbox.js";
-import { PendingQueries } from "./pending-query.js";
-import { ActorRef, type Down, type ReplyTo, type Target } from "./ref.js";
-import type { CellOptions, Runtime } from "./runtime.js";
-import { Task } from "./task.js";
-import { isThenable } from "./thenable.js";
-import { watchFor } from "./watch.js";
 import { monotonicNow, queueMicrotask } from "../timers.js";
+import type { Engine, Wakeup } from "./engine.js";
+import type { ExitReason } from "./exit.js";
+import { ExitWatchers, monitorFrom, reportAbnormalEnd } from "./exit-watchers.js";
+import { Mailbox, Task } from "./mailbox.js";
+import { PendingQueries } from "./pending-query.js";
+import { ActorRef, type Down, type ReplyTo } from "./ref.js";
+import { spawn } from "./spawn.js";
+import {
+  type ActorContext,
+  type ActorSystem,
+  type Behavior,
+  type Cell,
+  type CellOptions,
+  type Probe,
+  spawnIn,
+  type SpawnOptions,
+} from "./types.js";
 
 const ignore = (): void => {};
 
 type Phase = "starting" | "running" | "terminating" | "dead";
 
-/** One incarnation: mailbox, state, and the one way through its life. @internal */
-export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwner<Msg> {
+/** What a cell needs of its system. @internal */
+export interface Runtime {
+  readonly system: ActorSystem;
+  readonly engine: Engine;
+  readonly probe: Probe | undefined;
+  register(key: unknown, ref: ActorRef, value: unknown): void;
+  nextId(): string;
+}
+
+/** One incarnation: its mailbox, its state, and its phases from start to death. @internal */
+export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
   readonly ref: ActorRef<Msg>;
-  readonly runtime: Runtime;
   readonly id: string;
   readonly path: string;
-  /** Settles when `init` has: with the ref, or with the error. */
   readonly ready: Promise<ActorRef<Msg>>;
   exitReason: ExitReason = undefined;
   supervised = false;
 
+  readonly #runtime: Runtime;
   readonly #behavior: Behavior<State, Msg>;
   readonly #context: ActorContext<Msg>;
   readonly #onStopRequested: ((reason: ExitReason) => void) | undefined;
   readonly #mailbox = new Mailbox<Msg | Task>();
-  #turn: Turn | undefined;
+  #wakeup: Wakeup | undefined;
   #phase: Phase = "starting";
   #initBegun = false;
   #awake = false;
   #busy = false;
   #stopRequest: { reason: ExitReason } | undefined;
   #state!: State;
-  #turnEnds = 0;
+  #sliceEnds = 0;
   #handled = 0;
   readonly #received = (state: unknown): void => {
     if (state !== undefined) this.#state = state as State;
@@ -65,19 +78,23 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     behavior: Behavior<State, Msg>,
     options: CellOptions,
   ) {
-    this.runtime = runtime;
+    this.#runtime = runtime;
     this.id = options.id ?? options.name ?? runtime.nextId();
     this.path = `${parentPath}/${this.id}`;
     this.ref = new ActorRef<Msg>(this);
     this.#behavior = behavior;
-    this.#context = new ActorContext<Msg>(this);
+    this.#context = new CellContext(this);
     this.#onStopRequested = options.onStopRequested;
     if (options.name !== undefined) runtime.register(options.name, this.ref, undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
-    this.#turn = runtime.engine.spawn(this.id, () => this.#takeTurn());
+    this.#wakeup = runtime.engine.spawn(this.id, () => this.#run());
     this.#wake();
+  }
+
+  get system(): ActorSystem {
+    return this.#runtime.system;
   }
 
   get alive(): boolean {
@@ -106,9 +123,8 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     this.#wake();
   }
 
-  /** Lets the other actors have their turn before the next message of this one. */
   yieldTurn(): void {
-    this.#turnEnds = 0;
+    this.#sliceEnds = 0;
     this.#handled = 0;
   }
 
@@ -116,7 +132,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     positiveMilliseconds("timeout", timeout);
     callable("make", make);
     if (this.#phase === "dead") return Promise.reject(new ActorExitError(this.id, "noproc"));
-    this.#queries ??= new PendingQueries(this.id, this.runtime.clock);
+    this.#queries ??= new PendingQueries(this.id, this.#runtime.system.clock);
     return this.#queries.ask((query) => this.dispatch(make(query)), timeout);
   }
 
@@ -125,8 +141,8 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     this.stopSelf(reason);
     const death = this.#death();
     if (timeout !== undefined && this.alive) {
-      const timer = this.runtime.clock.setTimeout(() => void this.kill(), timeout);
-      this.onDeath(() => this.runtime.clock.clearTimeout(timer));
+      const timer = this.#runtime.system.clock.setTimeout(() => void this.kill(), timeout);
+      this.onDeath(() => this.#runtime.system.clock.clearTimeout(timer));
     }
     return death;
   }
@@ -151,10 +167,6 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
       : this.#watchers.monitorDead(fn, this.ref as ActorRef);
   }
 
-  /**
-   * Calls `hook` inside the death of this incarnation, before any monitor; at once if it is dead.
-   * It must not throw.
-   */
   onDeath(hook: (reason: ExitReason) => void): () => void {
     if (this.#phase === "dead") {
       hook(this.exitReason);
@@ -163,43 +175,32 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     return this.#watchers.hook(hook);
   }
 
-  watch(ref: ActorRef<never>, fn: (down: Down) => void): () => void {
-    return watchFor(this as unknown as Cell, ref, fn);
-  }
-
-  /** The live actors that end with this one. */
   get children(): Iterable<Cell> {
     return this.#children ?? [];
   }
 
   register(key: unknown, value: unknown): void {
-    this.runtime.register(key, this.ref as ActorRef, value);
+    this.#runtime.register(key, this.ref as ActorRef, value);
   }
 
-  spawnChild<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<S, M> {
-    if (!this.alive) throw new ActorExitError(this.id, "noproc");
-    return this.adopt(behavior, options);
-  }
-
-  /** Makes a cell that is killed when this one ends. */
-  adopt<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<S, M> {
-    const child = new Cell<S, M>(this.runtime, this.path, behavior, options);
+  adopt<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<M> {
+    const child = new ActorCell<S, M>(this.#runtime, this.path, behavior, options);
     const children = (this.#children ??= new Set());
-    children.add(child as unknown as Cell);
-    child.onDeath(() => void children.delete(child as unknown as Cell));
+    children.add(child);
+    child.onDeath(() => void children.delete(child));
     return child;
   }
 
   #wake(): void {
-    if (this.#awake || this.#busy || this.#turn === undefined) return;
+    if (this.#awake || this.#busy || this.#wakeup === undefined) return;
     this.#awake = true;
-    this.#turn.wake();
+    this.#wakeup.wake();
   }
 
-  #takeTurn(): void {
+  #run(): void {
     this.#awake = false;
     if (this.#busy || this.#phase === "dead") return;
-    this.#turnEnds = monotonicNow() + timeSlice;
+    this.#sliceEnds = monotonicNow() + timeSlice;
     this.#handled = 0;
     this.#advance();
   }
@@ -215,7 +216,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
         return;
       }
       if (this.#mailbox.size === 0) return;
-      if (this.#handled++ % messagesPerCheck === 0 && monotonicNow() >= this.#turnEnds) {
+      if (this.#handled++ % messagesPerCheck === 0 && monotonicNow() >= this.#sliceEnds) {
         this.#wake();
         return;
       }
@@ -230,7 +231,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
       this.#die(this.#stopRequest.reason);
       return;
     }
-    const probe = this.runtime.probe;
+    const probe = this.#runtime.probe;
     this.#call(
       () => {
         const init = (): State | Promise<State> =>
@@ -252,7 +253,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   #receive(item: Msg | Task): void {
-    // What a task answers is no state: it may be whatever a monitor's function returned.
+    // The result of a task is not a state: it may be whatever a monitor's function returned.
     const isTask = item instanceof Task;
     let result: unknown;
     try {
@@ -269,7 +270,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   #handle(message: Msg): unknown {
-    const gate = this.runtime.probe?.receiving?.(this.ref as ActorRef, message);
+    const gate = this.#runtime.probe?.receiving?.(this.ref as ActorRef, message);
     if (!isThenable(gate)) return this.#behavior.receive(this.#state, message, this.#context);
     return gate.then(() =>
       this.alive ? this.#behavior.receive(this.#state, message, this.#context) : undefined,
@@ -287,8 +288,8 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
   }
 
   /**
-   * Calls a function of the behavior, then one of the other two: at once or, if it answers with a
-   * promise, later and unless dead.
+   * Calls a function of the behavior, then `then` or `fail`: at once or, if the function returns a
+   * promise, when that has settled, unless the actor is dead by then.
    */
   #call(fn: () => unknown, then: (value: unknown) => void, fail: (error: unknown) => void): void {
     let result: unknown;
@@ -311,7 +312,7 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     fail: (error: unknown) => void,
   ): void {
     this.#busy = true;
-    // Promise.resolve also tames what only looks like a promise.
+    // Promise.resolve, since it may be an object that only has a `then`.
     Promise.resolve(result).then(
       (value) => this.#resume(then, value),
       (error: unknown) => this.#resume(fail, error),
@@ -332,19 +333,19 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
     this.exitReason = reason;
     this.#mailbox.clear();
     if (this.#abort !== undefined) this.#fireSignal();
-    this.#turn?.stop();
+    this.#wakeup?.stop();
     if (this.#children !== undefined) for (const child of this.#children) void child.kill();
     const { monitored } = this.#watchers;
     this.#watchers.runHooks(reason);
     if (unstarted) this.#settleReady.reject(new ActorExitError(this.id, reason));
     this.#queries?.targetEnded(reason);
-    this.runtime.probe?.exited?.(this.ref as ActorRef, reason);
+    this.#runtime.probe?.exited?.(this.ref as ActorRef, reason);
     this.#watchers.notifyMonitors({ ref: this.ref as ActorRef, reason });
-    if (!unstarted) reportAbnormalEnd(this as unknown as Cell, reason, monitored);
+    if (!unstarted) reportAbnormalEnd(this as Cell, reason, monitored);
   }
 
   #death(): Promise<void> {
-    // Resolved from a hook, so that who waits here goes on after the monitors have been told.
+    // Resolved in a microtask of a hook, so that the caller goes on after the monitors were notified.
     return new Promise((resolve) => {
       this.onDeath(() => queueMicrotask(resolve));
     });
@@ -352,5 +353,54 @@ export class Cell<State = unknown, Msg = unknown> implements Target, ContextOwne
 
   #fireSignal(): void {
     this.#abort?.abort(new ActorExitError(this.id, this.exitReason));
+  }
+}
+
+class CellContext<State, Msg> implements ActorContext<Msg> {
+  readonly #cell: ActorCell<State, Msg>;
+
+  constructor(cell: ActorCell<State, Msg>) {
+    this.#cell = cell;
+  }
+
+  get self(): ActorRef<Msg> {
+    return this.#cell.ref;
+  }
+
+  get system(): ActorSystem {
+    return this.#cell.system;
+  }
+
+  get id(): string {
+    return this.#cell.id;
+  }
+
+  get path(): string {
+    return this.#cell.path;
+  }
+
+  get signal(): AbortSignal {
+    return this.#cell.signal;
+  }
+
+  stop(reason: ExitReason = "normal"): void {
+    this.#cell.stopSelf(reason);
+  }
+
+  spawn<S, M>(behavior: Behavior<S, M>, options: SpawnOptions = {}): Promise<ActorRef<M>> {
+    return spawn(this, behavior, options);
+  }
+
+  [spawnIn]<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<M> {
+    if (!this.#cell.alive) throw new ActorExitError(this.id, "noproc");
+    return this.#cell.adopt(behavior, options);
+  }
+
+  monitor<M>(ref: ActorRef<M>, fn: (down: Down<M>) => void): () => void {
+    return monitorFrom(this.#cell, ref as ActorRef<never>, fn as (down: Down) => void);
+  }
+
+  register(key: unknown, value?: unknown): void {
+    this.#cell.register(key, value);
   }
 }

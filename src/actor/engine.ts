@@ -2,33 +2,33 @@ import { type ActorProps, type ActorSystemRef, dispatch, type Ref, spawn, start,
 import { outsideCalls } from "./call-context.js";
 import { clearImmediate, clearTimeout, queueMicrotask, setImmediate } from "../timers.js";
 
-/** The turn-taking half of one incarnation. @internal */
-export interface Turn {
-  /** Has the incarnation's `run` called once, in a later turn of the event loop. */
+/** Schedules one incarnation on the event loop. @internal */
+export interface Wakeup {
+  /** Calls the incarnation's `run` once, in a later turn of the event loop. */
   wake(): void;
-  /** Cancels a wake-up that is under way; there is none afterwards. */
+  /** Cancels a pending call; there is none afterwards. */
   stop(): void;
 }
 
 /**
- * The seam to nact: one nact actor per incarnation, spawned flat under one nact system. nact gives
- * each incarnation its turn on the event loop; identity, mailbox, tree, exit and restart are ours,
+ * The adapter to nact: one nact actor per incarnation, all directly under one nact system. nact
+ * schedules each incarnation on the event loop; identity, mailbox, tree, exit and restart are ours,
  * so nothing here depends on nact's names, hierarchy, policies or timers.
  *
  * @internal
  */
 export class Engine {
-  // nact finds systems by name in one map of the process: its random default name keeps two of ours
-  // apart.
+  // nact keeps its systems by name in one map of the process; the default name is random, so that
+  // two systems do not collide.
   readonly #system = start();
   #spawned = 0;
 
   /** Makes a nact actor that calls `run` on each wake-up. `run` must not throw. */
-  spawn(id: string, run: () => void): Turn {
-    // A name of its own for each incarnation: nact's references are paths, and a path that is used
-    // again reaches the newcomer.
+  spawn(id: string, run: () => void): Wakeup {
+    // A unique name for each incarnation: nact's references are paths, and a path that is used again
+    // reaches the newer actor.
     const name = `${id.replace(/[^\w-]/g, "_").slice(0, 64)}.${++this.#spawned}`;
-    return new NactTurn(this.#system, name, run);
+    return new NactWakeup(this.#system, name, run);
   }
 
   stop(): void {
@@ -42,12 +42,11 @@ const options: ActorProps<void, unknown, ActorSystemRef> = {
   onCrash: (_message, _error, context) => context.stop,
 };
 
-class NactTurn implements Turn {
+class NactWakeup implements Wakeup {
   readonly #actor: Ref<unknown>;
   readonly #run: () => void;
   /**
-   * Whether nact has a message of this actor under way: what is dispatched meanwhile, it would
-   * schedule by itself.
+   * Whether nact is processing a message of this actor: it would schedule another one by itself.
    */
   #busy = false;
   #again = false;
@@ -55,7 +54,7 @@ class NactTurn implements Turn {
 
   constructor(system: ActorSystemRef, name: string, run: () => void) {
     this.#run = run;
-    this.#actor = spawn(system, () => this.#take(), name, options);
+    this.#actor = spawn(system, () => this.#handle(), name, options);
   }
 
   wake(): void {
@@ -84,17 +83,17 @@ class NactTurn implements Turn {
     this.wake();
   };
 
-  #take(): void {
-    // nact is through with the message one microtask after this has returned: the second one from
-    // here is behind that.
+  #handle(): void {
+    // nact completes the message one microtask after this returns: the second microtask from here
+    // is after that.
     queueMicrotask(this.#beforeIdle);
     this.#run();
   }
 }
 
 /**
- * Calls `fn`, in which nact takes timers from the global object, with Node's own in place of what a
- * test framework has put there.
+ * Calls `fn`, in which nact takes timers from the global object, with Node's own timers in place of
+ * those that a test framework has put there.
  */
 function withOwnTimers(fn: () => void): void {
   const found: Pick<typeof globalThis, "setImmediate" | "clearImmediate" | "clearTimeout"> =

@@ -1,14 +1,11 @@
 /**
  * Why an incarnation ended. `"normal"`, `"shutdown"` and `{ shutdown: term }` are clean; anything
- * else is abnormal, `"killed"` and errors included. `"noproc"` is what those are told who ask for
- * an actor that was dead already.
+ * else is abnormal, `"killed"` and errors included. `"noproc"` is the reason given for an actor that
+ * was dead already.
  */
 export type ExitReason = unknown;
 
-/**
- * Whether a transient child that ends with this reason has done its work (OTP: `normal`,
- * `shutdown`, `{shutdown, Term}`).
- */
+/** Whether a transient child that ends with this reason is left as it is (OTP's clean reasons). */
 export function isCleanExit(reason: ExitReason): boolean {
   if (reason === "normal" || reason === "shutdown") return true;
   return (

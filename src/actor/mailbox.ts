@@ -6,7 +6,7 @@ interface Chunk<T> {
 }
 
 /**
- * A queue of messages: first in, first out, in constant time; memory is given back as it drains.
+ * A queue of messages: first in, first out, in constant time. Memory is freed as it drains.
  *
  * @internal
  */
@@ -30,7 +30,7 @@ export class Mailbox<T> {
     this.#size++;
   }
 
-  /** The oldest item; only to be asked when `size` is above 0. */
+  /** Removes and returns the oldest item. Only to be called when `size` is above 0. */
   shift(): T {
     const chunk = this.#first;
     const item = chunk.items[this.#head] as T;
@@ -50,4 +50,15 @@ export class Mailbox<T> {
     this.#head = 0;
     this.#size = 0;
   }
+}
+
+/**
+ * A message of the library's own: the actor runs it in place of passing it to `receive`. A throw is
+ * a crash of the actor.
+ *
+ * @internal
+ */
+export abstract class Task {
+  /** @param deliver makes the actor receive a message, as if it came from the mailbox */
+  abstract run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void>;
 }

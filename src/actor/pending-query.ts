@@ -4,7 +4,7 @@ import type { Milliseconds } from "../options.js";
 import type { ReplyTo } from "./ref.js";
 
 /**
- * A query that waits for its answer; the first of answer, time-out and the target's end settles it.
+ * A query that waits for its reply. It is settled by the reply, the timeout or the target's end.
  */
 class PendingQuery<Reply> implements ReplyTo<Reply> {
   readonly promise: Promise<Reply>;
@@ -53,7 +53,7 @@ class PendingQuery<Reply> implements ReplyTo<Reply> {
   }
 }
 
-/** The queries to one actor that wait for their answer. @internal */
+/** The queries to one actor that wait for their reply. @internal */
 export class PendingQueries {
   readonly #id: string;
   readonly #clock: Clock;
@@ -64,7 +64,7 @@ export class PendingQueries {
     this.#clock = clock;
   }
 
-  /** Makes a query and has it sent; what `send` throws is its answer. */
+  /** Makes a query and sends it. A throw of `send` rejects the query. */
   ask<Reply>(send: (query: ReplyTo<Reply>) => void, timeout: Milliseconds): Promise<Reply> {
     const query = new PendingQuery<Reply>(this.#id, this.#clock, timeout, (settled) => {
       this.#waiting.delete(settled as PendingQuery<unknown>);

@@ -1,8 +1,8 @@
 import type { Milliseconds } from "../options.js";
 import type { ExitReason } from "./exit.js";
-import type { Task } from "./task.js";
+import type { Task } from "./mailbox.js";
 
-/** What a monitor is told, once: which actor ended, and why (`"noproc"`: it was dead already). */
+/** What a monitor gets, once: which actor ended, and why (`"noproc"`: it was dead already). */
 export interface Down<Msg = unknown> {
   /** The actor that ended. */
   ref: ActorRef<Msg>;
@@ -16,29 +16,34 @@ export interface ReplyTo<Reply> {
   dispatch(reply: Reply): void;
 }
 
-/** What stands behind a ref. @internal */
+/** The incarnation that a ref refers to. @internal */
 export interface Target {
   readonly id: string;
   readonly path: string;
   readonly alive: boolean;
-  /** Whether it has been told to end, or is ending, or has ended. */
+  /** Whether its end has been requested, is under way, or is over. */
   readonly stopping: boolean;
   /** Whether a supervisor reports its end. */
   supervised: boolean;
   dispatch(message: unknown): void;
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply>;
-  stop(reason: ExitReason, timeout: Milliseconds | undefined): Promise<void>;
+  stop(reason: ExitReason, timeout?: Milliseconds): Promise<void>;
   kill(): Promise<void>;
   monitor(fn: (down: Down) => void): () => void;
+  /**
+   * Calls `hook`, which must not throw, inside the death of this incarnation, before any monitor;
+   * at once if it is dead. Returns a function that removes the hook.
+   */
   onDeath(hook: (reason: ExitReason) => void): () => void;
   post(task: Task): void;
+  /** Lets the other actors run before the next message of this one. */
   yieldTurn(): void;
 }
 
 /**
- * One incarnation of an actor. There is one such object for each incarnation, the same in every
- * API, so `===` tells whether two are the same; a restarted actor has a new one, and the old one
- * never reaches it.
+ * A reference to one incarnation of an actor. Each incarnation has one such object, the same in
+ * every API, so that `===` compares incarnations. A restarted actor has a new one; the old one never
+ * reaches it.
  */
 export class ActorRef<Msg = unknown> {
   readonly #target: Target;
@@ -63,13 +68,13 @@ export class ActorRef<Msg = unknown> {
     return this.#target.alive;
   }
 
-  /** Puts a message into the mailbox; returns at once. A message to a dead actor is dropped. */
+  /** Puts a message into the mailbox and returns at once. A message to a dead actor is dropped. */
   dispatch(message: Msg): void {
     this.#target.dispatch(message);
   }
 
   /**
-   * Sends the message that `make` returns, and waits for what the actor dispatches to `replyTo`.
+   * Sends the message that `make` returns, and resolves to what the actor dispatches to `replyTo`.
    *
    * @param timeout milliseconds, above 0
    * @throws {@link QueryTimeoutError} (as a rejection) when there is no answer in time
@@ -81,7 +86,7 @@ export class ActorRef<Msg = unknown> {
   }
 
   /**
-   * Ends this incarnation in order: the message in hand is finished, the rest of the mailbox is
+   * Ends this incarnation in order: the current message is finished, the rest of the mailbox is
    * dropped, `terminate` runs. Settles when it is dead. What its supervisor then does depends on
    * the reason and on the restart type.
    *
@@ -94,18 +99,17 @@ export class ActorRef<Msg = unknown> {
 
   /**
    * Ends this incarnation at once, with the reason `"killed"` and without `terminate`. JavaScript
-   * can't break off a running function: what it still does is fenced off, and its result or error
-   * is discarded.
+   * can't interrupt a running function: it goes on, but its result or error is discarded.
    */
   kill(): Promise<void> {
     return this.#target.kill();
   }
 
   /**
-   * Calls `fn` once when this incarnation has ended, with `"noproc"` if it had already; never
-   * inside this call.
+   * Calls `fn` once when this incarnation has ended, never inside this call. If it had ended
+   * before, the reason is `"noproc"`.
    *
-   * @returns a function that cancels it
+   * @returns a function that cancels the monitor
    */
   monitor(fn: (down: Down<Msg>) => void): () => void {
     return this.#target.monitor(fn as (down: Down) => void);

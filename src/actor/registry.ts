@@ -10,22 +10,21 @@ export interface RegistryEntry {
   readonly value: unknown;
 }
 
-/** What one actor holds in a registry. */
+/** The entries of one actor, with their keys, oldest first. */
 interface Held {
   readonly entries: Map<RegistryEntry, unknown>;
-  /** Takes the registry off the actor's death. */
-  readonly forget: () => void;
+  /** Removes the registry's hook on the actor's death. */
+  readonly removeHook: () => void;
 }
 
 /**
  * Names for actors, looked up synchronously. Keys compare as in a `Map`. An actor's entries are
- * gone when it is dead, before any monitor hears of it, and never pass to a restarted one.
+ * removed when it ends, before any monitor is notified, and do not pass to a restarted one.
  */
 export class Registry {
   readonly #unique: boolean;
-  /** Sets, so that an entry goes in constant time, however many actors share its key. */
+  /** Sets, so that removing an entry takes constant time, however many actors share its key. */
   readonly #entries = new Map<unknown, Set<RegistryEntry>>();
-  /** The entries of each actor, with their keys, oldest first. */
   readonly #holders = new Map<ActorRef, Held>();
   #count = 0;
 
@@ -35,7 +34,7 @@ export class Registry {
   }
 
   /**
-   * Puts an actor under a key, with a value of your own.
+   * Registers an actor under a key, with a value of your own.
    *
    * @throws {@link RegistryError} `already_registered` (unique keys: also for the same actor), or
    * `noproc` for a dead actor
@@ -51,13 +50,13 @@ export class Registry {
     this.#count++;
     let held = this.#holders.get(holder);
     if (held === undefined) {
-      const forget = ActorRef.targetOf(holder).onDeath(() => this.#drop(holder));
-      this.#holders.set(holder, (held = { entries: new Map(), forget }));
+      const removeHook = ActorRef.targetOf(holder).onDeath(() => this.#drop(holder));
+      this.#holders.set(holder, (held = { entries: new Map(), removeHook }));
     }
     held.entries.set(entry, key);
   }
 
-  /** Removes all entries of this actor under the key; others' stay. Not held: no effect. */
+  /** Removes all entries of this actor under the key; those of other actors stay. */
   unregister(key: unknown, ref: ActorRef<never>): void {
     const holder = checkRef(ref);
     const held = this.#holders.get(holder);
@@ -68,11 +67,11 @@ export class Registry {
         this.#remove(key, entry);
       }
     if (held.entries.size > 0) return;
-    held.forget();
+    held.removeHook();
     this.#holders.delete(holder);
   }
 
-  /** The entries under a key, oldest first; with unique keys one at the most. */
+  /** The entries under a key, oldest first; with unique keys at most one. */
   lookup(key: unknown): RegistryEntry[] {
     return [...(this.#entries.get(key) ?? [])].filter(({ ref }) => ref.alive);
   }
@@ -83,8 +82,8 @@ export class Registry {
   }
 
   /**
-   * Calls `fn` once with the entries under the key, not at all if there is none. What `fn` throws
-   * goes to the caller.
+   * Calls `fn` once with the entries under the key, or not at all if there is none. An error of `fn`
+   * is thrown to the caller.
    */
   dispatch(key: unknown, fn: (entries: RegistryEntry[]) => void): void {
     if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);
@@ -92,14 +91,12 @@ export class Registry {
     if (entries.length > 0) fn(entries);
   }
 
-  /** How many entries there are, all keys together. */
+  /** The number of entries under all keys. */
   count(): number {
     return this.#count;
   }
 
-  /**
-   * A holder that is in the middle of its death, its entries not yet dropped, is in nobody's way.
-   */
+  /** A holder that is dead, but whose entries are not removed yet, gives way. */
   #checkFree(key: unknown): void {
     const holder = this.#entries.get(key)?.values().next().value?.ref;
     if (holder?.alive === true) throw new RegistryError("already_registered", key, holder);
@@ -137,7 +134,7 @@ function checkRef(ref: ActorRef<never>): ActorRef {
   throw OptionError.invalid("ref", "an ActorRef", ref);
 }
 
-/** As a Map tells keys apart: like `===`, but NaN is one key. */
+/** Compares keys as a Map does: like `===`, but NaN equals NaN. */
 function sameKey(a: unknown, b: unknown): boolean {
   return a === b || (a !== a && b !== b);
 }

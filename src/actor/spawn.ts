@@ -1,16 +1,20 @@
 import { OptionError } from "../errors.js";
 import { callable, knownOptions, nonEmptyString } from "../options.js";
-import type { Behavior, SpawnOptions } from "./behavior.js";
-import type { ActorContext } from "./context.js";
-import { spawnIn, type SpawnParent } from "./parent.js";
 import type { ActorRef } from "./ref.js";
 import type { StartContext } from "./start-context.js";
-import type { ActorSystem } from "./system.js";
+import {
+  type ActorContext,
+  type ActorSystem,
+  type Behavior,
+  spawnIn,
+  type SpawnOptions,
+  type SpawnParent,
+} from "./types.js";
 
 /**
  * Spawns an actor under a system, another actor or, in a child spec's `start`, the supervisor.
  *
- * @returns its ref, when `init` has made the first state
+ * @returns its ref, when `init` has returned the first state
  * @throws (as a rejection) what `init` threw; {@link RegistryError} for a taken name;
  * {@link ActorExitError} when the parent, or the actor itself before it was up, has ended;
  * {@link OptionError}
@@ -21,8 +25,8 @@ export function spawn<State, Msg>(
   options: SpawnOptions = {},
 ): Promise<ActorRef<Msg>> {
   const spawned = spawnChecked(parent, behavior, options);
-  // Whoever does not look at it, e.g. a parent that has been killed meanwhile, is not to bring down
-  // the process.
+  // A rejection that nobody handles, e.g. in a parent that has been killed since, must not end the
+  // process.
   spawned.catch(() => {});
   return spawned;
 }

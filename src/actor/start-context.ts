@@ -1,35 +1,37 @@
 import { ActorExitError } from "../errors.js";
-import type { Behavior } from "./behavior.js";
-import type { Cell } from "./cell.js";
-import { spawnIn, type SpawnParent } from "./parent.js";
 import type { ActorRef } from "./ref.js";
-import type { CellOptions } from "./runtime.js";
-import type { ActorSystem } from "./system.js";
+import {
+  type ActorSystem,
+  type Behavior,
+  type Cell,
+  type CellOptions,
+  spawnIn,
+  type SpawnParent,
+} from "./types.js";
 
 /**
- * What a child spec's `start` is given: the parent for the actors that it spawns. They go down with
- * the child that `start` answers with, with its supervisor, and when the start fails or is
- * abandoned.
+ * The argument of a child spec's `start`: the parent for the actors that it spawns. They end with
+ * the child that `start` returns, with its supervisor, and when the start fails or is abandoned.
  */
 export class StartContext implements SpawnParent {
   /** The system that the child is started in. */
   readonly system: ActorSystem;
   /** The supervisor that starts the child. */
   readonly supervisor: ActorRef;
-  readonly #owner: Cell<never, never>;
+  readonly #owner: Cell;
   readonly #spawned = new Set<Cell>();
   #abort: AbortController | undefined;
   #closed = false;
 
   /** @internal */
-  constructor(owner: Cell<never, never>) {
+  constructor(owner: Cell) {
     this.#owner = owner;
-    this.system = owner.runtime.system;
-    this.supervisor = owner.ref as ActorRef;
+    this.system = owner.system;
+    this.supervisor = owner.ref;
   }
 
   /**
-   * Fires when the start has failed or is abandoned, since the supervisor ends, and when the child
+   * Fires when the start has failed or is abandoned because the supervisor ends, and when the child
    * has ended.
    */
   get signal(): AbortSignal {
@@ -39,17 +41,17 @@ export class StartContext implements SpawnParent {
   }
 
   /** @internal */
-  [spawnIn]<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<S, M> {
+  [spawnIn]<S, M>(behavior: Behavior<S, M>, options: CellOptions): Cell<M> {
     if (this.#closed || !this.#owner.alive) throw new ActorExitError(this.#owner.id, "noproc");
     const cell = this.#owner.adopt(behavior, options);
-    this.#spawned.add(cell as unknown as Cell);
-    cell.onDeath(() => void this.#spawned.delete(cell as unknown as Cell));
+    this.#spawned.add(cell);
+    cell.onDeath(() => void this.#spawned.delete(cell));
     return cell;
   }
 
   /**
-   * Refuses to spawn more, and kills what was spawned, except what `spare` speaks for: that is left
-   * to the caller.
+   * Refuses to spawn more, and kills what was spawned, except the actors for which `spare` returns
+   * true: these are returned, for the caller to end.
    *
    * @internal
    */
@@ -59,7 +61,7 @@ export class StartContext implements SpawnParent {
     this.#fireSignal();
     const spared: ActorRef[] = [];
     for (const cell of this.#spawned) {
-      const ref = cell.ref as ActorRef;
+      const { ref } = cell;
       if (spare?.(ref) === true) spared.push(ref);
       else void cell.kill();
     }

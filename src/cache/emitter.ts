@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { nodeTimeOf } from "../clock.js";
 import { ListenerExistsError } from "../errors.js";
 import type { Cause } from "../event/cause.js";

@@ -1,9 +1,7 @@
-import type { ActorContext } from "../actor/context.js";
 import { ActorRef } from "../actor/ref.js";
-import { spawnIn } from "../actor/parent.js";
 import { isSpawnParent } from "../actor/spawn.js";
 import type { StartContext } from "../actor/start-context.js";
-import type { ActorSystem } from "../actor/system.js";
+import { type ActorContext, type ActorSystem, spawnIn } from "../actor/types.js";
 import { OptionError, SupervisorError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";

@@ -1,4 +1,4 @@
-import { isThenable } from "../actor/thenable.js";
+import { isThenable } from "../callbacks.js";
 import { type Cause, causeOf } from "../event/cause.js";
 import type { StoreQuery } from "./adapter.js";
 import type { Instance } from "./instance.js";

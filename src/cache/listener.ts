@@ -1,4 +1,4 @@
-import { isThenable } from "../actor/thenable.js";
+import { callSafely, isThenable } from "../callbacks.js";
 import { OptionError } from "../errors.js";
 import { callable, knownOptions } from "../options.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
@@ -27,12 +27,12 @@ export class ListenerRegistration<K, V> {
   readonly tap: ChangeTap<K, V> | undefined;
   /** False once it is unregistered: the event in hand may still have to pass it by. */
   live = true;
-  readonly #place: { cache: string; name: string };
+  readonly #source: { cache: string; name: string };
   readonly #filter: ((event: unknown) => unknown) | undefined;
   readonly #metadata: unknown;
 
   constructor(
-    place: { cache: string; name: string },
+    source: { cache: string; name: string },
     listener: EventListener<K, V, never>,
     options: ListenerOptions<K, V>,
   ) {
@@ -43,42 +43,33 @@ export class ListenerRegistration<K, V> {
     this.tap = (listener as Partial<TappedListener<K, V>>)[tap];
     if (this.tap !== undefined && options.filter !== undefined)
       throw OptionError.invalid("filter", "none with a tap", options.filter);
-    this.#place = place;
+    this.#source = source;
     this.#filter = options.filter as ((event: unknown) => unknown) | undefined;
     this.#metadata = options.metadata;
   }
 
   tell(change: Change<K, V>, make: MakeEvent<K, V>): void {
-    try {
-      if (this.tap !== undefined) change.tell(this.tap);
-      else this.#call(change.eventBy(make));
-    } catch (error) {
-      this.failed(error);
-    }
+    if (this.tap === undefined) callSafely(this.#call, change.eventBy(make), this.failed);
+    else callSafely((to) => change.tell(to), this.tap, this.failed);
   }
 
-  failed(error: unknown): void {
-    const { cache, name } = this.#place;
+  readonly failed = (error: unknown): void => {
+    const { cache, name } = this.#source;
     reportCallbackError(channels.listenerError, `event listener of cache ${name}`, error, {
       cache,
       name,
       id: this.id,
     });
-  }
+  };
 
-  #call(event: unknown): void {
-    if (this.#filter !== undefined && !this.#passes(this.#filter(event))) return;
-    const result = (this.listener as EventListener)(event as never, this.#metadata) as unknown;
-    if (isThenable(result)) this.#awaitQuietly(result);
-  }
+  readonly #call = (event: unknown): unknown => {
+    if (this.#filter !== undefined && !this.#passes(this.#filter(event))) return undefined;
+    return (this.listener as EventListener)(event as never, this.#metadata);
+  };
 
   #passes(verdict: unknown): boolean {
     if (!isThenable(verdict)) return Boolean(verdict);
-    this.#awaitQuietly(verdict);
+    Promise.resolve(verdict).catch(this.failed);
     throw OptionError.invalid("filter", "a function that returns a boolean", verdict);
-  }
-
-  #awaitQuietly(result: PromiseLike<unknown>): void {
-    Promise.resolve(result).catch((error: unknown) => this.failed(error));
   }
 }

@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { callContext } from "../actor/call-context.js";
-import { isThenable } from "../actor/thenable.js";
+import { isThenable } from "../callbacks.js";
 
 /** A transaction that is under way, and the one that it was begun in. */
 interface Held {

@@ -1,6 +1,6 @@
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import type { ActorRef } from "../actor/ref.js";
-import { isThenable } from "../actor/thenable.js";
+import { isThenable } from "../callbacks.js";
 import { backoff, nodeTimeOf, sleep } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";

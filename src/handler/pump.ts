@@ -1,5 +1,5 @@
 import type { Target } from "../actor/ref.js";
-import { Task } from "../actor/task.js";
+import { Task } from "../actor/mailbox.js";
 import { messagesPerCheck, timeSlice } from "../clock.js";
 import type { Cursor } from "../log/cursor.js";
 import type { CursorReader, Message } from "../log/message.js";

@@ -1,9 +1,7 @@
-import type { Behavior } from "../actor/behavior.js";
-import type { ActorContext } from "../actor/context.js";
 import { type ExitReason, isCleanExit } from "../actor/exit.js";
-import { spawnIn } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
+import { type ActorContext, type Behavior, spawnIn } from "../actor/types.js";
 import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
 import { openCursor } from "../stream/open-cursor.js";

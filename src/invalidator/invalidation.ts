@@ -1,4 +1,4 @@
-import { isThenable } from "../actor/thenable.js";
+import { isThenable } from "../callbacks.js";
 import { valueKeeping } from "../cache/command.js";
 import { invalidate } from "../cache/invalidation.js";
 import { CacheEvent } from "../event/event.js";

@@ -1,5 +1,6 @@
-import type { ActorContext } from "../actor/context.js";
+import type { ActorContext } from "../actor/types.js";
 import { ActorRef } from "../actor/ref.js";
+import { callSafely } from "../callbacks.js";
 import { type PubSubFailure, PubSubError, SupervisorError, show } from "../errors.js";
 import { withTimeout } from "../clock.js";
 import { callable, plainName } from "../options.js";
@@ -179,18 +180,15 @@ export class NodePubSub implements PubSubWithBus {
   #tellStatus(status: PubSubStatus): void {
     if (status === this.#status) return;
     this.#status = status;
-    for (const watcher of this.#watchers) {
-      try {
-        watcher(status);
-      } catch (error) {
+    for (const watcher of this.#watchers)
+      callSafely(watcher, status, (error) =>
         reportCallbackError(
           channels.topicSubscriberError,
           `a watcher of the status of pubsub ${this.nodeName} failed`,
           error,
           { pubsub: this.nodeName, topic: null },
-        );
-      }
-    }
+        ),
+      );
   }
 
   async #send(channel: string, topic: string, message: unknown): Promise<void> {

@@ -1,5 +1,5 @@
 import { ActorRef } from "../actor/ref.js";
-import { isThenable } from "../actor/thenable.js";
+import { callSafely } from "../callbacks.js";
 import { OptionError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { TopicSubscriber } from "./types.js";
@@ -73,17 +73,9 @@ export class Topics {
     if (entries === undefined) return;
     for (const { subscriber, active } of entries) {
       if (!active || subscriber === except) continue;
-      if (typeof subscriber === "function") this.#call(subscriber, topic, message);
+      if (typeof subscriber === "function")
+        callSafely(subscriber, message, (error) => this.#report(topic, error));
       else subscriber.dispatch(message);
-    }
-  }
-
-  #call(subscriber: (message: unknown) => unknown, topic: string, message: unknown): void {
-    try {
-      const result = subscriber(message);
-      if (isThenable(result)) Promise.resolve(result).catch((error) => this.#report(topic, error));
-    } catch (error) {
-      this.#report(topic, error);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Target } from "../actor/ref.js";
-import { Task } from "../actor/task.js";
+import { Task } from "../actor/mailbox.js";
 import type { CursorMux } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult } from "../log/message.js";
 import type { Stream } from "./stream.js";

@@ -1,4 +1,4 @@
-import { isThenable } from "../actor/thenable.js";
+import { isThenable } from "../callbacks.js";
 import { messagesPerCheck, timeSlice } from "../clock.js";
 import type { CursorMux } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult, Visitor } from "../log/message.js";

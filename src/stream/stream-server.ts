@@ -1,4 +1,4 @@
-import type { ActorContext } from "../actor/context.js";
+import type { ActorContext } from "../actor/types.js";
 import { isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { AnyCache } from "../cache/types.js";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import type { Instance } from "../cache/instance.js";
 import { tap } from "../cache/listener.js";
 import type { ChangeTap } from "../cache/sink.js";

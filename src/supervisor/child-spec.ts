@@ -1,4 +1,4 @@
-import type { SpawnParent } from "../actor/parent.js";
+import type { SpawnParent } from "../actor/types.js";
 import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import { OptionError, SupervisorError } from "../errors.js";

@@ -1,6 +1,6 @@
 import type { ExitReason } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { OptionError, SupervisorError } from "../errors.js";
 import type { ChildLike, ChildSpec } from "./child-spec.js";
 import {
@@ -27,7 +27,7 @@ export class Supervisor implements AsyncDisposable {
   /** @internal */
   constructor(supervision: Supervision) {
     this.ref = supervision.ref;
-    this.system = supervision.cell.runtime.system;
+    this.system = supervision.cell.system;
     this.exited = supervision.ended();
     this.#supervision = supervision;
   }

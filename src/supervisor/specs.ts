@@ -1,6 +1,5 @@
-import type { Behavior } from "../actor/behavior.js";
-import { spawnIn } from "../actor/parent.js";
 import { checkBehavior } from "../actor/spawn.js";
+import { type Behavior, spawnIn } from "../actor/types.js";
 import { integer, knownOptions } from "../options.js";
 import { type ChildSettings, childSettings, type ChildSpec, makeChildSpec } from "./child-spec.js";
 import { DynamicSupervision } from "./dynamic-supervision.js";

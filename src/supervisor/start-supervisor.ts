@@ -1,4 +1,5 @@
-import { ActorSystem, createSystem } from "../actor/system.js";
+import { createSystem, isActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { checkClock, type Clock } from "../clock.js";
 import { OptionError } from "../errors.js";
 import { knownOptions } from "../options.js";
@@ -59,8 +60,7 @@ function checkSystem(
 ): ActorSystem | undefined {
   if (clock !== undefined) checkClock(clock);
   if (system === undefined) return undefined;
-  if (!(system instanceof ActorSystem))
-    throw OptionError.invalid("system", "an ActorSystem", system);
+  if (!isActorSystem(system)) throw OptionError.invalid("system", "an ActorSystem", system);
   if (clock !== undefined && clock !== system.clock)
     throw OptionError.invalid("clock", "none beside system, or the system's own", clock);
   return system;

@@ -1,9 +1,7 @@
-import type { Behavior } from "../actor/behavior.js";
-import type { Cell } from "../actor/cell.js";
 import { type ExitReason, isCleanExit } from "../actor/exit.js";
-import { spawnIn, type SpawnParent } from "../actor/parent.js";
 import { ActorRef } from "../actor/ref.js";
 import { StartContext } from "../actor/start-context.js";
+import { type Behavior, type Cell, spawnIn, type SpawnParent } from "../actor/types.js";
 import type { TimerHandle } from "../clock.js";
 import { ActorExitError, show, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
@@ -86,7 +84,7 @@ export abstract class Supervision {
   readonly #onEnded = (child: RunningChild): void => {
     if (isEndReported(child.spec, child.reason)) this.#reportExit(child);
   };
-  #cell: Cell<undefined, unknown> | undefined;
+  #cell: Cell | undefined;
   #restarts: RestartHistory = [];
   #starting: StartContext | undefined;
   #restarting: Activity | undefined;
@@ -107,7 +105,7 @@ export abstract class Supervision {
       onStopRequested: () => this.#breakOff(),
     });
     this.#cell = cell;
-    supervisions.set(cell.ref as ActorRef, this);
+    supervisions.set(cell.ref, this);
     cell.onDeath(() => this.#died());
     const abort = (): void => void cell.stop("shutdown");
     signal?.addEventListener("abort", abort, { once: true });
@@ -124,12 +122,12 @@ export abstract class Supervision {
     }
   }
 
-  get cell(): Cell<undefined, unknown> {
-    return this.#cell as Cell<undefined, unknown>;
+  get cell(): Cell {
+    return this.#cell as Cell;
   }
 
   get ref(): ActorRef {
-    return this.cell.ref as ActorRef;
+    return this.cell.ref;
   }
 
   /** Settles when it has ended, after the monitors have been told. */
@@ -175,7 +173,7 @@ export abstract class Supervision {
     kept: ResolvedChildSpec = spec,
   ): Promise<void> {
     this.#interruption.check();
-    const context = new StartContext(this.cell as unknown as Cell<never, never>);
+    const context = new StartContext(this.cell);
     this.#starting = context;
     const started = callStart(spec, context);
     try {
@@ -212,7 +210,7 @@ export abstract class Supervision {
    * false.
    */
   protected admit(childId: string, { ref, reason }: Failure): boolean {
-    const decision = admitRestart(this.#restarts, this.cell.runtime.clock.now(), this.#limit);
+    const decision = admitRestart(this.#restarts, this.cell.system.clock.now(), this.#limit);
     if (decision.verdict === "giveUp") {
       if (channels.gaveUp.hasSubscribers)
         channels.gaveUp.publish({ supervisor: this.ref, childId, ref, reason });
@@ -223,7 +221,7 @@ export abstract class Supervision {
     this.#restarts = decision.recent;
     const { attempt } = decision;
     const supervisor = this.cell.path;
-    countRestart(this.cell.runtime.system, supervisor, childId);
+    countRestart(this.cell.system, supervisor, childId);
     this.#restarting = startRestartSpan({ supervisor, childId, attempt });
     if (channels.restart.hasSubscribers) {
       channels.restart.publish({ supervisor: this.ref, childId, ref, reason, attempt });
@@ -252,7 +250,7 @@ export abstract class Supervision {
       setImmediate(() => this.cell.dispatch(operation));
       return;
     }
-    const { clock } = this.cell.runtime;
+    const { clock } = this.cell.system;
     const timer = clock.setTimeout(() => {
       this.#pauses.delete(timer);
       this.cell.dispatch(operation);
@@ -283,7 +281,7 @@ export abstract class Supervision {
 
   #breakOff(): void {
     this.#interruption.raise();
-    for (const timer of this.#pauses) this.cell.runtime.clock.clearTimeout(timer);
+    for (const timer of this.#pauses) this.cell.system.clock.clearTimeout(timer);
     this.#pauses.clear();
     this.#beginEnd();
   }
@@ -322,7 +320,7 @@ export abstract class Supervision {
 
   #beginEnd(): void {
     // From here on what is read in its system is not restarted, but brought to an end.
-    if (this.ownsSystem) this.cell.runtime.system.ending = true;
+    if (this.ownsSystem) this.cell.system.ending = true;
     for (const request of this.#requests) request.refuse(this.#noproc());
     this.#requests.clear();
   }

@@ -1,5 +1,5 @@
 import { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import type { TimerHandle } from "../clock.js";
 import { InjectedFaultError } from "../errors.js";
 import type { Milliseconds } from "../options.js";

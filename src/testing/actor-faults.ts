@@ -1,5 +1,5 @@
 import { ActorRef } from "../actor/ref.js";
-import { Task } from "../actor/task.js";
+import { Task } from "../actor/mailbox.js";
 import { OptionError } from "../errors.js";
 import { callable, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
 import type { ActiveFault } from "./active-fault.js";

@@ -1,6 +1,6 @@
-import type { Cell } from "../actor/cell.js";
 import type { ActorRef } from "../actor/ref.js";
-import { ActorSystem } from "../actor/system.js";
+import { isActorSystem } from "../actor/system.js";
+import type { ActorSystem, Cell } from "../actor/types.js";
 import { OptionError } from "../errors.js";
 
 /**
@@ -22,6 +22,6 @@ export function actorsOf(system: ActorSystem): ActorRef[] {
 
 /** @internal */
 export function checkSystem(system: unknown): ActorSystem {
-  if (system instanceof ActorSystem) return system;
+  if (isActorSystem(system)) return system;
   throw OptionError.invalid("system", "an ActorSystem, as createSystem returns it", system);
 }

@@ -1,4 +1,4 @@
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { pause } from "../clock.js";
 import { OptionError } from "../errors.js";
 import { integer, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";

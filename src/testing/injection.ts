@@ -1,4 +1,4 @@
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { integer, knownOptions } from "../options.js";
 import { ActiveFault, type FaultHost, type InjectedFault } from "./active-fault.js";
 import { checkFaults } from "./actor-faults.js";

@@ -1,8 +1,7 @@
 import type { ExitReason } from "../actor/exit.js";
-import type { Probe } from "../actor/probe.js";
 import type { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/system.js";
-import { isThenable } from "../actor/thenable.js";
+import type { ActorSystem, Probe } from "../actor/types.js";
+import { isThenable } from "../callbacks.js";
 
 /**
  * Something that is to happen to an actor. A throw is the actor's, a promise delays it.

@@ -1,7 +1,7 @@
 import { type Channel } from "node:diagnostics_channel";
 import type { ExitReason } from "../actor/exit.js";
 import type { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/system.js";
+import type { ActorSystem } from "../actor/types.js";
 import { show } from "../errors.js";
 import { knownOptions } from "../options.js";
 import { channels } from "../telemetry/channels.js";

@@ -4,6 +4,7 @@ import type { Module } from "./modules.js";
 const layers: readonly string[] = [
   "errors.ts",
   "options.ts",
+  "callbacks.ts",
   "timers.ts",
   "clock.ts",
   "event",

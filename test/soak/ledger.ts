@@ -1,6 +1,6 @@
 import { jest } from "@jest/globals";
 import type { Clock, TimerHandle } from "nebulex-streams";
-import { Cell } from "../../src/actor/cell.js";
+import { ActorCell } from "../../src/actor/cell.js";
 import { InstanceSlot } from "../../src/cache/slot.js";
 import { systemClock } from "../../src/clock.js";
 
@@ -42,7 +42,7 @@ export class Ledger {
   watchers = 0;
 
   constructor() {
-    const { onDeath, monitor } = Cell.prototype;
+    const { onDeath, monitor } = ActorCell.prototype;
     const { watch } = InstanceSlot.prototype;
     const count = (name: "hooks" | "monitors" | "watchers"): (() => void) => {
       let open = true;
@@ -52,7 +52,7 @@ export class Ledger {
         open = false;
       };
     };
-    jest.spyOn(Cell.prototype, "onDeath").mockImplementation(function (this: Cell, hook) {
+    jest.spyOn(ActorCell.prototype, "onDeath").mockImplementation(function (this: ActorCell, hook) {
       const close = count("hooks");
       const cancel = onDeath.call(this, (reason) => {
         close();
@@ -63,7 +63,7 @@ export class Ledger {
         cancel();
       };
     });
-    jest.spyOn(Cell.prototype, "monitor").mockImplementation(function (this: Cell, fn) {
+    jest.spyOn(ActorCell.prototype, "monitor").mockImplementation(function (this: ActorCell, fn) {
       const close = count("monitors");
       const cancel = monitor.call(this, (down) => {
         close();

@@ -1,4 +1,4 @@
-import type { ActorContext } from "../../actor/context.js";
+import type { ActorContext } from "../../actor/types.js";
 import { ActorRef } from "../../actor/ref.js";
 import { WorkerThreadError } from "../../errors.js";
 import type { Milliseconds } from "../../options.js";

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { parentPort, workerData, type MessagePort } from "node:worker_threads";
-import { isThenable } from "../../actor/thenable.js";
+import { isThenable } from "../../callbacks.js";
 import { timeSlice } from "../../clock.js";
 import type { CacheEntryEvent } from "../../event/types.js";
 import { batchTraitsOf, type BatchTraits } from "../batch-handler.js";

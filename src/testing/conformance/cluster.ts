@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { spawn } from "../../actor/spawn.js";
-import { type ActorSystem, createSystem } from "../../actor/system.js";
 import type { ActorRef } from "../../actor/ref.js";
+import { createSystem } from "../../actor/system.js";
+import type { ActorSystem } from "../../actor/types.js";
 import { type PubSubFailure, show } from "../../errors.js";
 import type { PubSub, PubSubOptions } from "../../pubsub/types.js";
 import type { Supervisor } from "../../supervisor/handle.js";
