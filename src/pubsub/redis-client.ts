@@ -18,7 +18,9 @@ export type RedisRootNode = RedisClusterOptions["rootNodes"][number];
 
 /** Where a server is. */
 export interface RedisNode {
+  /** A name or an address. */
   host: string;
+  /** Its TCP port. */
   port: number;
 }
 
