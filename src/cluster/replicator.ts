@@ -169,13 +169,28 @@ export class Replicator {
     const all = Promise.all(this.#control.map((it) => it.ready.catch(() => {})));
     const ready = all.then(() => true);
     const { clock } = this.#options;
-    const stands = await withTimeout(clock, handshakeTimeout(bus), ready, () => false);
+    // A refusal that comes after this could only be reported, so the broker has a whole heartbeat.
+    const stands = await withTimeout(
+      clock,
+      bus.heartbeat,
+      this.#connectedUntil(ready),
+      () => false,
+    );
     this.#checkPermitted();
     if (stands) {
       this.#ask();
       await this.#handshake.outcome();
       this.#checkPermitted();
     } else void ready.then(() => this.#shakeHandsLate());
+  }
+
+  /** Settles as `ready` does, or with false when the bus is no longer connected. */
+  async #connectedUntil(ready: Promise<boolean>): Promise<boolean> {
+    let stop = (): void => {};
+    const lost = new Promise<boolean>((resolve) => {
+      stop = this.#options.bus.onStatus((status) => status !== "connected" && resolve(false));
+    });
+    return await Promise.race([ready, lost]).finally(stop);
   }
 
   #checkPermitted(): void {

@@ -8,6 +8,8 @@ import { mathRandom } from "../timers.js";
 export interface BrokerTransportOptions {
   readonly ordered: boolean;
   readonly dial: Dial;
+  /** Loads the package that connects to the broker. */
+  readonly load?: () => Promise<unknown>;
   /** How long an attempt to connect may take. */
   readonly timeout: Milliseconds;
   /**
@@ -50,6 +52,10 @@ export class BrokerTransport implements Transport {
 
   get maxPayload(): number | undefined {
     return this.#maxPayload;
+  }
+
+  async load(): Promise<void> {
+    await this.#options.load?.();
   }
 
   async open(events: TransportEvents): Promise<void> {

@@ -3,7 +3,7 @@ import { PubSubError } from "../errors.js";
 import { warnOfError } from "../telemetry/channels.js";
 import { RefusedError } from "./broker-session.js";
 import { Refusals } from "./refusals.js";
-import type { PubSubStatus, Transport } from "./transport.js";
+import type { PubSubStatus, Transport, TransportEvents } from "./transport.js";
 import type { WireChannels } from "./wire-channels.js";
 
 /** What a channel is tried with that could not be published on: nobody takes it for a message. */
@@ -89,23 +89,19 @@ export class Connection {
   }
 
   /** @throws PubSubError `connect_failed` */
+  load(): Promise<void> {
+    return this.#orFail(() => this.transport.load?.());
+  }
+
+  /** @throws PubSubError `connect_failed` */
   async open(): Promise<void> {
-    try {
-      await this.transport.open({
-        message: (channel, payload) => {
-          if (!this.#closed) this.#channels.deliver(channel, payload);
-        },
-        status: (status, error) => this.#changed(status === "connected", error),
-      });
-    } catch (cause) {
-      void this.close();
-      throw new PubSubError(
-        "connect_failed",
-        this.#nodeName,
-        `pubsub ${this.#nodeName} could not be started: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause },
-      );
-    }
+    const events: TransportEvents = {
+      message: (channel, payload) => {
+        if (!this.#closed) this.#channels.deliver(channel, payload);
+      },
+      status: (status, error) => this.#changed(status === "connected", error),
+    };
+    await this.#orFail(() => this.transport.open(events));
     if (this.#closed) return;
     const refusals = {
       refused: (channel: string, error: unknown, retry: () => Promise<void>) =>
@@ -124,6 +120,17 @@ export class Connection {
         `pubsub ${this.#nodeName}: no connection yet, it is tried again`,
         this.#lastError,
       );
+  }
+
+  async #orFail(step: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await step();
+    } catch (cause) {
+      void this.close();
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      const message = `pubsub ${this.#nodeName} could not be started: ${reason}`;
+      throw new PubSubError("connect_failed", this.#nodeName, message, { cause });
+    }
   }
 
   /** What was published goes out, as far as it can; nothing comes in any more. Never rejects. */

@@ -3,7 +3,13 @@ import { type Milliseconds, positiveMilliseconds } from "../options.js";
 import { type NatsAddress, natsAddress, refuseOption, shownKind } from "./broker-address.js";
 import { BrokerTransport, type BrokerTransportOptions } from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
-import { type NatsConnection, type NatsOptions, newConnection, ownOptions } from "./nats-client.js";
+import {
+  loadNats,
+  type NatsConnection,
+  type NatsOptions,
+  newConnection,
+  ownOptions,
+} from "./nats-client.js";
 import { natsDial, natsDialOver } from "./nats-session.js";
 import { commonPubSubOptions } from "./pubsub-options.js";
 import type { PubSub, PubSubOptions } from "./types.js";
@@ -83,7 +89,8 @@ export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOp
       },
     );
     // They are tried one after the other.
-    return { ordered: true, timeout: timeout * (given.length + 1), dial };
+    const attempts = given.length + 1;
+    return { ordered: true, timeout: timeout * attempts, dial, load: loadNats };
   };
 }
 

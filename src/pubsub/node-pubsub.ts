@@ -163,6 +163,7 @@ export class NodePubSub implements PubSubWithBus {
    * the start for ever.
    */
   async #opened(connection: Connection, ctx: ActorContext): Promise<void> {
+    await connection.load();
     const opening = connection.open();
     const stopLate = (): void => void opening.catch((error: unknown) => ctx.stop(error));
     const { heartbeat } = this.#options;

@@ -18,6 +18,7 @@ import { commonPubSubOptions } from "./pubsub-options.js";
 import {
   copyOf,
   copyOfCluster,
+  loadRedis,
   newClient,
   newCluster,
   optionsOf,
@@ -105,7 +106,7 @@ export function resolveRedis(options: RedisPubSubOptions): BrokerTransportOption
   const sharded = boolean("sharded", options.sharded ?? false);
   const dial = sharded ? shardedDial(options, timeout) : plainDial(options, timeout);
   const delay = delayOf(options.sentinel?.nodeClientOptions ?? options.options);
-  return { ordered: !sharded, timeout, dial, delay };
+  return { ordered: !sharded, timeout, dial, load: loadRedis, delay };
 }
 
 function plainDial(options: RedisPubSubOptions, timeout: Milliseconds): Dial {

@@ -46,6 +46,11 @@ export interface Transport {
    */
   readonly maxPayload?: number | undefined;
   /**
+   * Loads what is needed to connect, such as an optional package, before `open`. It does not count
+   * toward the time that a connection may take. Rejects for what no further attempt can mend.
+   */
+  load?(): Promise<void>;
+  /**
    * Connects, and from then on reconnects by itself after each loss, until `close`. Settles after
    * the first attempt: a broker that can't be reached is no error here, it is told as
    * `reconnecting`. Rejects for what no further attempt can mend: a wrong option, a refused

@@ -30,8 +30,11 @@ interface Engine {
 }
 
 const settled = { timeout: 20_000 };
-/** Also how long a start waits for its connection. */
-const patient = 3000;
+/**
+ * A start waits a heartbeat for its connection and goes on without one, so this has to be longer
+ * than any pause of the machine.
+ */
+const patient = 15_000;
 /** How long a connection is away before readers hear of it. */
 const quick = 200;
 

@@ -143,6 +143,28 @@ describe("the start", () => {
     await waitFor(() => pubsub.status === "connected");
   });
 
+  test("loads what the transport needs, however long that takes, before the broker's time begins", async () => {
+    const clock = new SimulatedClock();
+    const loading = deferred();
+    const transport = Object.assign(new FakeTransport(), { load: () => loading.promise });
+    const pubsub = createPubSub(transport, { heartbeat: 500 });
+    const starting = start(pubsub, clock);
+    await clock.advance(10_000);
+    expect(transport.calls).toEqual([]);
+    loading.resolve();
+    await starting;
+    expect(pubsub.status).toBe("connected");
+  });
+
+  test("fails when what the transport needs can't be loaded", async () => {
+    const load = (): Promise<void> => Promise.reject(new Error("no such package"));
+    const transport = Object.assign(new FakeTransport(), { load });
+    await expect(start(createPubSub(transport))).rejects.toMatchObject({
+      cause: { reason: "connect_failed", cause: { message: "no such package" } },
+    });
+    expect(transport.calls).toEqual(["close"]);
+  });
+
   test("is connected only when what was subscribed to stands with the broker", async () => {
     const transport = new FakeTransport();
     const pending = deferred();
