@@ -9,7 +9,7 @@ import {
 } from "../pubsub/broker-address.js";
 import { type CommandName, defaults, UsageError } from "./usage.js";
 
-/** Which stream, and how to get there. @internal */
+/** Which stream, and which broker. @internal */
 export interface StreamOptions {
   readonly broker: BrokerAddress;
   readonly cache: string;
@@ -38,7 +38,7 @@ export type Command =
   | { readonly kind: "help"; readonly of: CommandName | null }
   | { readonly kind: "version" };
 
-/** The longest time that Node's timers take. */
+/** The longest delay that Node's timers accept. */
 const maxTime = 2 ** 31 - 1;
 const maxPartition = 65_535;
 
@@ -59,7 +59,7 @@ const common = {
 const tailOnly = { events: { type: "string" }, partition: { type: "string" } } as const;
 const doctorOnly = { timeout: { type: "string" } } as const;
 
-/** What command is meant; undefined: none. @internal */
+/** The command that is meant; undefined: none. @internal */
 export function commandIn([first]: readonly string[]): CommandName | undefined {
   return first === "tail" || first === "doctor" ? first : undefined;
 }
@@ -67,7 +67,7 @@ export function commandIn([first]: readonly string[]): CommandName | undefined {
 /**
  * Reads the command line.
  *
- * @param argv the arguments behind the program's name
+ * @param argv the arguments after the program's name
  * @throws UsageError for an unknown command or option, a missing value, or a wrong one
  * @internal
  */
@@ -203,10 +203,7 @@ function parse<const Options extends NonNullable<ParseArgsConfig["options"]>>(
   }
 }
 
-/**
- * `--partition -1` as `--partition=-1`: parseArgs would call -1 an option, and the range is what is
- * wrong.
- */
+/** `--partition -1` as `--partition=-1`: parseArgs would take -1 for an option. */
 function joinNegativeValues(argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (const argument of argv) {
@@ -218,9 +215,7 @@ function joinNegativeValues(argv: readonly string[]): string[] {
   return joined;
 }
 
-/**
- * The first sentence of parseArgs' message; the others advise on syntax that is not wanted here.
- */
+/** The first sentence of parseArgs' message; the others advise on syntax that is not used here. */
 function oneLine(error: unknown): string {
   const message = types.isNativeError(error) ? error.message : String(error);
   const sentence = message.split(/\.(?:\s|$)/, 1)[0] ?? "";

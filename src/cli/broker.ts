@@ -9,8 +9,7 @@ import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
 
 /**
- * The broker can't be used, and that won't get better by waiting; its message is one line for the
- * user.
+ * The broker cannot be used, and waiting does not help; its message is one line for the user.
  *
  * @internal
  */
@@ -18,7 +17,7 @@ export class BrokerFailure extends Error {
   override readonly name = "BrokerFailure";
 }
 
-/** More than any node sends: what they are content with is not for an onlooker to refuse. */
+/** More than any node sends: an observer rejects nothing that the nodes accept. */
 const maxMessageSize = 64 * 1_048_576;
 
 /** @throws (as a rejection) BrokerFailure when the broker's package is not installed @internal */
@@ -60,14 +59,14 @@ async function needing(option: string, name: string, load: () => Promise<unknown
   }
 }
 
-/** A connection to a broker, for as long as it is wanted. @internal */
+/** A connection to a broker. @internal */
 export interface Session extends AsyncDisposable {
-  /** Rejects with BrokerFailure when the connection has ended for good. */
+  /** Rejects with BrokerFailure when the connection has ended and is not made again. */
   readonly failed: Promise<never>;
 }
 
 /**
- * Connects, and stays connected. A broker that can't be reached is tried again and again.
+ * Connects, and reconnects whenever the connection is lost.
  *
  * @throws (as a rejection) BrokerFailure when the broker refuses, e.g. the password
  * @internal
@@ -79,17 +78,17 @@ export async function connect(pubsub: PubSub, broker: BrokerAddress): Promise<Se
       children: [pubsub],
       maxRestarts: 0,
     });
-    let isWanted = true;
+    let isOpen = true;
     const failed = tree.exited.then((reason) => {
-      // Whoever waits for it has gone when it is stopped in order.
-      if (!isWanted) return new Promise<never>(() => {});
+      // After an orderly stop, nothing waits for it.
+      if (!isOpen) return new Promise<never>(() => {});
       throw failure(broker, reason);
     });
     failed.catch(() => {});
     return {
       failed,
       [Symbol.asyncDispose]: () => {
-        isWanted = false;
+        isOpen = false;
         return tree.stop();
       },
     };

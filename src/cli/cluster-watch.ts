@@ -9,43 +9,42 @@ import type { NodeStatus } from "../cluster/replicas.js";
 import { type ObservedNode, Observer } from "./observer.js";
 import type { DoctorOptions } from "./arguments.js";
 
-/** Numbers of waiting events that are kept of a node: the last ones. */
+/** Samples of a node's waiting events that are kept: the last ones. */
 const maxSamples = 64;
 
-/** What is lost of one node's events. @internal */
-export interface Losses {
-  /** How many times something was missing. */
+/** Lost events. @internal */
+export interface LossCount {
   readonly gaps: number;
-  /** Events that are known to be missing. */
+  /** Events that are known to be missing: a gap may be of unknown size. */
   readonly events: number;
 }
 
 /** A node, and what was seen of it. @internal */
 export interface WatchedNode extends ObservedNode {
   readonly events: number;
-  readonly lost: Losses;
-  /** How many of its events were waiting to be sent, each time that it said so. */
+  readonly lost: LossCount;
+  /** How many of its events were waiting to be sent, by each of its last messages. */
   readonly samples: readonly number[];
 }
 
-/** What was seen in a while. @internal */
+/** What was seen while watching. @internal */
 export interface Findings {
   readonly connected: boolean;
-  /** Why the broker can't be reached, or what it does not permit, as far as is known. */
+  /** Why the broker cannot be reached, or what it does not permit, as far as is known. */
   readonly trouble: { readonly kind: "unreachable" | "refused"; readonly why: string } | null;
   /** How many times the connection was lost. */
   readonly disconnects: number;
-  /** Those that are there, by name. */
+  /** The nodes that are running, by name. */
   readonly nodes: readonly WatchedNode[];
-  /** Names of those that left. */
+  /** The names of the nodes that ended. */
   readonly left: readonly string[];
   readonly shapes: readonly { readonly shape: StreamShape; readonly nodes: readonly string[] }[];
   readonly namesTaken: readonly { readonly node: string; readonly epochs: readonly string[] }[];
-  readonly lost: Losses;
+  readonly lost: LossCount;
   readonly events: number;
   /** Messages that were rejected. */
   readonly rejected: number;
-  /** Why, and how many for each reason. */
+  /** How many for each reason. */
   readonly reasons: Readonly<Record<string, number>>;
 }
 
@@ -56,7 +55,7 @@ interface Seen {
   readonly samples: number[];
 }
 
-/** Watches, and adds up what it sees. @internal */
+/** Observes, and counts what it sees. @internal */
 export class ClusterWatch {
   readonly #bus: Bus;
   readonly #observer: Observer;

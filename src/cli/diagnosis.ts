@@ -1,9 +1,9 @@
 import { withoutSecrets } from "../pubsub/broker-address.js";
 import type { DoctorOptions } from "./arguments.js";
-import { shapeText } from "./show-shape.js";
+import { shapeText } from "./show-event.js";
 import type { Findings, WatchedNode } from "./cluster-watch.js";
 
-/** Something that is wrong, and what to do about it. @internal */
+/** A problem, and what to do about it. @internal */
 export interface Problem {
   readonly kind:
     | "unreachable"
@@ -21,7 +21,7 @@ export interface Problem {
   readonly advice: string;
 }
 
-/** Signs of life that it takes to see that something grows. */
+/** Samples that it takes to see a trend. */
 const minSamples = 4;
 /** Milliseconds that two clocks may differ. */
 const maxSkew = 1000;
@@ -35,7 +35,7 @@ export function diagnose(findings: Findings, context: Context): Problem[] {
   return checks.flatMap((check) => check(findings, context));
 }
 
-/** The broker can't be used, so that nothing else is known. @internal */
+/** The broker cannot be used, so that nothing else is known. @internal */
 export function refusal(message: string): Problem {
   return {
     kind: "refused",
@@ -150,9 +150,7 @@ const checks: readonly ((findings: Findings, context: Context) => Problem[])[] =
   },
 ];
 
-/**
- * Whether what waits never got less, and was more than at first most of the time: once is no trend.
- */
+/** Whether the samples never decrease, and most are above the first: a single one is no trend. */
 function isGrowing({ samples }: WatchedNode): boolean {
   const [first] = samples;
   if (first === undefined || samples.length < minSamples) return false;

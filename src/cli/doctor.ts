@@ -7,11 +7,11 @@ import { type Report, reportJson, reportText } from "./report.js";
 import { ClusterWatch } from "./cluster-watch.js";
 import { monotonicNow } from "../timers.js";
 
-/** What came of it. @internal */
+/** The outcome. @internal */
 export type Health = "healthy" | "problems" | "no_broker" | "interrupted";
 
 /**
- * Watches for a while, and says what it has seen and what is wrong.
+ * Watches for a while, and reports what it has seen and what is wrong.
  *
  * @throws (as a rejection) BrokerFailure when the broker's package is not installed
  * @internal
@@ -23,11 +23,11 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<He
     await using session = await connect(pubsub, options.broker);
     const report = await examine(options, watch, session, busIn(pubsub), output.signal);
     if (output.signal.aborted) return "interrupted";
-    return tell(report, output);
+    return write(report, output);
   } catch (error) {
     if (!(error instanceof BrokerFailure)) throw error;
     const problems = [refusal(error.message)];
-    return tell({ options, watched: 0, findings: null, problems }, output);
+    return write({ options, watched: 0, findings: null, problems }, output);
   } finally {
     watch.close();
   }
@@ -41,15 +41,15 @@ async function examine(
   signal: AbortSignal,
 ): Promise<Report> {
   const { timeout } = options;
-  const isThere = await Promise.race([connected(bus, timeout, signal), session.failed]);
+  const isUp = await Promise.race([connected(bus, timeout, signal), session.failed]);
   const begun = monotonicNow();
-  if (isThere) await Promise.race([pause(systemClock, timeout, signal), session.failed]);
+  if (isUp) await Promise.race([pause(systemClock, timeout, signal), session.failed]);
   const findings = watch.findings();
   const watched = Math.round(monotonicNow() - begun);
   return { options, watched, findings, problems: diagnose(findings, options) };
 }
 
-function tell(report: Report, output: Output): Health {
+function write(report: Report, output: Output): Health {
   const { options, problems } = report;
   output.write(options.json ? reportJson(report) : reportText(report));
   if (problems.some(({ kind }) => kind === "unreachable" || kind === "refused")) return "no_broker";

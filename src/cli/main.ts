@@ -18,7 +18,7 @@ const exitOf: Readonly<Record<Health, number>> = {
 /**
  * Runs a command.
  *
- * @param argv the arguments behind the program's name
+ * @param argv the arguments after the program's name
  * @returns the exit status
  * @internal
  */
@@ -47,7 +47,7 @@ export async function main(argv: readonly string[], output: Output): Promise<num
   }
 }
 
-/** An argument in the wrong place may be a URL. */
+/** An argument in the wrong place may be a URL with a password. */
 function withoutCredentials(text: string): string {
   return text.replace(/:\/\/[^\s'"]*@/g, "://***@");
 }

@@ -1,69 +1,64 @@
+import { BoundedMap } from "../cluster/bounded-map.js";
 import type { StateMessage } from "../cluster/messages.js";
 
-/** Nodes that are remembered at the most, and former epochs of each. */
+/** Nodes that are remembered at most, and former epochs of each. */
 const maxNodes = 4096;
 const maxFormer = 16;
-/**
- * Signs of life from a former epoch after which it is not one that came late, but that of a second
- * node of that name.
- */
+/** State messages from a former epoch after which it belongs to a second node of that name. */
 const maxLate = 2;
 
-interface Life {
-  epoch: string;
-  /** Epochs before this one, and how often something has come of them since. */
-  readonly former: Map<string, number>;
+interface NodeEpochs {
+  current: string;
+  /** Epochs before the current one, and how many state messages have come from them since. */
+  readonly former: BoundedMap<string, number>;
 }
 
 /**
- * Tells a node that has begun anew from two nodes of one name: after the one, nothing comes of the
- * epoch before any more.
+ * Tells a node that has restarted from two nodes of one name: after a restart, no more messages
+ * come from the former epoch.
  *
  * @internal
  */
 export class NameConflictDetector {
-  readonly #lives = new Map<string, Life>();
-  readonly #taken: (node: string, epochs: readonly string[]) => void;
+  readonly #nodes = new BoundedMap<string, NodeEpochs>(maxNodes);
+  readonly #onConflict: (node: string, epochs: readonly string[]) => void;
 
-  /** @param taken there are two nodes of that name, told once for each epoch */
-  constructor(taken: (node: string, epochs: readonly string[]) => void) {
-    this.#taken = taken;
+  /** @param onConflict there are two nodes of that name; called once for each epoch */
+  constructor(onConflict: (node: string, epochs: readonly string[]) => void) {
+    this.#onConflict = onConflict;
   }
 
   /**
-   * Whose a message is: of the node's life as it is `known`, of a `late` one that is over, or of an
-   * `other` node of that name.
+   * Where a message comes from: the `current` epoch of the node, a `late` one that has ended, or
+   * `another` node of that name.
    */
-  of(kind: StateMessage["kind"] | "data", node: string, epoch: string): "known" | "late" | "other" {
-    const life = this.#lives.get(node);
-    if (life === undefined) {
-      dropFirst(this.#lives, maxNodes);
-      this.#lives.set(node, { epoch, former: new Map() });
-      return "known";
+  sourceOf(
+    kind: StateMessage["kind"] | "data",
+    node: string,
+    epoch: string,
+  ): "current" | "late" | "another" {
+    const epochs = this.#nodes.get(node);
+    if (epochs === undefined) {
+      this.#nodes.set(node, { current: epoch, former: new BoundedMap(maxFormer) });
+      return "current";
     }
-    if (life.epoch === epoch) return "known";
-    const late = life.former.get(epoch);
+    if (epochs.current === epoch) return "current";
+    const late = epochs.former.get(epoch);
     if (late === undefined) {
-      dropFirst(life.former, maxFormer);
-      life.former.set(life.epoch, 0);
-      life.epoch = epoch;
-      return "known";
+      epochs.former.set(epochs.current, 0);
+      epochs.current = epoch;
+      return "current";
     }
-    if (late >= maxLate) return "other";
+    if (late >= maxLate) return "another";
     if (kind === "data" || kind === "bye") return "late";
-    life.former.set(epoch, late + 1);
+    epochs.former.set(epoch, late + 1);
     if (late + 1 < maxLate) return "late";
-    this.#taken(node, [life.epoch, epoch]);
-    return "other";
+    this.#onConflict(node, [epochs.current, epoch]);
+    return "another";
   }
 
-  /** It has ended in order. */
+  /** The node has ended in order. */
   end(node: string): void {
-    this.#lives.delete(node);
+    this.#nodes.delete(node);
   }
-}
-
-function dropFirst(map: Map<string, unknown>, max: number): void {
-  const [first] = map.keys();
-  if (first !== undefined && map.size >= max) map.delete(first);
 }

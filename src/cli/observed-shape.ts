@@ -5,12 +5,11 @@ import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
 import type { EventType, GapEvent } from "../event/types.js";
 import type { Bus, Listening } from "../pubsub/types.js";
 import type { ReadBatch } from "../cluster/batch.js";
-import { channelNames } from "../cluster/channel-names.js";
-import type { DataMessage, StateMessage } from "../cluster/messages.js";
+import { channelNames, type DataMessage, type StateMessage } from "../cluster/messages.js";
 import type { Replica } from "../cluster/replica.js";
 import { type NodeStatus, Replicas } from "../cluster/replicas.js";
 
-/** Nodes of one name that books are kept on at the most. */
+/** Nodes of one name that are tracked at most. */
 const maxNamesakes = 16;
 
 /** @internal */
@@ -23,7 +22,7 @@ export interface ObservedShapeOptions {
   events(events: readonly CacheEvent[]): void;
   gap(gap: GapEvent): void;
   node(replica: Replica, status: NodeStatus): void;
-  /** Something has come on one of its partitions' channels. */
+  /** A payload was received on a partition's channel. */
   receive(channel: string, partition: number, payload: Uint8Array): void;
 }
 
@@ -32,7 +31,7 @@ export class ObservedShape {
   readonly shape: StreamShape;
   readonly #options: ObservedShapeOptions;
   readonly #replicas: Replicas;
-  /** Of nodes whose name another node has, by epoch. */
+  /** Of nodes that share their name with another, by epoch. */
   readonly #namesakes = new Map<string, Replicas>();
   readonly #listening = new Map<number, Listening>();
   readonly #wanted = new Set<number>();
@@ -44,9 +43,9 @@ export class ObservedShape {
   }
 
   /**
-   * Listens to partitions; what comes before the promise settles may be incomplete.
+   * Subscribes to partitions. What is received before the promise settles may be incomplete.
    *
-   * @param owed whether what is sent meanwhile counts as lost if it does not come
+   * @param owed whether what is sent meanwhile counts as lost if it is not received
    */
   async follow(partitions: readonly number[], owed: boolean): Promise<void> {
     const { bus, cache, name } = this.#options;

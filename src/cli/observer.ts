@@ -5,10 +5,10 @@ import type { GapEvent } from "../event/types.js";
 import { frame, RejectedMessageError, type RejectReason, unframe } from "../pubsub/frame.js";
 import type { Bus, Listening } from "../pubsub/types.js";
 import { warnOfError } from "../telemetry/channels.js";
-import { channelNames } from "../cluster/channel-names.js";
 import { malformed } from "../cluster/wire-checks.js";
 import { NameConflictDetector } from "./name-conflict-detector.js";
 import {
+  channelNames,
   packAsk,
   readMessage,
   type RemoteMessage,
@@ -19,39 +19,41 @@ import { ObservedShape } from "./observed-shape.js";
 import type { NodeStatus } from "../cluster/replicas.js";
 import { queueMicrotask } from "../timers.js";
 
-/** Who makes shapes up makes neither the memory nor the broker overflow. */
+/** Limits, so that invented shapes overload neither the memory nor the broker. */
 const maxShapes = 8;
 const maxChannels = 131_072;
 
-/** A node as it is seen from outside. @internal */
+/** A node as an observer sees it. @internal */
 export interface ObservedNode {
   readonly node: string;
   readonly epoch: string;
   readonly shape: StreamShape;
-  /** That node's time when its epoch began. */
+  /** When its epoch began, by its clock, in milliseconds since 1970. */
   readonly startedAt: number;
-  /** Nothing has come for longer than a heartbeat. */
+  /** Nothing has been received from it for longer than a heartbeat. */
   readonly silent: boolean;
-  /** Milliseconds since something came. */
+  /** Milliseconds since the last message. */
   readonly heard: number;
-  /** Events that it had not sent yet when it said so last. */
+  /** Events that it had not sent yet, by its last message. */
   readonly waiting: number;
-  /** How far its time is ahead of this one's, in milliseconds, less the time that messages take. */
+  /**
+   * How far its clock is ahead of this one's, in milliseconds, less the time that messages take.
+   */
   readonly ahead: number;
 }
 
-/** Who is told of what an observer sees. @internal */
+/** Receives what an observer sees. @internal */
 export interface ObserverListener {
   events?(events: readonly CacheEvent[]): void;
   gap?(gap: GapEvent): void;
   node?(node: ObservedNode, status: NodeStatus): void;
-  /** A node says how it is. */
+  /** A node has published its state. */
   state?(message: StateMessage): void;
-  /** A node has a shape that none had before. `followed`: the partitions that are listened to. */
+  /** A node has a new shape. `followed`: the partitions that are subscribed to. */
   shape?(shape: StreamShape, node: string, followed: readonly number[]): void;
   /** Two nodes have one name. */
   nameTaken?(node: string, epochs: readonly string[]): void;
-  /** What came was no message of this stream. */
+  /** A message was not one of this stream. */
   rejected?(reason: RejectReason): void;
 }
 
@@ -62,15 +64,15 @@ export interface ObserverOptions {
   /** The instance's name. */
   readonly name: string;
   readonly clock: Clock;
-  /** The only partition that is listened to. Default: all. */
+  /** The only partition to subscribe to. Default: all. */
   readonly partition?: number;
   readonly listener: ObserverListener;
 }
 
 /**
- * Watches the streams of one cache instance on all nodes without being one: it has no shape,
- * answers nobody, and is owed nothing. It asks the nodes how far they are, learns their shapes from
- * that, and keeps the same books on what they send as each of them does.
+ * Watches the streams of one cache instance on all nodes without being a node: it has no shape and
+ * answers no node. It asks the nodes for their state, learns their shapes from that, and tracks
+ * what they send as each of them does.
  *
  * @internal
  */
@@ -78,7 +80,7 @@ export class Observer {
   readonly #options: ObserverOptions;
   readonly #address: StreamAddress;
   readonly #shapes = new Map<string, ObservedShape>();
-  readonly #lives: NameConflictDetector;
+  readonly #names: NameConflictDetector;
   readonly #control: readonly Listening[];
   readonly #nodesChannel: string;
   readonly #stopWatching: () => void;
@@ -91,7 +93,7 @@ export class Observer {
     const { bus, cache, name, listener } = options;
     this.#options = options;
     this.#address = { namespace: bus.namespace, cache, name };
-    this.#lives = new NameConflictDetector((node, epochs) => listener.nameTaken?.(node, epochs));
+    this.#names = new NameConflictDetector((node, epochs) => listener.nameTaken?.(node, epochs));
     // These two are the same for all shapes.
     const names = channelNames(cache, name, { partitions: null, hash: "", version: 0 });
     this.#nodesChannel = names.nodes;
@@ -106,14 +108,14 @@ export class Observer {
     this.#scheduleBeat();
   }
 
-  /** All that have been heard of and have not said that they end. */
+  /** The nodes that have been seen and have not ended. */
   nodes(): ObservedNode[] {
     return [...this.#shapes.values()].flatMap((observed) =>
       Array.from(observed.replicas(), (replica) => this.#describe(replica, observed.shape)),
     );
   }
 
-  /** All that have been seen. */
+  /** The shapes that have been seen. */
   shapes(): StreamShape[] {
     return Array.from(this.#shapes.values(), ({ shape }) => shape);
   }
@@ -135,8 +137,7 @@ export class Observer {
       this.#asking = false;
       if (this.#closed) return;
       const question = frame(bus.codec, packAsk(this.#address, bus.nodeName));
-      // It is asked again with the next connection; and nodes say without being asked that they are
-      // there.
+      // If it is lost: it is asked again after a reconnect, and nodes publish their state anyway.
       bus.publish(this.#nodesChannel, question).catch(() => {});
     });
   }
@@ -149,7 +150,7 @@ export class Observer {
     }, bus.heartbeat / 3);
   }
 
-  /** @param from the shape and partition whose channel it is; null: it is none of theirs */
+  /** @param from the shape and partition of the channel; null: the channel is not for data */
   #receive(
     channel: string,
     from: { readonly shape: ObservedShape; readonly partition: number } | null,
@@ -159,7 +160,7 @@ export class Observer {
     if (this.#closed) return;
     try {
       const message = readMessage(unframe(payload, bus.maxMessageSize), this.#address);
-      this.#take(message, from);
+      this.#handle(message, from);
     } catch (error) {
       if (!(error instanceof RejectedMessageError)) {
         warnOfError(`observer of stream ${this.#options.name}: what came on ${channel}`, error);
@@ -170,7 +171,7 @@ export class Observer {
     }
   }
 
-  #take(
+  #handle(
     message: RemoteMessage,
     from: { readonly shape: ObservedShape; readonly partition: number } | null,
   ): void {
@@ -178,22 +179,22 @@ export class Observer {
     if (message.kind === "ask") return;
     if (message.kind !== "data") {
       if (from !== null) throw malformed("channel");
-      this.#hear(message);
+      this.#receiveState(message);
       return;
     }
     if (message.partition !== from?.partition) throw malformed("channel");
-    const life = this.#lives.of("data", message.node, message.epoch);
-    if (life !== "late") from.shape.data(message, life === "other");
+    const source = this.#names.sourceOf("data", message.node, message.epoch);
+    if (source !== "late") from.shape.data(message, source === "another");
   }
 
-  #hear(message: StateMessage): void {
+  #receiveState(message: StateMessage): void {
     const { kind, node, epoch } = message;
     if (kind === "bye" && !this.#shapes.has(idOf(message.shape))) return;
-    const life = this.#lives.of(kind, node, epoch);
-    if (life === "late") return;
+    const source = this.#names.sourceOf(kind, node, epoch);
+    if (source === "late") return;
     const shape = this.#shapeOf(message);
-    shape.state(message, life === "other");
-    if (kind === "bye" && life === "known") this.#lives.end(node);
+    shape.state(message, source === "another");
+    if (kind === "bye" && source === "current") this.#names.end(node);
     this.#options.listener.state?.(message);
   }
 
@@ -215,8 +216,8 @@ export class Observer {
     this.#shapes.set(id, observed);
     const followed = this.#partitionsOf(shape);
     this.#channels += followed.length;
-    // A node that begins under our eyes owes all; of those that were there before we want what
-    // comes once we listen.
+    // A node that starts now owes all its events; nodes that were there before owe those after the
+    // subscription.
     const begins = kind === "hello" && coverage.every((last) => last === -1);
     observed.follow(followed, begins).then(
       () => this.#ask(),

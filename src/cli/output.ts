@@ -1,11 +1,12 @@
 import { queueMicrotask } from "../timers.js";
+
 /** Where a command writes, and what ends it. @internal */
 export interface Output {
-  /** Results: text with its line ends. */
+  /** Writes results: text with its line ends. */
   write(text: string): void;
-  /** One line to the user that is no result. */
+  /** Shows the user one line that is no result. */
   say(line: string): void;
-  /** Aborted when the user interrupts, or nobody reads the results any more. */
+  /** Aborted when the user interrupts, or the results have no reader any more. */
   readonly signal: AbortSignal;
 }
 

@@ -1,14 +1,13 @@
 import type { Milliseconds } from "../options.js";
 import type { DoctorOptions } from "./arguments.js";
 import type { Problem } from "./diagnosis.js";
-import { printable, timeText } from "./show-event.js";
-import { shapeText } from "./show-shape.js";
+import { printable, shapeText, timeText } from "./show-event.js";
 import type { Findings, WatchedNode } from "./cluster-watch.js";
 
-/** What a doctor has to say. @internal */
+/** The result of `doctor`. @internal */
 export interface Report {
   readonly options: DoctorOptions;
-  /** Milliseconds. */
+  /** How long the nodes were watched. */
   readonly watched: Milliseconds;
   /** Null: the broker refused. */
   readonly findings: Findings | null;

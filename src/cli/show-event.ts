@@ -1,10 +1,11 @@
 import { inspect } from "node:util";
+import type { StreamShape } from "../errors.js";
 import type { CacheEvent } from "../event/event.js";
 import type { EventTarget, GapEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import { jsonCodec } from "../pubsub/json-codec.js";
 
-/** Room for the longest type. */
+/** The width of the longest type. */
 const typeWidth = 8;
 
 /** An event on one line, for people. @internal */
@@ -34,11 +35,7 @@ export function gapLine({ from, to, node, partition }: GapEvent, now: Millisecon
   );
 }
 
-/**
- * An event or a gap as one line of JSON; what JSON has no form for as the JSON codec has it.
- *
- * @internal
- */
+/** An event or a gap as one line of JSON, encoded as by the JSON codec. @internal */
 export function jsonLine(message: CacheEvent | GapEvent): string {
   return Buffer.from(jsonCodec.encode(plain(message))).toString();
 }
@@ -80,14 +77,21 @@ function valueText(value: unknown): string {
   });
 }
 
-/** A time as people read it; one that is none as the number that it is. @internal */
+/** @internal */
+export function shapeText({ partitions, hash, version }: StreamShape): string {
+  const count =
+    partitions === null ? "no partitions" : `${partitions} partition${partitions === 1 ? "" : "s"}`;
+  return `${count}, hash ${hash}, version ${version}`;
+}
+
+/** A time in ISO 8601; where it is out of range, the number. @internal */
 export function timeText(time: Milliseconds): string {
   const date = new Date(time);
   return Number.isNaN(date.getTime()) ? String(time) : date.toISOString();
 }
 
 /**
- * Whatever comes from elsewhere on one line, without what a terminal takes for an order.
+ * A text from elsewhere on one line, with control characters escaped for the terminal.
  *
  * @internal
  */

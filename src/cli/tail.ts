@@ -10,12 +10,11 @@ import { type ObservedNode, Observer } from "./observer.js";
 import type { TailOptions } from "./arguments.js";
 import { busIn, connect, makePubSub } from "./broker.js";
 import { aborted, Lines, type Output } from "./output.js";
-import { eventLine, gapLine, jsonLine, printable } from "./show-event.js";
-import { shapeText } from "./show-shape.js";
+import { eventLine, gapLine, jsonLine, printable, shapeText } from "./show-event.js";
 import { clearTimeout, setTimeout, wallClockNow } from "../timers.js";
 
-/** Milliseconds that nodes have to answer before it is said that there are none. */
-const patience = 1000;
+/** Milliseconds that nodes have to answer before `tail` says that there are none. */
+const answerTimeout = 1000;
 
 /**
  * Shows events until the output's signal is aborted.
@@ -40,13 +39,13 @@ export async function tail(options: TailOptions, output: Output): Promise<void> 
   let timer: NodeJS.Timeout | undefined;
   try {
     await using session = await connect(pubsub, broker);
-    const tell = (status: PubSubStatus): void =>
+    const showStatus = (status: PubSubStatus): void =>
       view.status(status, bus.refusalOf("") ?? bus.trouble);
-    tell(bus.status);
-    unwatch = bus.onStatus(tell);
+    showStatus(bus.status);
+    unwatch = bus.onStatus(showStatus);
     timer = setTimeout(() => {
-      if (bus.status === "connected" && observer.nodes().length === 0) view.nobody();
-    }, patience);
+      if (bus.status === "connected" && observer.nodes().length === 0) view.noNodes();
+    }, answerTimeout);
     await Promise.race([aborted(output.signal), session.failed]);
     unwatch();
   } finally {
@@ -57,7 +56,7 @@ export async function tail(options: TailOptions, output: Output): Promise<void> 
   }
 }
 
-/** What a user sees of a stream. */
+/** Shows a stream to the user. */
 class TailView {
   readonly lines: Lines;
   readonly #options: TailOptions;
@@ -89,7 +88,7 @@ class TailView {
     else this.#nodes.add(id);
     const what = { up: "is there", silent: "is silent", restarted: "began anew", down: "left" };
     this.#say(`node ${node} ${what[status]} (epoch ${epoch}, ${shapeText(shape)})`);
-    if (status === "down" && this.#nodes.size === 0) this.nobody();
+    if (status === "down" && this.#nodes.size === 0) this.noNodes();
   }
 
   shape(shape: StreamShape, node: string, followed: readonly number[]): void {
@@ -128,7 +127,7 @@ class TailView {
     else if (status === "connected" && before !== undefined) this.#say(`connected to ${shown}`);
   }
 
-  nobody(): void {
+  noNodes(): void {
     const { cache, name, namespace } = this.#options;
     const instance = name === cache ? "" : `, instance ${name}`;
     this.#say(
@@ -137,7 +136,7 @@ class TailView {
   }
 
   #say(text: string): void {
-    // What has happened before comes before it.
+    // Earlier events are shown first.
     this.lines.flush();
     this.#output.say(printable(text));
   }

@@ -1,4 +1,4 @@
-/** A command line that can't be understood; its message is one line for the user. @internal */
+/** A wrong command line; its message is one line for the user. @internal */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -56,7 +56,7 @@ export function helpText(command: CommandName | null): string {
   return command === null ? general : texts[command];
 }
 
-/** What goes behind a complaint. @internal */
+/** What follows an error message. @internal */
 export function shortUsage(command: CommandName | null): string {
   const lines = helpText(command).split("\n");
   const usage = lines.find((line) => line.startsWith("Usage: ")) as string;

@@ -4,28 +4,25 @@ import { type EventTarget, type EventType, eventTypes } from "../event/types.js"
 import type { Row } from "../log/segment.js";
 import { malformed, read } from "./wire-checks.js";
 
-/** Events in one message at the most. @internal */
+/** Events in one message at most. @internal */
 export const maxBatch = 1024;
-/** Kinds of causes in one message at the most. */
+/** Kinds of causes in one message at most. */
 const maxCauses = 256;
 
-/**
- * What a subject column holds for an event: a key, an array of keys, a prefix, or nothing (a query
- * for everything).
- */
+/** What the subject column holds: a key, an array of keys, a prefix, or null (all entries). */
 const subjectKinds = { key: 0, keys: 1, prefix: 2, all: 3 } as const;
 
-/** Events of one node and partition, as columns: an array, since that has no names to repeat. */
+/** Events of one node and partition as columns: an array, which repeats no names. */
 type Columns = readonly [
-  /** Places in `eventTypes`. */
+  /** Indexes into `eventTypes`. */
   types: Uint8Array,
-  /** Command and fill, each only once. */
+  /** Command and fill, each pair once. */
   causes: readonly (readonly [command: string, fill: boolean])[],
-  /** Places in `causes`; null: all are the first. */
+  /** Indexes into `causes`; null: all are 0. */
   cause: Uint8Array | null,
-  /** Pairs: how many events in a row have which time, in milliseconds since the source began. */
+  /** Pairs of a count of events in a row and their time, in milliseconds since `startedAt`. */
   times: readonly number[],
-  /** Sequences; null: one after the other, up to the message's last. */
+  /** Sequences; null: consecutive, up to the message's `to`. */
   numbers: readonly number[] | null,
   /** Kinds of subjects; null: all are keys. */
   kinds: Uint8Array | null,
@@ -35,7 +32,7 @@ type Columns = readonly [
 ];
 
 /**
- * Events as the columns of one message.
+ * The columns of one message.
  *
  * @param to the last sequence that the message covers
  * @internal
@@ -70,16 +67,16 @@ export function columnsOf(rows: readonly Row[], to: number): Columns {
   const dense =
     first === undefined || (first === to - count + 1 && rows[count - 1]?.sequence === to);
   const numbers = dense ? null : rows.map(({ sequence }) => sequence);
-  return [types, causes.all, causes.places, times, numbers, kinds, subjects, values, previous];
+  return [types, causes.all, causes.indexes, times, numbers, kinds, subjects, values, previous];
 }
 
 class CauseTable {
   readonly all: [string, boolean][] = [];
-  places: Uint8Array | null = null;
+  indexes: Uint8Array | null = null;
   readonly #count: number;
   readonly #known = new Map<Cause, number>();
   #last: Cause | undefined;
-  #place = 0;
+  #index = 0;
 
   constructor(count: number) {
     this.#count = count;
@@ -88,18 +85,18 @@ class CauseTable {
   add(index: number, cause: Cause): void {
     if (cause !== this.#last) {
       this.#last = cause;
-      this.#place = this.#known.get(cause) ?? this.#add(cause);
+      this.#index = this.#known.get(cause) ?? this.#add(cause);
     }
-    if (this.places !== null) this.places[index] = this.#place;
+    if (this.indexes !== null) this.indexes[index] = this.#index;
   }
 
   #add(cause: Cause): number {
     const { command, fill } = cause;
-    let place = this.all.findIndex((known) => known[0] === command && known[1] === fill);
-    if (place === -1) place = this.all.push([command, fill]) - 1;
-    this.#known.set(cause, place);
-    if (place > 0) this.places ??= new Uint8Array(this.#count);
-    return place;
+    let index = this.all.findIndex((known) => known[0] === command && known[1] === fill);
+    if (index === -1) index = this.all.push([command, fill]) - 1;
+    this.#known.set(cause, index);
+    if (index > 0) this.indexes ??= new Uint8Array(this.#count);
+    return index;
   }
 }
 
@@ -115,7 +112,7 @@ function subjectOf(target: EventTarget<unknown>): unknown {
   return target.query?.prefix ?? null;
 }
 
-/** Remembers the causes of one source's events, of which there are few. @internal */
+/** The causes of one source's events, each made once: there are few. @internal */
 export class Causes {
   readonly #source: EventSource;
   readonly #known = new Map<string, Cause>();
@@ -135,7 +132,7 @@ export class Causes {
   }
 }
 
-/** Events that have come, checked. @internal */
+/** The columns of a received message, checked. @internal */
 export interface ReadBatch {
   readonly types: readonly EventType[];
   readonly causes: readonly { readonly command: string; readonly fill: boolean }[];
@@ -149,7 +146,8 @@ export interface ReadBatch {
 }
 
 /**
- * @param after the message's events come behind this sequence, and not behind `to`
+ * Reads the columns of a message, whose sequences are above `after` and at most `to`.
+ *
  * @throws RejectedMessageError
  * @internal
  */
@@ -169,7 +167,7 @@ export function readBatch(value: unknown, after: number, to: number): ReadBatch 
   const subjects = columnOf(columns[6], "subjects", count);
   if (subjects === null) throw malformed("subjects");
   return {
-    types: Array.from(bits, (place) => eventTypes[place] as EventType),
+    types: Array.from(bits, (index) => eventTypes[index] as EventType),
     causes,
     cause,
     at: readTimes(columns[3], count),
@@ -226,7 +224,7 @@ function readSubject(kind: number, value: unknown): unknown {
   return new MultiTarget({ kind: "keys", keys: Object.freeze(value as unknown[]) });
 }
 
-/** What is about several keys has a map. */
+/** An event about several keys has its values in a Map. */
 function readValues(
   value: unknown,
   what: string,

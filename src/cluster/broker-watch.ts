@@ -2,8 +2,8 @@ import type { Clock, TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
 /**
- * Is called when the broker can't be reached any more, and when it can be again; the latter may be
- * repeated. Neither may throw.
+ * Called when the broker can no longer be reached, and when it can be reached again; the latter may
+ * be repeated. Neither may throw.
  *
  * @internal
  */
@@ -13,8 +13,8 @@ export interface BrokerWatcher {
 }
 
 /**
- * A dead man's switch: the broker counts as gone when it has taken nothing from this node for a
- * heartbeat, whether its connection is lost or hangs.
+ * A dead man's switch: the broker counts as gone when it has accepted nothing from this node for a
+ * heartbeat, whether the connection is lost or hangs.
  *
  * @internal
  */
@@ -24,8 +24,8 @@ export class BrokerWatch {
   readonly #heartbeat: Milliseconds;
   readonly #watchers: Iterable<BrokerWatcher>;
   #seenAt: Milliseconds;
-  /** Whether it has been there since the watch began. */
-  #wasThere = false;
+  /** Whether the broker has been reached since the watch began. */
+  #wasReached = false;
   #dueAt = 0;
   #wasLate = false;
   #timer: TimerHandle;
@@ -39,7 +39,7 @@ export class BrokerWatch {
     this.#wait(heartbeat);
   }
 
-  /** Something has just been sent to the broker; `published` settles when it has taken that. */
+  /** @param published settles when the broker has accepted what has just been sent */
   watch(published: Promise<void>): void {
     const sentAt = this.#clock.now();
     published.then(
@@ -48,14 +48,14 @@ export class BrokerWatch {
     );
   }
 
-  /** The broker has taken what was sent to it at `sentAt`. */
+  /** The broker has accepted what was sent to it at `sentAt`. */
   seen(sentAt: Milliseconds = this.#clock.now()): void {
-    // An answer that was under way for longer says nothing about now.
+    // An answer that took longer than a heartbeat does not show that the broker is there now.
     if (this.#closed || this.#clock.now() - sentAt >= this.#heartbeat) return;
     this.#seenAt = Math.max(this.#seenAt, sentAt);
-    if (this.#wasThere && !this.isGone) return;
+    if (this.#wasReached && !this.isGone) return;
     if (this.isGone) this.#wait(this.#seenAt + this.#heartbeat - this.#clock.now());
-    this.#wasThere = true;
+    this.#wasReached = true;
     this.isGone = false;
     for (const watcher of this.#watchers) watcher.brokerBack();
   }
@@ -73,7 +73,7 @@ export class BrokerWatch {
   #check(): void {
     const now = this.#clock.now();
     const left = this.#seenAt + this.#heartbeat - now;
-    // When this process itself was held up, the answers that wait to be read are looked at first.
+    // If this process itself was held up, answers may wait to be read: they are read first.
     const isLate = !this.#wasLate && now - this.#dueAt > this.#heartbeat / 3;
     this.#wasLate = isLate;
     if (left > 0 || isLate) {
@@ -82,5 +82,39 @@ export class BrokerWatch {
     }
     this.isGone = true;
     for (const watcher of this.#watchers) watcher.brokerGone();
+  }
+}
+
+/**
+ * Times how long this node's own connection is lost. After a long outage, other nodes may have
+ * started, written and left without being heard here.
+ *
+ * @internal
+ */
+export class OutageTimer {
+  readonly #limit: Milliseconds;
+  #since: Milliseconds | undefined;
+  #reported = false;
+
+  /** @param limit how long an outage may last before it has to be reported */
+  constructor(limit: Milliseconds) {
+    this.#limit = limit;
+  }
+
+  begin(now: Milliseconds): void {
+    this.#since ??= now;
+  }
+
+  end(): void {
+    this.#since = undefined;
+    this.#reported = false;
+  }
+
+  /** Whether the outage has to be reported now; true once for each outage. */
+  isDue(now: Milliseconds): boolean {
+    if (this.#reported || this.#since === undefined || now - this.#since <= this.#limit)
+      return false;
+    this.#reported = true;
+    return true;
   }
 }

@@ -1,12 +1,9 @@
 import { setImmediate } from "../timers.js";
 
-/** Bytes that wait at the most. */
+/** Bytes that wait at most. */
 const maxWaiting = 64 * 2 ** 20;
 
-/**
- * A message as it has come; `partition` is what its channel is for, undefined: for what nodes say
- * of themselves.
- */
+/** A message as it was received; `partition` of its channel, undefined: of the nodes' states. */
 export interface InboundMessage {
   readonly channel: string;
   readonly payload: Uint8Array;
@@ -15,23 +12,23 @@ export interface InboundMessage {
 
 /** @internal */
 export interface InboundLimiterOptions {
-  /** Events a turn of the event loop; the message that goes beyond is the last one. */
+  /** Events in a turn of the event loop; the message that exceeds it is the last one. */
   readonly limit: number;
-  /** Takes a message in, and returns how many events it brought. Must not throw. */
-  readonly admit: (arrival: InboundMessage) => number;
+  /** Accepts a message and returns how many events it brought. Must not throw. */
+  readonly accept: (message: InboundMessage) => number;
   /** There is no room for a message. */
-  readonly refuse: (arrival: InboundMessage) => void;
+  readonly refuse: (message: InboundMessage) => void;
 }
 
 /**
- * Lets messages in, in their order, some in each turn of the event loop: a backlog that comes at
- * once would push out of the logs what their readers have had no turn to read.
+ * Accepts messages in their order, some in each turn of the event loop. A backlog that is received
+ * at once would push events out of the logs before their readers have had a turn to read them.
  *
  * @internal
  */
 export class InboundLimiter {
   readonly #options: InboundLimiterOptions;
-  #admitted = 0;
+  #accepted = 0;
   #waiting: InboundMessage[] = [];
   #waitingBytes = 0;
   #scheduled = false;
@@ -40,30 +37,30 @@ export class InboundLimiter {
     this.#options = options;
   }
 
-  receive(arrival: InboundMessage): void {
-    if (this.#waiting.length === 0 && this.#admitted < this.#options.limit) {
-      this.#admit(arrival);
+  receive(message: InboundMessage): void {
+    if (this.#waiting.length === 0 && this.#accepted < this.#options.limit) {
+      this.#accept(message);
       return;
     }
-    const size = arrival.payload.length;
+    const size = message.payload.length;
     if (this.#waitingBytes + size > maxWaiting) {
-      this.#options.refuse(arrival);
+      this.#options.refuse(message);
       return;
     }
     this.#waitingBytes += size;
-    this.#waiting.push(arrival);
+    this.#waiting.push(message);
   }
 
-  /** Nothing more is let in. */
+  /** Drops what waits. */
   close(): void {
     this.#waiting = [];
     this.#waitingBytes = 0;
   }
 
-  #admit(arrival: InboundMessage): void {
-    const admitted = this.#options.admit(arrival);
-    if (admitted === 0) return;
-    this.#admitted += admitted;
+  #accept(message: InboundMessage): void {
+    const accepted = this.#options.accept(message);
+    if (accepted === 0) return;
+    this.#accepted += accepted;
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#nextTurn);
@@ -71,15 +68,15 @@ export class InboundLimiter {
 
   readonly #nextTurn = (): void => {
     this.#scheduled = false;
-    this.#admitted = 0;
+    this.#accepted = 0;
     const waiting = this.#waiting;
     let next = 0;
-    while (next < waiting.length && this.#admitted < this.#options.limit) {
-      const arrival = waiting[next++] as InboundMessage;
-      this.#waitingBytes -= arrival.payload.length;
-      this.#admit(arrival);
+    while (next < waiting.length && this.#accepted < this.#options.limit) {
+      const message = waiting[next++] as InboundMessage;
+      this.#waitingBytes -= message.payload.length;
+      this.#accept(message);
     }
-    // What was admitted may have closed it.
+    // What was accepted may have closed it.
     if (this.#waiting === waiting) this.#waiting = waiting.slice(next);
   };
 }

@@ -7,7 +7,7 @@ import type { PartitionLog } from "../log/partition-log.js";
 import type { ReadBatch } from "./batch.js";
 import type { Replica } from "./replica.js";
 
-/** Puts what other nodes send into the logs, of the partitions that somebody reads. @internal */
+/** Appends what other nodes send to the logs of the partitions that have readers. @internal */
 export class Inbox {
   readonly #logOf: (partition: number) => PartitionLog | undefined;
   readonly #listening = new Map<number, Listening>();
@@ -16,7 +16,7 @@ export class Inbox {
     this.#logOf = logOf;
   }
 
-  /** Undefined: it is listened to already. */
+  /** Returns undefined if the partition is subscribed to already. */
   listen(partition: number, begin: () => Listening): Listening | undefined {
     if (this.#listening.has(partition)) return undefined;
     const listening = begin();
@@ -57,13 +57,13 @@ export class Inbox {
         numbers[index],
       );
     }
-    // They have travelled for long enough, in a batch of their own.
+    // They were sent as a batch: they wait for no further batching.
     log.flush();
   }
 
   /**
-   * There may have been events that were not heard of, from nodes that were not either: so this
-   * node's own name stands in their place.
+   * Reports that events may be missing from nodes that are not known: the gap has this node's own
+   * name in their place.
    */
   missedAll(): void {
     for (const partition of this.#listening.keys()) this.missed(partition);

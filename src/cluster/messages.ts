@@ -1,4 +1,5 @@
 import type { StreamShape } from "../errors.js";
+import type { Bus } from "../pubsub/types.js";
 import { readBatch, type ReadBatch } from "./batch.js";
 import { malformed, read } from "./wire-checks.js";
 
@@ -12,19 +13,48 @@ export interface StreamAddress {
   readonly name: string;
 }
 
-/** One life of a stream on one node. @internal */
+/**
+ * The channels of one stream. Its data has others for each shape, so that streams of different
+ * shapes never receive each other's.
+ *
+ * @internal
+ */
+export interface ChannelNames {
+  /** The prefix of all of them, and of no other stream's. */
+  readonly prefix: string;
+  /** Where all nodes of the stream publish their state, whatever their shape. */
+  readonly nodes: string;
+  /** Where one node receives replies. */
+  node(name: string): string;
+  data(partition: number): string;
+}
+
+/** @internal */
+export function channelNames(cache: string, name: string, shape: StreamShape): ChannelNames {
+  const { partitions, hash, version } = shape;
+  const stream = `stream:${cache}:${name}`;
+  const data = `${stream}:data:${version}:${partitions ?? 0}:${encodeURIComponent(hash)}`;
+  return {
+    prefix: `${stream}:`,
+    nodes: `${stream}:nodes`,
+    node: (node) => `${stream}:node:${node}`,
+    data: (partition) => `${data}:${partition}`,
+  };
+}
+
+/** One epoch of a stream on one node. @internal */
 export interface ReplicaId {
   readonly node: string;
   readonly epoch: string;
-  /** That node's time when the epoch began; times of events count from it. */
+  /** When the epoch began, by that node's clock; times of events count from it. */
   readonly startedAt: number;
-  /** That node's time when the message was made. */
+  /** When the message was made, by that node's clock. */
   readonly sentAt: number;
 }
 
 /**
- * Events of one partition: all there are behind `after` up to `to`, but for those that concern
- * nobody else.
+ * Events of one partition: all after sequence `after` up to `to`, but for those that concern no
+ * other node.
  *
  * @internal
  */
@@ -36,15 +66,15 @@ export interface DataMessage extends ReplicaId {
   readonly batch: ReadBatch;
 }
 
-/** What a node says of itself. @internal */
+/** The state of a node. @internal */
 export interface StateMessage extends ReplicaId {
   /**
-   * `hello`: a stream begins, or has lost touch, and wants to hear from everybody; `reply`: the
-   * answer; `beat`: a sign of life; `bye`: it ends in order.
+   * `hello`: the stream begins, or has lost contact, and asks all nodes for a reply; `reply`: the
+   * answer; `beat`: a heartbeat; `bye`: the stream ends in order.
    */
   readonly kind: "hello" | "reply" | "beat" | "bye";
   readonly shape: StreamShape;
-  /** For each partition, the last sequence that others should have; -1: none. */
+  /** For each partition, the last sequence that other nodes should have; -1: none. */
   readonly coverage: readonly number[];
   /**
    * For each partition, the last sequence given to the broker before this: the broker may not have
@@ -55,10 +85,10 @@ export interface StateMessage extends ReplicaId {
   readonly waiting: number;
 }
 
-/** Somebody who is no node of the stream asks all nodes how far they are. @internal */
+/** An observer, which is no node of the stream, asks all nodes for their state. @internal */
 export interface AskMessage {
   readonly kind: "ask";
-  /** Where it is answered: the name of the node whose channel that is. */
+  /** The name of the node on whose channel it is answered. */
   readonly answerTo: string;
 }
 
@@ -67,7 +97,7 @@ export type RemoteMessage = DataMessage | StateMessage | AskMessage;
 
 const kinds = ["data", "hello", "reply", "beat", "bye", "ask"] as const;
 
-/** A message as what is encoded. `columns` as `columnsOf` makes them. @internal */
+/** A message as it is encoded; `columns` from `columnsOf`. @internal */
 export function packData(
   address: StreamAddress,
   { node, epoch, startedAt, sentAt, partition, after, to }: Omit<DataMessage, "kind" | "batch">,
@@ -81,11 +111,10 @@ export function packData(
 export function packState(address: StreamAddress, state: StateMessage): unknown {
   const { namespace, cache, name } = address;
   const { kind, node, epoch, startedAt, sentAt, shape, coverage, sent, waiting } = state;
-  const place = kinds.indexOf(kind);
   const { partitions, hash, version } = shape;
   const shown = [partitions, hash, version];
   const more = sent.every((last, partition) => last === coverage[partition]) ? null : sent;
-  const head = [place, namespace, cache, name, node, epoch, startedAt, sentAt];
+  const head = [kinds.indexOf(kind), namespace, cache, name, node, epoch, startedAt, sentAt];
   return [...head, shown, coverage, waiting, more];
 }
 
@@ -94,21 +123,30 @@ export function packAsk({ namespace, cache, name }: StreamAddress, answerTo: str
   return [kinds.indexOf("ask"), namespace, cache, name, answerTo];
 }
 
+const ownEpochs = new WeakMap<Bus, Set<string>>();
+
 /**
- * Whether what was decoded is a message of this stream that this node itself has sent, in which
- * case nothing else of it matters.
+ * The epochs of this process's own streams over a bus, those that have ended included: a late
+ * message of a stream that was restarted is not one of another node with this name.
  *
  * @internal
  */
+export function epochsOf(bus: Bus): Set<string> {
+  let epochs = ownEpochs.get(bus);
+  if (epochs === undefined) ownEpochs.set(bus, (epochs = new Set()));
+  return epochs;
+}
+
+/** Whether a decoded value is a message that this node has sent itself. @internal */
 export function isOwn(value: unknown, node: string, epochs: ReadonlySet<string>): boolean {
   return Array.isArray(value) && value[4] === node && epochs.has(value[5] as string);
 }
 
 /**
- * What was decoded, as a message.
+ * Reads a decoded value as a message.
  *
- * @throws RejectedMessageError for anything else, and for one about another stream or of another
- * namespace
+ * @throws RejectedMessageError for any other value, and for a message about another stream or of
+ *   another namespace
  * @internal
  */
 export function readMessage(value: unknown, address: StreamAddress): RemoteMessage {

@@ -1,4 +1,3 @@
-import { PubSubError, show } from "../errors.js";
 import { allTypes } from "../log/event-mask.js";
 import type { CursorReader } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
@@ -7,71 +6,70 @@ import type { Row } from "../log/segment.js";
 import { maxBatch } from "./batch.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 
-/** Messages of one partition that may be under way at a time. */
-const maxUnderWay = 16;
+/** Messages of one partition that may be in flight at a time. */
+const maxInFlight = 16;
 
-/** How an outbox sends. @internal */
-export interface OutboxPost {
+/** What outboxes send with. @internal */
+export interface OutboxPort {
   /** Whether anything may be sent now. */
   isOpen(): boolean;
-  /** Bytes of a message at the most. */
+  /** Bytes of a message at most. */
   maxSize(): number;
-  /** Makes a message of some events. @throws for what can't be encoded */
+  /** Makes a message. @throws for what cannot be encoded */
   encode(partition: number, rows: readonly Row[], after: number, to: number): Uint8Array;
   /** Settles when the broker has it. */
   publish(partition: number, payload: Uint8Array): Promise<void>;
-  /** An event can't be sent, ever: the others will find it missing. */
-  refused(partition: number, place: number, error: unknown): void;
-  /** Some of it has arrived. */
+  /** The event at an offset can never be sent: the other nodes will miss it. */
+  unsendable(partition: number, offset: number, failure: unknown): void;
+  /** Some of what was sent has arrived. */
   settled(): void;
-  /**
-   * Sending failed: `retry` is to be called when it makes sense to try again, unless the outbox's
-   * own is.
-   */
+  /** Sending failed; `retry` has to be called later, unless the outbox's own is. */
   failed(retry: () => void, error: unknown): void;
 }
 
-/** A message under way: what has been sent when it has arrived. */
-interface UnderWay {
-  /** Place in the log, and sequence, up to which it goes. */
-  readonly place: number;
+/** A message that the broker has not confirmed yet, or one before it. */
+interface InFlight {
+  /** The offset behind its events. */
+  readonly end: number;
+  /** The sequence up to which it goes. */
   readonly to: number;
   arrived: boolean;
 }
 
 /**
- * Sends what this node writes to one partition. The log itself is what holds what waits: the outbox
- * is a place in it that moves on when the broker has what was before it. What is overtaken there,
- * in an outage that is longer than the log, the others notice by the sequences.
+ * Sends what this node writes to one partition. What waits is held by the log itself: the outbox is
+ * a position in it, which advances when the broker has confirmed the events before it. If the log
+ * overwrites events before they are sent, in a long outage, the other nodes see by the sequences
+ * that they miss them.
  *
  * @internal
  */
 export class Outbox implements CursorReader {
   readonly #log: PartitionLog;
   readonly #partition: number;
-  readonly #post: OutboxPost;
-  readonly #place: LogPosition;
-  /** Place behind what has been given to the broker. */
+  readonly #port: OutboxPort;
+  readonly #position: LogPosition;
+  /** The offset behind what has been given to the broker. */
   #next: number;
-  /** Sequence of the last event that was sent, or is no more to be sent. */
+  /** The sequence of the last event that was sent, or does not have to be. */
   #sent = -1;
-  /** The same, of what has arrived. */
+  /** The same of what the broker has confirmed. */
   #arrived = -1;
-  readonly #underWay: UnderWay[] = [];
+  readonly #inFlight: InFlight[] = [];
   #scheduled = false;
   #stopped = false;
-  /** Counts the failures: what was sent before one is sent again, and its fate does not matter. */
+  /** Counts the failures: after one, outcomes of what was sent before it no longer matter. */
   #attempt = 0;
   #waitsForRetry = false;
-  /** Place of the last event that was told of as one that can't be sent. */
-  #toldOf = -1;
+  /** The offset of the last event that was reported as unsendable. */
+  #reportedTo = -1;
 
-  constructor(log: PartitionLog, post: OutboxPost) {
+  constructor(log: PartitionLog, port: OutboxPort) {
     this.#log = log;
     this.#partition = log.index;
-    this.#post = post;
+    this.#port = port;
     this.#next = log.next;
-    this.#place = new LogPosition(log, log.next, {
+    this.#position = new LogPosition(log, log.next, {
       mask: allTypes,
       group: null,
       gaps: false,
@@ -79,65 +77,65 @@ export class Outbox implements CursorReader {
       tracked: false,
       onGap: () => {},
     });
-    this.#place.reader = this;
-    log.attach(this.#place);
+    this.#position.reader = this;
+    log.attach(this.#position);
   }
 
-  /** Sequence of the last event that the broker has; those after it may be under way. */
+  /** The sequence of the last event that the broker has confirmed; later ones may be in flight. */
   get arrived(): number {
     return this.#arrived;
   }
 
-  /** Sequence of the last event that was given to the broker. */
+  /** The sequence of the last event that was given to the broker. */
   get sent(): number {
     return this.#sent;
   }
 
   /**
-   * How many rows of the log can't be given to the broker now. What can is, in this turn of the
-   * event loop.
+   * How many rows of the log cannot be given to the broker now; what can be is sent in this turn.
    */
   get waiting(): number {
-    const canSend = this.#post.isOpen() && !this.#waitsForRetry;
-    if (canSend && this.#underWay.length < maxUnderWay) return 0;
-    return this.#log.next - Math.max(this.#next, this.#place.unreadFrom);
+    const canSend = this.#port.isOpen() && !this.#waitsForRetry;
+    if (canSend && this.#inFlight.length < maxInFlight) return 0;
+    return this.#log.next - Math.max(this.#next, this.#position.unreadFrom);
   }
 
-  /** Whether the broker has all that concerns others. */
+  /** Whether the broker has everything that concerns other nodes. */
   get isDone(): boolean {
-    return this.#log.next === this.#place.unreadFrom;
+    return this.#log.next === this.#position.unreadFrom;
   }
 
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    // The readers in this process, if there are any, are woken in this turn, and come first.
+    // The readers in this process are woken in this turn, and come first.
     if (this.#log.hasReaders) queueMicrotask(() => setImmediate(this.#takeTurn));
     else queueMicrotask(this.#takeTurn);
   }
 
-  /** Sends what there is, now, as far as the broker takes it. */
+  /** Sends what there is now, as far as the broker accepts it. */
   flush(): void {
-    if (this.#stopped || this.#waitsForRetry || this.#place.resting || !this.#post.isOpen()) return;
-    this.#next = Math.max(this.#next, this.#place.position);
-    while (this.#underWay.length < maxUnderWay && this.#next < this.#log.next) this.#sendSome();
+    if (this.#stopped || this.#waitsForRetry || this.#position.resting || !this.#port.isOpen())
+      return;
+    this.#next = Math.max(this.#next, this.#position.position);
+    while (this.#inFlight.length < maxInFlight && this.#next < this.#log.next) this.#sendSome();
     this.#settle();
   }
 
-  /** There is hope again for what could not be sent. */
+  /** Tries again to send what could not be sent. */
   retry(): void {
     this.#waitsForRetry = false;
     this.flush();
   }
 
-  /** Sequence of the last event that others have, or have to know that they miss. */
+  /** The sequence of the last event that other nodes have, or have to know that they miss. */
   get last(): number {
     return this.#next < this.#log.next ? this.#log.nextSequence - 1 : this.#sent;
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#log.detach(this.#place);
+    this.#log.detach(this.#position);
   }
 
   readonly #takeTurn = (): void => {
@@ -152,31 +150,28 @@ export class Outbox implements CursorReader {
       this.#skipOvertaken();
     }
     const rows: Row[] = [];
-    const places: number[] = [];
-    let place = this.#next;
+    const offsets: number[] = [];
+    let offset = this.#next;
     let to = this.#sent;
-    for (; place < log.next && rows.length < maxBatch; place++) {
-      const row = log.row(place);
+    for (; offset < log.next && rows.length < maxBatch; offset++) {
+      const row = log.row(offset);
       if (row.cause.source !== null) continue;
       to = row.sequence;
-      // What an invalidator removed here concerns nobody else.
+      // What an invalidator has removed here concerns no other node.
       if (row.cause.invalidation) continue;
       rows.push(row);
-      places.push(place);
+      offsets.push(offset);
     }
-    this.#next = place;
-    this.#sendRows(rows, places, to, place);
+    this.#next = offset;
+    this.#sendRows(rows, offsets, to, offset);
   }
 
-  /**
-   * The log has dropped what was not sent: whoever gets the next message learns from it that
-   * something is missing.
-   */
+  /** The log has dropped what was not sent: the next message shows the other nodes a gap. */
   #skipOvertaken(): void {
     const log = this.#log;
     let lost = log.nextSequence - 1;
-    for (let place = log.first; place < log.next; place++) {
-      const { cause, sequence } = log.row(place);
+    for (let offset = log.first; offset < log.next; offset++) {
+      const { cause, sequence } = log.row(offset);
       if (cause.source !== null) continue;
       lost = sequence - 1;
       break;
@@ -184,19 +179,19 @@ export class Outbox implements CursorReader {
     if (lost > this.#sent) this.#sent = lost;
   }
 
-  /** @param end place in the log behind the rows */
-  #sendRows(rows: readonly Row[], places: readonly number[], to: number, end: number): void {
+  /** @param end the offset behind the rows */
+  #sendRows(rows: readonly Row[], offsets: readonly number[], to: number, end: number): void {
     if (rows.length === 0) {
-      // Nothing to send is sent at once.
-      this.#underWay.push({ place: end, to: this.#sent, arrived: true });
+      // Where there is nothing to send, nothing is waited for.
+      this.#inFlight.push({ end, to: this.#sent, arrived: true });
       return;
     }
     let payload: Uint8Array | undefined;
     let failure: unknown;
     try {
-      payload = this.#post.encode(this.#partition, rows, this.#sent, to);
-      if (payload.length > this.#post.maxSize()) {
-        failure = `${payload.length} bytes, more than ${this.#post.maxSize()}`;
+      payload = this.#port.encode(this.#partition, rows, this.#sent, to);
+      if (payload.length > this.#port.maxSize()) {
+        failure = `${payload.length} bytes, more than ${this.#port.maxSize()}`;
         payload = undefined;
       }
     } catch (error) {
@@ -208,34 +203,34 @@ export class Outbox implements CursorReader {
     }
     if (rows.length === 1) {
       this.#sent = to;
-      this.#underWay.push({ place: end, to, arrived: true });
-      this.#tellRefused(places[0] as number, failure);
+      this.#inFlight.push({ end, to, arrived: true });
+      this.#reportUnsendable(offsets[0] as number, failure);
       return;
     }
     const half = rows.length >>> 1;
     const middle = rows[half] as Row;
     this.#sendRows(
       rows.slice(0, half),
-      places.slice(0, half),
+      offsets.slice(0, half),
       middle.sequence - 1,
-      places[half] as number,
+      offsets[half] as number,
     );
-    this.#sendRows(rows.slice(half), places.slice(half), to, end);
+    this.#sendRows(rows.slice(half), offsets.slice(half), to, end);
   }
 
-  /** Once, however often what is around it is sent again. */
-  #tellRefused(place: number, failure: unknown): void {
-    if (place <= this.#toldOf) return;
-    this.#toldOf = place;
-    this.#post.refused(this.#partition, place, failure);
+  /** Reports an event once, however often the events around it are sent again. */
+  #reportUnsendable(offset: number, failure: unknown): void {
+    if (offset <= this.#reportedTo) return;
+    this.#reportedTo = offset;
+    this.#port.unsendable(this.#partition, offset, failure);
   }
 
-  #publish(payload: Uint8Array, to: number, place: number): void {
-    const message: UnderWay = { place, to, arrived: false };
-    this.#underWay.push(message);
+  #publish(payload: Uint8Array, to: number, end: number): void {
+    const message: InFlight = { end, to, arrived: false };
+    this.#inFlight.push(message);
     this.#sent = to;
     const attempt = this.#attempt;
-    this.#post.publish(this.#partition, payload).then(
+    this.#port.publish(this.#partition, payload).then(
       () => {
         if (attempt !== this.#attempt || this.#stopped) return;
         message.arrived = true;
@@ -248,35 +243,26 @@ export class Outbox implements CursorReader {
     );
   }
 
-  /** All that is not known to have arrived is sent again. */
+  /** All that the broker has not confirmed is sent again. */
   #fail(error: unknown): void {
     this.#attempt++;
-    this.#underWay.length = 0;
-    this.#next = this.#place.position;
+    this.#inFlight.length = 0;
+    this.#next = this.#position.position;
     this.#sent = this.#arrived;
     this.#waitsForRetry = true;
-    this.#post.failed(() => this.retry(), error);
+    this.#port.failed(() => this.retry(), error);
   }
 
   #settle(): void {
-    const place = this.#place;
-    const before = place.position;
-    while (this.#underWay[0]?.arrived === true) {
-      const { place: end, to } = this.#underWay.shift() as UnderWay;
-      place.position = Math.max(place.position, end);
+    const position = this.#position;
+    const before = position.position;
+    while (this.#inFlight[0]?.arrived === true) {
+      const { end, to } = this.#inFlight.shift() as InFlight;
+      position.position = Math.max(position.position, end);
       this.#arrived = to;
     }
-    if (place.position === this.#log.next && !place.resting) this.#log.rest(place);
-    this.#log.moved(before, place.position);
-    if (place.position !== before) this.#post.settled();
+    if (position.position === this.#log.next && !position.resting) this.#log.rest(position);
+    this.#log.moved(before, position.position);
+    if (position.position !== before) this.#port.settled();
   }
-}
-
-/** @internal */
-export function unsendable(node: string, failure: unknown): PubSubError {
-  return typeof failure === "string"
-    ? new PubSubError("too_large", node, `an event can't be sent: ${failure}`)
-    : new PubSubError("not_encodable", node, `an event can't be sent: ${show(failure)}`, {
-        cause: failure,
-      });
 }

@@ -3,7 +3,7 @@ import type { Clock } from "../clock.js";
 import type { Bus } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { Row } from "../log/segment.js";
-import { Outbox, type OutboxPost } from "./outbox.js";
+import { Outbox, type OutboxPort } from "./outbox.js";
 
 /** Milliseconds between two attempts to send what the broker did not take. */
 const retryDelay = 200;
@@ -20,53 +20,54 @@ export interface OutboxesOptions {
     after: number,
     to: number,
   ) => Uint8Array;
-  /** An event can't be sent, ever. */
-  readonly refused: (partition: number, place: number, failure: unknown) => void;
+  /** The event at a log's offset can never be sent. */
+  readonly unsendable: (partition: number, offset: number, failure: unknown) => void;
   /**
-   * The broker takes nothing, though there is a connection. Told once, until it takes something.
+   * The broker accepts nothing though there is a connection. Called once until it accepts
+   * something.
    */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * The outboxes of an epoch, one a partition, which send or hold what they have together.
+ * The outboxes of an epoch, one for each partition: all of them send, or hold what they have.
  *
  * @internal
  */
 export class Outboxes {
-  readonly #post: OutboxPost;
+  readonly #port: OutboxPort;
   readonly #bus: Bus;
   #outboxes: readonly Outbox[] = [];
   #held: boolean;
-  #toldFailure = false;
+  #failureReported = false;
   readonly #drainers: (() => void)[] = [];
 
-  constructor({ bus, clock, channelOf, encode, refused, failed }: OutboxesOptions) {
+  constructor({ bus, clock, channelOf, encode, unsendable, failed }: OutboxesOptions) {
     this.#bus = bus;
     this.#held = bus.status !== "connected";
-    this.#post = {
+    this.#port = {
       encode,
-      refused,
+      unsendable,
       isOpen: () => !this.#held,
       maxSize: () => bus.maxMessageSize,
       publish: (partition, payload) => bus.publish(channelOf(partition), payload),
       settled: () => {
-        this.#toldFailure = false;
+        this.#failureReported = false;
         this.settled();
       },
       failed: (retry, error) => {
         clock.setTimeout(retry, retryDelay);
-        // That there is no connection, the pubsub's status says.
+        // That there is no connection shows in the pubsub's status.
         const isRefusal = error instanceof PubSubError && error.reason === "publish_failed";
-        if (this.#toldFailure || !isRefusal) return;
-        this.#toldFailure = true;
+        if (this.#failureReported || !isRefusal) return;
+        this.#failureReported = true;
         failed(error);
       },
     };
   }
 
   begin(logs: readonly PartitionLog[]): void {
-    this.#outboxes = logs.map((log) => new Outbox(log, this.#post));
+    this.#outboxes = logs.map((log) => new Outbox(log, this.#port));
   }
 
   /** Nothing is sent until `release`. */
@@ -88,17 +89,17 @@ export class Outboxes {
     for (const outbox of this.#outboxes) outbox.stop();
   }
 
-  /** How many events can't be given to the broker now. */
+  /** How many events cannot be given to the broker now. */
   get waiting(): number {
     return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  /** How far each partition is. */
+  /** By partition, the last sequence that was sent, has arrived, or is owed to others. */
   coverage(of: "sent" | "arrived" | "last"): number[] {
     return this.#outboxes.map((outbox) => outbox[of]);
   }
 
-  /** Settles when the broker has all that was written before, or can't be reached. */
+  /** Settles when the broker has all that was written before, or cannot be reached. */
   drain(): Promise<void> {
     this.flush();
     return new Promise((resolve) => {
@@ -107,7 +108,7 @@ export class Outboxes {
     });
   }
 
-  /** Some of it has arrived, or never will. */
+  /** Some of what was sent has arrived, or never will. */
   settled(): void {
     if (this.#drainers.length === 0) return;
     if (this.#bus.status !== "connected" || this.#outboxes.every(({ isDone }) => isDone))

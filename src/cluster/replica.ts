@@ -1,49 +1,51 @@
 import type { EventSource } from "../event/event.js";
 import type { Milliseconds } from "../options.js";
 import { Causes } from "./batch.js";
+import { BoundedMap } from "./bounded-map.js";
 import type { ReplicaId } from "./messages.js";
 
-/** That a replica has sent all up to a sequence, and when that was heard here. */
+/** That a replica has sent everything up to a sequence, and when this was received. */
 export interface Claim {
   readonly to: number;
   readonly at: Milliseconds;
 }
 
-/** What has been heard from a replica about one partition. */
+/** What has been received from a replica about one partition. */
 export interface ReplicaProgress {
   /**
-   * All up to this sequence has come, was announced as lost, or is not owed. Undefined: nothing has
-   * been heard yet.
+   * Every event up to this sequence was received, was reported as lost, or precedes this node's
+   * subscription. Undefined: nothing has been received yet.
    */
   received: number | undefined;
-  /** Where to begin if nothing comes: what it had sent when it was first heard of. */
+  /** Where to begin if no event is received: what the replica had sent at its first message. */
   base: number | undefined;
   /**
-   * Where what it sends later may come earlier: what it says that it has sent, until that has had
-   * its time to come.
+   * Over a transport that does not keep the order across channels: what the replica says that it
+   * has sent, until the events have had their time to arrive.
    */
   readonly claims: Claim[];
 }
 
-/** One life of a stream on another node, as it is heard of here. @internal */
+/** What this node knows of one epoch of the stream on another node. @internal */
 export class Replica {
   readonly node: string;
   readonly epoch: string;
   readonly startedAt: number;
-  /** When something came last, by this node's clock. */
+  /** When the last message was received, by this node's clock. */
   lastHeard: number;
-  /** Nothing has come for longer than a heartbeat. */
+  /** Nothing has been received for longer than a heartbeat. */
   silent = false;
-  /** It has said that it ends; what it sent last may still be on its way. */
+  /** It has said that it ends; its last messages may still be on their way. */
   leaving = false;
-  /** It is over without having said so: what it sent last is not known. */
+  /** It has ended without saying so: what it sent last is not known. */
   inDoubt = false;
-  /** How many of its events wait to be sent, as it said last. */
+  /** How many of its events wait to be sent, by its last message. */
   waiting = 0;
-  readonly heard = new Map<number, ReplicaProgress>();
+  /** By partition. */
+  readonly progress = new Map<number, ReplicaProgress>();
   /**
-   * The least differences seen between the time of sending, there, and of arrival, here: of late,
-   * and before that.
+   * The least differences between the time of sending, by its clock, and of receipt, by this
+   * node's: of late, and before that.
    */
   #delay = Infinity;
   #delayBefore = Infinity;
@@ -63,14 +65,14 @@ export class Replica {
   }
 
   /**
-   * An upper bound of how far this node's time is ahead of the other's, in milliseconds: what takes
-   * no time at all to come would show just that, and nothing comes faster.
+   * An upper bound of how far this node's clock is ahead of the replica's, in milliseconds: a
+   * message that took no time at all would show exactly that.
    */
   get skew(): number {
     return Math.min(this.#delay, this.#delayBefore);
   }
 
-  /** Something took that long to come, by the two nodes' clocks. */
+  /** A message took that long, by the two nodes' clocks. */
   delayed(milliseconds: number): void {
     if (milliseconds < this.#delay) this.#delay = milliseconds;
   }
@@ -83,7 +85,7 @@ export class Replica {
     this.#delay = this.#delayBefore = Infinity;
   }
 
-  /** Forgets what was seen long ago, since clocks drift. */
+  /** Forgets the differences seen long ago, since clocks drift. */
   age(): void {
     this.#delayBefore = this.#delay;
     this.#delay = Infinity;
@@ -100,10 +102,57 @@ export class Replica {
     return causes;
   }
 
-  heardOf(partition: number): ReplicaProgress {
-    let heard = this.heard.get(partition);
-    if (heard === undefined)
-      this.heard.set(partition, (heard = { received: undefined, base: undefined, claims: [] }));
-    return heard;
+  progressOf(partition: number): ReplicaProgress {
+    let progress = this.progress.get(partition);
+    if (progress === undefined)
+      this.progress.set(
+        partition,
+        (progress = { received: undefined, base: undefined, claims: [] }),
+      );
+    return progress;
+  }
+}
+
+/** Replicas that are kept of a node at most. */
+const maxOfNode = 2;
+
+/**
+ * Replicas that have ended, or seem to have. A message that arrives late, or because its replica
+ * has not ended after all, is counted by the same account: its events are neither taken for new
+ * ones nor delivered twice.
+ *
+ * @internal
+ */
+export class RetiredReplicas {
+  /** By node, the latest last. */
+  readonly #replicas: BoundedMap<string, readonly Replica[]>;
+
+  constructor(maxNodes: number) {
+    this.#replicas = new BoundedMap(maxNodes);
+  }
+
+  keep(replica: Replica): void {
+    const others = this.#replicas.get(replica.node) ?? [];
+    this.#replicas.set(replica.node, [...others, replica].slice(-maxOfNode));
+  }
+
+  find({ node, epoch }: Pick<ReplicaId, "node" | "epoch">): Replica | undefined {
+    return this.#replicas.get(node)?.find((replica) => replica.epoch === epoch);
+  }
+
+  /** The latest of a node. */
+  last(node: string): Replica | undefined {
+    return this.#replicas.get(node)?.at(-1);
+  }
+
+  /** One of them continues. */
+  release(replica: Replica): void {
+    const rest = this.#replicas.get(replica.node)?.filter((it) => it !== replica) ?? [];
+    if (rest.length > 0) this.#replicas.set(replica.node, rest);
+    else this.#replicas.delete(replica.node);
+  }
+
+  *all(): Iterable<Replica> {
+    for (const replicas of this.#replicas.values()) yield* replicas;
   }
 }

@@ -1,52 +1,43 @@
 import type { EventSource } from "../event/event.js";
 import type { ReadBatch } from "./batch.js";
+import { BoundedMap } from "./bounded-map.js";
 import type { DataMessage, ReplicaId, StateMessage } from "./messages.js";
-import { type Claim, type ReplicaProgress, Replica } from "./replica.js";
-import { RetiredReplicas } from "./retired-replicas.js";
+import { type Claim, Replica, type ReplicaProgress, RetiredReplicas } from "./replica.js";
 
-/** Replicas that are kept at the most: who makes nodes up does not use up the memory. */
+/** Replicas that are kept at most, so that invented nodes do not use up the memory. */
 const maxReplicas = 4096;
-/** Heartbeats after which what was seen of another node's clock is old. */
+/** Heartbeats after which the differences seen between two clocks are old. */
 const agesAfter = 20;
 /** Heartbeats of silence after which a node counts as gone. */
 const goneAfter = 100;
 
-/**
- * Claims about a partition that are timed at once, of those that come within a heartbeat; of more,
- * the latest count as one.
- */
+/** Claims about a partition that are timed at a time; of more, the latest count as one. */
 const maxClaims = 4;
 
-/** A partition that is listened to. */
+/** A partition that this node subscribes to. */
 interface Wanted {
-  /** Since when everybody has been asked about it. */
+  /** When all nodes were asked about it. */
   readonly since: number;
   /** Whether the broker has the subscription. */
   readonly stands: boolean;
 }
 
-/** What becomes of another node. */
+/** What happens to another node. */
 export type NodeStatus = "up" | "silent" | "restarted" | "down";
 
-/** Who is told of what other nodes send. @internal */
+/** Receives what other nodes send. @internal */
 export interface ReplicaListener {
-  /** The events of a batch from its place `from` on are new. */
+  /** The events of a batch from index `from` on are new. */
   events(partition: number, replica: Replica, batch: ReadBatch, from: number): void;
-  /**
-   * Events `from`..`to` of a replica did not come; `to = from - 1`: none is known of, but there may
-   * be some.
-   */
+  /** Events `from`..`to` of a replica are missing; `to = from - 1`: there may be missing events. */
   gap(partition: number, replica: Replica, from: number, to: number): void;
-  /**
-   * It has been heard of for the first time, is silent, is heard again, has begun anew, or has
-   * ended.
-   */
+  /** A replica is new, silent, heard again, the next of its node, or has ended. */
   node(replica: Replica, status: NodeStatus): void;
 }
 
 /** @internal */
 export interface ReplicasOptions {
-  /** See Transport. */
+  /** Whether the transport keeps the order across channels (see `Transport`). */
   readonly ordered: boolean;
   /** Milliseconds after which a replica is silent. */
   readonly heartbeat: number;
@@ -60,22 +51,23 @@ export interface ReplicasOptions {
 }
 
 /**
- * Keeps the books on what other nodes have sent: each message says behind which sequence its events
- * come, so that a hole is noticed when the next one comes, and each sign of life says up to which
- * sequence there is anything, so that it is noticed when none does.
+ * Tracks, by sequence, what has been received from the other nodes. A data message says which
+ * sequence it follows, so that the next one shows a loss before it. A state message says which
+ * sequence is the last one sent, so that it shows a loss after which nothing is sent.
  *
  * @internal
  */
 export class Replicas {
   readonly #options: ReplicasOptions;
-  /** By node, the one heard last last; a node has one life at a time. */
-  readonly #replicas = new Map<string, Replica>();
-  readonly #past = new RetiredReplicas(maxReplicas);
-  /** Those that have said that they end, until what they sent last has had its time to come. */
+  /** The current one of each node; the one heard last comes last. */
+  readonly #replicas = new BoundedMap<string, Replica>(maxReplicas, (oldest) => {
+    this.#mayMiss(oldest);
+    this.#end(oldest);
+  });
+  readonly #retired = new RetiredReplicas(maxReplicas);
+  /** Those that have said that they end, until their last messages have had time to arrive. */
   readonly #leaving = new Set<Replica>();
-  /** The partitions that are listened to. */
   readonly #wanted = new Map<number, Wanted>();
-
   #agedAt: number;
   #tickedAt: number;
   #wasLate = false;
@@ -86,80 +78,81 @@ export class Replicas {
   }
 
   /**
-   * Goes on with what another has kept, for readers that have been there all the time: all since
-   * then is owed to them.
+   * Continues another's account, for readers that were there all the time: they are owed everything
+   * since then.
    */
   takeOver(other: Replicas, logs: Iterable<{ index: number; hasReaders: boolean }>): void {
     for (const replica of other.#replicas.values()) this.#replicas.set(replica.node, replica);
-    for (const replica of other.#past.all()) this.#past.keep(replica);
+    for (const replica of other.#retired.all()) this.#retired.keep(replica);
     for (const replica of other.#leaving) this.#leaving.add(replica);
     for (const { index, hasReaders } of logs)
       if (hasReaders) this.#wanted.set(index, { since: -Infinity, stands: true });
-    for (const { heard } of this.#lives())
-      for (const partition of heard.keys())
-        if (!this.#wanted.has(partition)) heard.delete(partition);
+    for (const { progress } of this.#known())
+      for (const partition of progress.keys())
+        if (!this.#wanted.has(partition)) progress.delete(partition);
   }
 
   all(): Iterable<Replica> {
     return this.#replicas.values();
   }
 
+  /** The current replica of a node. */
   find(node: string): Replica | undefined {
     return this.#replicas.get(node);
   }
 
   /**
-   * What comes in a partition from now on is owed.
+   * From now on, readers are owed the events of a partition.
    *
-   * @param stands whether the broker has the subscription: what other nodes send before that does
-   * not come here, and so what they say of themselves before that is no place to begin at
+   * @param stands whether the broker has the subscription: what other nodes send before that is not
+   *   received here, so what they claim before that is no base to begin at
    */
   want(partition: number, stands = true): void {
     if (this.#wanted.get(partition)?.since !== -Infinity)
       this.#wanted.set(partition, { since: this.#options.now(), stands });
   }
 
-  /** Nobody reads it any more. */
+  /** The partition has no reader any more. */
   unwant(partition: number): void {
     this.#wanted.delete(partition);
-    for (const { heard } of this.#lives()) heard.delete(partition);
+    for (const { progress } of this.#known()) progress.delete(partition);
   }
 
   receive(message: DataMessage): void {
     const { partition, after, to, batch } = message;
     if (!this.#wanted.has(partition)) return;
     const isCurrent = this.#replicas.get(message.node)?.epoch === message.epoch;
-    // What was under way when a life ended doesn't begin it again.
-    const late = isCurrent ? undefined : this.#past.find(message);
-    const replica = late ?? this.#hear(message);
-    const heard = replica.heardOf(partition);
-    heard.received ??= this.#baseOf(heard, after);
-    if (after > heard.received) this.#lost(partition, replica, heard, after);
-    const { received } = heard;
+    // A message that was under way when its replica ended does not revive it.
+    const late = isCurrent ? undefined : this.#retired.find(message);
+    const replica = late ?? this.#heardFrom(message);
+    const progress = replica.progressOf(partition);
+    progress.received ??= this.#baseOf(progress, after);
+    if (after > progress.received) this.#lost(partition, replica, progress, after);
+    const { received } = progress;
     const first = batch.numbers.findIndex((number) => number > received);
-    heard.received = Math.max(received, to);
+    progress.received = Math.max(received, to);
     if (first === -1) return;
     this.#options.listener.events(partition, replica, batch, first);
-    // The open gap counts from its place on: what follows a late event has to be in one, too.
+    // An open gap covers what follows it: after a late event, another one has to be opened.
     if (late?.inDoubt === true) this.#mayMissIn(partition, late);
   }
 
   state(message: StateMessage): void {
     const { kind, coverage, sent, waiting } = message;
     const known = this.#replicas.get(message.node)?.epoch === message.epoch;
-    // What a life said before it ended doesn't begin it again.
+    // What a replica said before it ended does not revive it.
     if (!known && (kind === "bye" || this.#isLeaving(message))) return;
-    const replica = this.#hear(message);
+    const replica = this.#heardFrom(message);
     replica.waiting = waiting;
     for (const [partition, { stands }] of this.#wanted) {
       const [claim, base] = [coverage[partition], sent[partition]];
       if (claim === undefined || base === undefined) continue;
-      if (stands || replica.heard.get(partition)?.received !== undefined)
+      if (stands || replica.progress.get(partition)?.received !== undefined)
         this.#claims(partition, replica, claim, base);
     }
     if (kind !== "bye") return;
     replica.leaving = true;
-    // Where it may overtake what was sent before it, that is waited for.
+    // Without an order across channels, its last events may arrive after this message.
     if (this.#options.ordered) this.#end(replica);
     else this.#leaving.add(replica);
   }
@@ -170,7 +163,7 @@ export class Replicas {
     const time = now();
     const ages = time - this.#agedAt > agesAfter * heartbeat;
     if (ages) this.#agedAt = time;
-    // When this process itself was held up, what has come meanwhile is looked at first.
+    // If this process itself was held up, messages may wait to be read: they are read first.
     const isLate = !this.#wasLate && time - this.#tickedAt > (2 / 3) * heartbeat;
     this.#wasLate = isLate;
     this.#tickedAt = time;
@@ -178,7 +171,7 @@ export class Replicas {
     for (const replica of this.#replicas.values()) {
       if (ages && !replica.silent) replica.age();
       if (replica.silent && time - replica.lastHeard > goneAfter * heartbeat) {
-        // Copies that were refilled since it fell silent are as doubtful as those from before.
+        // Copies that were refilled since it fell silent may be as stale as those from before.
         this.#mayMiss(replica);
         this.#end(replica);
       }
@@ -189,16 +182,17 @@ export class Replicas {
     }
   }
 
-  #hear(id: ReplicaId): Replica {
+  /** The replica that a message comes from; it becomes the current one of its node. */
+  #heardFrom(id: ReplicaId): Replica {
     const { now, nodeTime, describe, listener } = this.#options;
     const before = this.#replicas.get(id.node);
     let replica = before;
     if (replica?.epoch !== id.epoch) {
-      const past = this.#past.find(id);
-      if (past !== undefined) this.#past.release(past);
-      replica = past ?? new Replica(id, now(), describe);
+      const retired = this.#retired.find(id);
+      if (retired !== undefined) this.#retired.release(retired);
+      replica = retired ?? new Replica(id, now(), describe);
       this.#replace(before, replica);
-      if (past === undefined) this.#owe(replica, before ?? this.#past.last(id.node));
+      if (retired === undefined) this.#oweAll(replica, before ?? this.#retired.last(id.node));
     }
     replica.lastHeard = now();
     if (replica.silent || replica !== before) replica.forgetDelays();
@@ -207,7 +201,6 @@ export class Replicas {
       replica.silent = false;
       listener.node(replica, "up");
     }
-    this.#replicas.delete(replica.node);
     this.#replicas.set(replica.node, replica);
     return replica;
   }
@@ -216,74 +209,66 @@ export class Replicas {
     if (before !== undefined) {
       if (!before.leaving) this.#mayMiss(before);
       before.inDoubt = !before.leaving;
-      this.#past.keep(before);
-    } else if (this.#replicas.size >= maxReplicas) this.#forgetOne();
+      this.#retired.keep(before);
+    }
     replica.silent = replica.leaving = replica.inDoubt = false;
     this.#replicas.set(replica.node, replica);
     this.#options.listener.node(replica, before === undefined ? "up" : "restarted");
   }
 
-  /** What of a life that is new here is owed from its beginning. */
-  #owe(replica: Replica, before: Replica | undefined): void {
+  /** Where a new replica is known to have begun after this node's subscription, all is owed. */
+  #oweAll(replica: Replica, before: Replica | undefined): void {
     const { now, heartbeat } = this.#options;
-    // It began under our eyes.
-    for (const partition of before?.heard.keys() ?? []) replica.heardOf(partition).received = -1;
+    // Its node has been heard before it began.
+    for (const partition of before?.progress.keys() ?? [])
+      replica.progressOf(partition).received = -1;
     for (const [partition, { since }] of this.#wanted) {
-      // Who was there before has said so within a heartbeat; who has not began later.
-      if (now() - since > heartbeat) replica.heardOf(partition).received = -1;
+      // A replica that had begun before the question would have answered within a heartbeat.
+      if (now() - since > heartbeat) replica.progressOf(partition).received = -1;
     }
   }
 
   #isLeaving(id: ReplicaId): boolean {
-    const past = this.#past.find(id);
-    return past !== undefined && this.#leaving.has(past);
+    const retired = this.#retired.find(id);
+    return retired !== undefined && this.#leaving.has(retired);
   }
 
   #end(replica: Replica): void {
     replica.inDoubt = !replica.leaving;
     this.#replicas.delete(replica.node);
-    this.#past.keep(replica);
+    this.#retired.keep(replica);
     this.#options.listener.node(replica, "down");
   }
 
-  /** Forgets the one that was heard longest ago. */
-  #forgetOne(): void {
-    for (const oldest of this.#replicas.values()) {
-      this.#mayMiss(oldest);
-      this.#end(oldest);
-      return;
-    }
-  }
-
-  *#lives(): Iterable<Replica> {
+  *#known(): Iterable<Replica> {
     yield* this.#replicas.values();
-    yield* this.#past.all();
+    yield* this.#retired.all();
     yield* this.#leaving;
   }
 
-  /** Where to begin with what is heard of for the first time. */
+  /** Where a partition begins of which nothing has been received yet. */
   #baseOf({ base }: ReplicaProgress, after: number): number {
     if (base === undefined) return after;
     return this.#options.ordered ? base : Math.min(base, after);
   }
 
-  /** @param base where to begin if nothing has come of this replica yet */
+  /** @param base where the partition begins if nothing has been received yet */
   #claims(partition: number, replica: Replica, claim: number, base: number): void {
-    const heard = replica.heardOf(partition);
-    heard.base ??= base;
+    const progress = replica.progressOf(partition);
+    progress.base ??= base;
     if (this.#options.ordered) {
-      // All that was sent before has come before.
-      heard.received ??= heard.base;
-      if (claim > heard.received) this.#lost(partition, replica, heard, claim);
+      // Everything that was sent before has arrived before.
+      progress.received ??= progress.base;
+      if (claim > progress.received) this.#lost(partition, replica, progress, claim);
       return;
     }
-    const { claims, received = -Infinity } = heard;
+    const { claims, received = -Infinity } = progress;
     const latest = claims.at(-1);
     if (claim <= Math.max(received, latest?.to ?? received)) return;
     claims[Math.min(claims.length, maxClaims - 1)] = { to: claim, at: this.#options.now() };
   }
 
-  /** What was claimed a heartbeat ago should have come by now. */
+  /** What was claimed a heartbeat ago should have arrived by now. */
   #settle(time: number): void {
     const { heartbeat } = this.#options;
     for (const replica of this.#replicas.values()) this.#settleOne(replica, time - heartbeat);
@@ -296,29 +281,30 @@ export class Replicas {
   }
 
   #settleOne(replica: Replica, until: number): void {
-    for (const [partition, heard] of replica.heard) {
-      const { claims } = heard;
+    for (const [partition, progress] of replica.progress) {
+      const { claims } = progress;
       while (claims[0] !== undefined && claims[0].at < until) {
         const { to } = claims.shift() as Claim;
-        heard.received ??= heard.base ?? to;
-        if (to > heard.received) this.#lost(partition, replica, heard, to);
+        progress.received ??= progress.base ?? to;
+        if (to > progress.received) this.#lost(partition, replica, progress, to);
       }
     }
   }
 
-  #lost(partition: number, replica: Replica, heard: ReplicaProgress, to: number): void {
-    const from = (heard.received as number) + 1;
-    heard.received = to;
+  #lost(partition: number, replica: Replica, progress: ReplicaProgress, to: number): void {
+    const from = (progress.received as number) + 1;
+    progress.received = to;
     this.#options.listener.gap(partition, replica, from, to);
   }
 
-  /** Something may have been sent that never comes. */
+  /** It may have sent events that will never arrive. */
   #mayMiss(replica: Replica): void {
-    for (const partition of replica.heard.keys()) this.#mayMissIn(partition, replica);
+    for (const partition of replica.progress.keys()) this.#mayMissIn(partition, replica);
   }
 
   #mayMissIn(partition: number, replica: Replica): void {
-    const covered = replica.heard.get(partition)?.received;
-    if (covered !== undefined) this.#options.listener.gap(partition, replica, covered + 1, covered);
+    const received = replica.progress.get(partition)?.received;
+    if (received !== undefined)
+      this.#options.listener.gap(partition, replica, received + 1, received);
   }
 }

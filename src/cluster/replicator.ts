@@ -8,12 +8,14 @@ import { warnOfError } from "../telemetry/channels.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { InboundLimiter, type InboundMessage } from "./inbound-limiter.js";
 import { columnsOf, maxBatch } from "./batch.js";
-import { BrokerWatch, type BrokerWatcher } from "./broker-watch.js";
+import { BrokerWatch, type BrokerWatcher, OutageTimer } from "./broker-watch.js";
 import { malformed } from "./wire-checks.js";
-import { type ChannelNames, channelNames } from "./channel-names.js";
-import { Handshake } from "./handshake.js";
+import { conflictWith, Handshake, RejoinBarrier } from "./handshake.js";
 import { Inbox } from "./inbox.js";
 import {
+  type ChannelNames,
+  channelNames,
+  epochsOf,
   isOwn,
   packData,
   packState,
@@ -22,36 +24,33 @@ import {
   type StreamAddress,
 } from "./messages.js";
 import { Replicas } from "./replicas.js";
-import { OutageTimer } from "./outage-timer.js";
 import { Outboxes } from "./outboxes.js";
-import { RejoinBarrier } from "./rejoin-barrier.js";
 import { ClusterReports } from "./cluster-reports.js";
-import { clashWith, epochsOf, ToldClashes } from "./peer-check.js";
 import { queueMicrotask } from "../timers.js";
 
-/** How long it is waited for other nodes' word when a stream begins. */
+/** How long a stream that begins waits for an answer of another node. */
 const handshakeTimeout = ({ heartbeat }: Bus): Milliseconds => Math.min(heartbeat, 250);
 
-/** What a link connects. @internal */
+/** @internal */
 export interface ReplicatorOptions {
   readonly bus: Bus;
   readonly cache: string;
   readonly name: string;
   readonly shape: StreamShape;
   readonly clock: Clock;
-  /** Events that a log keeps at the most. */
+  /** Events that a log keeps at most. */
   readonly capacity: number;
-  /** The books of the link before this one, for readers that have been there since then. */
+  /** The account of the replicator before this one, for readers that were there all the time. */
   readonly predecessor?: Replicas | undefined;
   readonly brokerWatchers: Iterable<BrokerWatcher>;
-  /** The stream can't go on: another node has another shape, or this node's name. */
+  /** Called when the stream cannot go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
 }
 
 /**
- * What makes the streams of one cache instance on several nodes one stream: it sends what is
- * written here, puts what comes from others into the logs here, and tells of what did not come. It
- * outlives the stream server's crash, as the logs do.
+ * Makes the streams of one cache instance on several nodes one stream: it sends what is written
+ * here, appends what other nodes send to the logs here, and reports what is missing. It outlives a
+ * crash of the stream server, as the logs do.
  *
  * @internal
  */
@@ -67,12 +66,11 @@ export class Replicator {
   readonly #ends: (() => void)[] = [];
   readonly #control: readonly Listening[];
   readonly #ownEpochs: Set<string>;
-  readonly #toldClashes = new ToldClashes();
   #logs: readonly PartitionLog[] = [];
   readonly outboxes: Outboxes;
   readonly broker: BrokerWatch;
-  readonly #admission: InboundLimiter;
-  readonly #reunion: RejoinBarrier;
+  readonly #limiter: InboundLimiter;
+  readonly #rejoin: RejoinBarrier;
   #beat: TimerHandle;
   readonly #outage: OutageTimer;
   #asking = false;
@@ -88,7 +86,7 @@ export class Replicator {
     this.#nodeTime = nodeTimeOf(clock);
     this.#inbox = new Inbox((partition) => this.#logs[partition]);
     this.replicas = new Replicas({
-      // It is known when the pubsub has been started.
+      // It is known only once the pubsub has been started.
       get ordered() {
         return bus.ordered;
       },
@@ -105,9 +103,9 @@ export class Replicator {
         node: (replica, status) => this.#reports.node(replica, status),
       },
     });
-    this.#admission = new InboundLimiter({
+    this.#limiter = new InboundLimiter({
       limit: Math.max(maxBatch, options.capacity / 8),
-      admit: (arrival) => this.#receive(arrival),
+      accept: (message) => this.#receive(message),
       refuse: ({ channel, payload }) => bus.reject(channel, "overload", payload.length),
     });
     this.outboxes = new Outboxes({
@@ -118,30 +116,30 @@ export class Replicator {
         const head = { ...this.#self(), partition, after, to };
         return frame(bus.codec, packData(this.#address, head, columnsOf(rows, to)));
       },
-      refused: (partition, place, failure) =>
-        this.#reports.unsendable((this.#logs[partition] as PartitionLog).at(place), failure),
+      unsendable: (partition, offset, failure) =>
+        this.#reports.unsendable((this.#logs[partition] as PartitionLog).at(offset), failure),
       failed: (error) => this.#reports.refusal(error),
     });
-    this.#reunion = new RejoinBarrier(clock, bus.heartbeat, () => this.outboxes.release());
+    this.#rejoin = new RejoinBarrier(clock, bus.heartbeat, () => this.outboxes.release());
     this.#outage = new OutageTimer(bus.heartbeat);
     this.broker = new BrokerWatch(clock, bus.heartbeat, options.brokerWatchers);
-    if (bus.status !== "connected") this.#outage.lost(clock.now());
+    if (bus.status !== "connected") this.#outage.begin(clock.now());
     this.#handshake = new Handshake(clock, handshakeTimeout(bus));
     this.#control = [this.#names.nodes, this.#names.node(bus.nodeName)].map((channel) =>
       bus.listen(channel, (payload) =>
-        this.#admission.receive({ channel, payload, partition: undefined }),
+        this.#limiter.receive({ channel, payload, partition: undefined }),
       ),
     );
     this.#ends.push(bus.onStatus((status) => this.#statusChanged(status)));
     this.#scheduleBeat();
   }
 
-  /** Whether there are logs that it serves. */
+  /** Whether it has logs. */
   get begun(): boolean {
     return this.#logs.length > 0;
   }
 
-  /** An epoch begins, with new logs. */
+  /** Begins an epoch, with new logs. */
   begin(logs: readonly PartitionLog[]): void {
     const { predecessor } = this.#options;
     if (this.begun) this.#endEpoch();
@@ -153,12 +151,12 @@ export class Replicator {
       log.onInterest = () => this.#listen(log);
       this.#listen(log);
     }
-    this.#ask();
+    this.#askAll();
   }
 
   /**
-   * Settles when another node has said that it has the same shape, or none has answered. Where the
-   * broker is away, or says nothing, it is left for later.
+   * Settles when another node has answered that it has the same shape, or when none has answered.
+   * While the broker cannot be reached, or does not answer, the handshake is left for later.
    *
    * @throws (as a rejection) ShapeMismatchError, PubSubError (`refused`, `node_name_taken`)
    */
@@ -178,7 +176,7 @@ export class Replicator {
     );
     this.#checkPermitted();
     if (stands) {
-      this.#ask();
+      this.#askAll();
       await this.#handshake.outcome();
       this.#checkPermitted();
     } else void ready.then(() => this.#shakeHandsLate());
@@ -199,26 +197,26 @@ export class Replicator {
   }
 
   #shakeHandsLate(): void {
-    this.#ask();
+    this.#askAll();
     if (this.#handshake.pending && !this.#ended)
       this.#handshake.outcome().catch(this.#options.fail);
   }
 
   /**
-   * Settles when the broker has the subscriptions to all that is read here; at once, if there is
-   * none, and after a heartbeat at the latest.
+   * Settles when the broker has the subscriptions to all partitions that are read here; at once
+   * without a connection, and after a heartbeat at the latest.
    */
   async listening(): Promise<void> {
     const { bus, clock } = this.#options;
     if (bus.status === "connected") await this.#inbox.ready(clock, bus.heartbeat);
   }
 
-  /** Settles when the broker has all that was written before, or can't be reached. */
+  /** Settles when the broker has all that was written before, or cannot be reached. */
   drain(): Promise<void> {
     return this.outboxes.drain();
   }
 
-  /** The stream ends, in order. */
+  /** Ends the stream in order. */
   end(): void {
     if (this.#ended) return;
     if (this.begun) this.#endEpoch();
@@ -228,14 +226,14 @@ export class Replicator {
     for (const listening of this.#control) listening.close();
     this.#inbox.close();
     this.#options.bus.abandon(this.#names.prefix);
-    this.#admission.close();
-    this.#reunion.cancel();
+    this.#limiter.close();
+    this.#rejoin.cancel();
     this.broker.close();
   }
 
   #endEpoch(): void {
     this.outboxes.flush();
-    this.#say("bye", "last");
+    this.#publishState("bye", "last");
     this.outboxes.stop();
     for (const log of this.#logs) log.onInterest = undefined;
   }
@@ -250,7 +248,7 @@ export class Replicator {
     }
     const added = this.#inbox.listen(index, () =>
       bus.listen(channel, (payload) =>
-        this.#admission.receive({ channel, payload, partition: index }),
+        this.#limiter.receive({ channel, payload, partition: index }),
       ),
     );
     if (added === undefined) return;
@@ -258,46 +256,46 @@ export class Replicator {
     this.replicas.want(index, false);
     added.ready.then(
       () => {
-        // Nobody waits longer for it (`listening`).
+        // `listening` does not wait longer: readers may have begun before the subscription.
         if (clock.now() - began > bus.heartbeat) this.#inbox.missed(index);
         this.replicas.want(index);
-        this.#ask();
+        this.#askAll();
       },
       () => {},
     );
   }
 
-  /** Asks everybody how far they are; several reasons in one turn are one question. */
-  #ask(): void {
+  /** Asks all nodes for their state; once in a turn of the event loop. */
+  #askAll(): void {
     if (this.#asking || this.#ended) return;
     this.#asking = true;
     queueMicrotask(() => {
       this.#asking = false;
-      this.#say("hello", "arrived");
+      this.#publishState("hello", "arrived");
     });
   }
 
   #statusChanged(status: PubSubStatus): void {
     if (status !== "connected") {
-      this.#outage.lost(this.#options.clock.now());
-      this.#reunion.cancel();
+      this.#outage.begin(this.#options.clock.now());
+      this.#rejoin.cancel();
       this.outboxes.hold();
       return;
     }
-    this.#outage.over();
+    this.#outage.end();
     this.broker.seen();
-    // Others may have come, written and gone meanwhile, of whom nobody tells.
+    // Nodes that are not known may have started, written and ended meanwhile.
     this.#inbox.missedAll();
     this.#shakeHandsLate();
-    this.#reunion.begin(Array.from(this.replicas.all(), ({ node }) => node));
+    this.#rejoin.begin(Array.from(this.replicas.all(), ({ node }) => node));
   }
 
   #scheduleBeat(): void {
     const { clock, bus } = this.#options;
     this.#beat = clock.setTimeout(() => {
-      this.#say("beat", "arrived");
+      this.#publishState("beat", "arrived");
       this.replicas.tick();
-      if (this.#outage.isToBeTold(clock.now())) this.#inbox.missedAll();
+      if (this.#outage.isDue(clock.now())) this.#inbox.missedAll();
       this.#scheduleBeat();
     }, bus.heartbeat / 3);
   }
@@ -315,12 +313,12 @@ export class Replicator {
     return { node, epoch, startedAt, sentAt: Math.round(this.#nodeTime()) };
   }
 
-  /** Says to all nodes how far this one is. */
-  #say(kind: StateMessage["kind"], of: "arrived" | "last"): void {
+  /** Publishes the state of this node to all nodes. */
+  #publishState(kind: StateMessage["kind"], of: "arrived" | "last"): void {
     if (!this.#ended && this.begun) this.#publish(this.#names.nodes, this.#state(kind, of));
   }
 
-  /** Says something that is said again, or asked for, when it does not arrive. */
+  /** A state that is lost is published again, or asked for. */
   #publish(channel: string, state: StateMessage): void {
     const { bus } = this.#options;
     if (bus.status !== "connected") return;
@@ -338,7 +336,7 @@ export class Replicator {
       if ((message.kind === "data" ? message.partition : undefined) !== partition)
         throw malformed("channel");
       if (message.kind === "ask") this.#answer(message.answerTo);
-      else if (message.kind !== "data") this.#hear(message);
+      else if (message.kind !== "data") this.#receiveState(message);
       else if (message.node !== bus.nodeName) {
         this.replicas.receive(message);
         return message.batch.types.length;
@@ -350,31 +348,29 @@ export class Replicator {
     return 0;
   }
 
-  #hear(message: StateMessage): void {
+  #receiveState(message: StateMessage): void {
     const { bus, name, shape } = this.#options;
     if (message.kind === "hello") this.#answer(message.node);
-    const clash = clashWith(message, { node: bus.nodeName, name, shape });
-    if (clash === undefined) {
+    const conflict = conflictWith(message, { node: bus.nodeName, name, shape });
+    if (conflict === undefined) {
       this.replicas.state(message);
-      this.#reunion.heard(message.node);
+      this.#rejoin.heard(message.node);
       if (message.kind === "reply") this.#handshake.agreed();
-    } else if (message.kind !== "bye") this.#clash(message, clash);
+    } else if (message.kind !== "bye") this.#reject(message, conflict);
   }
 
   #answer(node: string): void {
     if (this.begun) this.#publish(this.#names.node(node), this.#state("reply", "sent"));
   }
 
-  /** Whoever is about to start fails; whoever has been there says what it sees. */
-  #clash(message: StateMessage, error: NebulexError): void {
+  /** A node that starts fails; one that was there before reports the conflict. */
+  #reject(message: StateMessage, error: NebulexError): void {
     if (this.#handshake.refused(error)) return;
     if (message.kind === "reply" && this.#isYoungerThan(message)) this.#options.fail(error);
-    else if (this.#toldClashes.add(message)) this.#reports.clash(message, error);
+    else this.#reports.conflict(message, error);
   }
 
-  /**
-   * Of two nodes of one name, which others take for one that begins again and again, one has to go.
-   */
+  /** Of two nodes of one name, the younger one has to end. */
   #isYoungerThan({ node, startedAt, epoch }: StateMessage): boolean {
     const own = this.#self();
     if (node !== own.node) return false;

@@ -1,6 +1,6 @@
 import { RejectedMessageError } from "../pubsub/frame.js";
 
-/** Longest name, of a node or a cache, that is taken from the wire. */
+/** The longest name of a node or a cache that is accepted from the wire. */
 const maxName = 512;
 
 /** @internal */
