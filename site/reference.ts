@@ -102,8 +102,15 @@ export async function readReference(): Promise<{ app: Application; project: Proj
     sort: ["source-order"],
     sortEntryPoints: false,
     groupOrder: [
-      ...["Functions", "Variables", "Classes", "Interfaces", "Type Aliases"],
-      ...["Properties", "Accessors", "Methods", "Constructors"],
+      "Functions",
+      "Variables",
+      "Classes",
+      "Interfaces",
+      "Type Aliases",
+      "Properties",
+      "Accessors",
+      "Methods",
+      "Constructors",
     ],
     intentionallyNotExported,
     requiredToBeDocumented: [
