@@ -34,7 +34,7 @@ export type {
   GapEvent,
   GapReason,
 } from "./event/types.js";
-export type { Cause } from "./event/cause.js";
+export type { Cause } from "./event/event.js";
 
 // PubSub
 export { localPubSub, type LocalPubSubOptions } from "./pubsub/local.js";

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.js";
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import type { ChangeSink } from "./sink.js";
 import type { CacheInfo, Ttl } from "./types.js";
 

@@ -1,4 +1,4 @@
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import type { Store, StoreQuery } from "./adapter.js";
 import type { CacheInfo, Ttl } from "./types.js";
 

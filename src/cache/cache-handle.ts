@@ -5,7 +5,7 @@ import {
   OptionError,
   StreamNotFoundError,
 } from "../errors.js";
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import { callable, knownOptions, plainName } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { type Command, commands, OriginCauses } from "./command.js";

@@ -1,5 +1,4 @@
-import type { Cause } from "../event/cause.js";
-import { MultiTarget, type CacheEvent } from "../event/event.js";
+import { bothValues, CacheEvent, type Cause, MultiTarget } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { ChangeTap, HashMemo } from "./sink.js";
 
@@ -58,10 +57,8 @@ export class EntryChange<K, V> extends Change<K, V> {
   }
 
   protected override makeEvent(make: MakeEvent<K, V>): CacheEvent<K, V> {
-    const { type } = this;
-    const event = make(type, this.cause, this.#key);
-    if (type === "inserted" || type === "updated") event.value = this.#value as V;
-    if (type !== "inserted") event.previous = this.#previous as V;
+    const event = make(this.type, this.cause, this.#key);
+    CacheEvent.addValues(event, bothValues, this.#value, this.#previous);
     return event;
   }
 }
@@ -92,8 +89,7 @@ export class EntriesChange<K, V> extends Change<K, V> {
   protected override makeEvent(make: MakeEvent<K, V>): CacheEvent<K, V> {
     const subject = new MultiTarget<K>({ kind: "keys", keys: this.#keys });
     const event = make(this.type, this.cause, subject);
-    if (this.#values !== undefined) event.values = this.#values;
-    if (this.#previousValues !== undefined) event.previousValues = this.#previousValues;
+    CacheEvent.addValues(event, bothValues, this.#values, this.#previousValues);
     return event;
   }
 }

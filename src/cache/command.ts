@@ -1,4 +1,4 @@
-import { causeOf, type Cause } from "../event/cause.js";
+import { causeOf, type Cause } from "../event/event.js";
 
 /** A command and the causes that all handles without an origin share. */
 export interface Command {

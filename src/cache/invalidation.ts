@@ -1,5 +1,5 @@
 import { isThenable } from "../callbacks.js";
-import { type Cause, causeOf } from "../event/cause.js";
+import { type Cause, causeOf } from "../event/event.js";
 import type { StoreQuery } from "./adapter.js";
 import type { Instance } from "./instance.js";
 import type { InstanceSlot } from "./slot.js";

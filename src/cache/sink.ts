@@ -1,4 +1,4 @@
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 
 /**

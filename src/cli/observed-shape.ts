@@ -1,7 +1,6 @@
 import { type Clock, nodeTimeOf } from "../clock.js";
 import type { StreamShape } from "../errors.js";
-import type { Cause } from "../event/cause.js";
-import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
+import { CacheEvent, type Cause, type EventSource } from "../event/event.js";
 import type { EventType, GapEvent } from "../event/types.js";
 import type { Bus, Listening } from "../pubsub/types.js";
 import type { ReadBatch } from "../cluster/batch.js";
@@ -129,6 +128,7 @@ export class ObservedShape {
     const { types, at, numbers, subjects, values, previous } = batch;
     const known = replica.causesOf(partition);
     const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
+    const includes = { value: values !== undefined, previous: previous !== undefined };
     const events: CacheEvent[] = [];
     for (let index = from; index < types.length; index++) {
       const cause = causes[batch.cause?.[index] ?? 0] as Cause;
@@ -140,7 +140,7 @@ export class ObservedShape {
         numbers[index] as number,
         at[index] as number,
       );
-      addValues(event, subjects[index], values?.[index], previous?.[index]);
+      CacheEvent.addValues(event, includes, values?.[index], previous?.[index]);
       events.push(event);
     }
     this.#options.events(events);
@@ -161,14 +161,4 @@ export class ObservedShape {
       epoch,
     });
   }
-}
-
-function addValues(event: CacheEvent, subject: unknown, value: unknown, previous: unknown): void {
-  if (subject instanceof MultiTarget) {
-    if (value !== undefined) event.values = value as ReadonlyMap<unknown, unknown>;
-    if (previous !== undefined) event.previousValues = previous as ReadonlyMap<unknown, unknown>;
-    return;
-  }
-  if (value !== undefined) event.value = value;
-  if (previous !== undefined) event.previous = previous;
 }

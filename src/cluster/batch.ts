@@ -1,5 +1,4 @@
-import { type Cause, causeOf } from "../event/cause.js";
-import { type EventSource, MultiTarget } from "../event/event.js";
+import { type Cause, causeOf, type EventSource, MultiTarget } from "../event/event.js";
 import { type EventTarget, type EventType, eventTypes } from "../event/types.js";
 import type { Row } from "../log/segment.js";
 import { malformed, read } from "./wire-checks.js";

@@ -1,6 +1,6 @@
 import { type Clock, withTimeout } from "../clock.js";
 import type { Milliseconds } from "../options.js";
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { Listening } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";

@@ -1,6 +1,4 @@
 import { inspect } from "node:util";
-import type { Cause } from "./cause.js";
-import { topicOf } from "./topic.js";
 import type { CacheEntryEvent, EventMetadata, EventTarget, EventType } from "./types.js";
 
 /** What all events of one sequence have in common. @internal */
@@ -13,6 +11,62 @@ export interface EventSource {
   readonly epoch: string;
   /** Wall-clock time that the events' `at` counts from. */
   readonly startedAt: number;
+}
+
+/** What caused a change; shared by all events of one command and origin. */
+export interface Cause<Origin = unknown> {
+  /** The command's name, or `"sweep"`. */
+  readonly command: string;
+  /** The actor on whose behalf the command was; null: none. */
+  readonly origin: Origin | null;
+  /** Whether what was stored is a copy of what is true elsewhere, not a change. */
+  readonly fill: boolean;
+  /** Whether it is a deletion by an invalidator. */
+  readonly invalidation: boolean;
+  /** Whether it is no change, but part of a snapshot. */
+  readonly snapshot: boolean;
+  /**
+   * The sequence on another node that the change has its place in; null: it was made on this one.
+   *
+   * @internal
+   */
+  readonly source: EventSource | null;
+}
+
+/** @internal */
+export function causeOf(command: string, origin: unknown = null, fill = false): Cause {
+  return Object.freeze({
+    command,
+    origin,
+    fill,
+    invalidation: false,
+    snapshot: false,
+    source: null,
+  });
+}
+
+/** Which values of an entry the events of a log carry. @internal */
+export interface Includes {
+  readonly value: boolean;
+  readonly previous: boolean;
+}
+
+/** @internal */
+export function includesOf(include: readonly ("value" | "previous")[]): Includes {
+  return { value: include.includes("value"), previous: include.includes("previous") };
+}
+
+/** @internal */
+export const bothValues: Includes = { value: true, previous: true };
+
+/** Whether an entry is there after an event of this type. @internal */
+export function isStored(type: EventType): boolean {
+  return type === "inserted" || type === "updated";
+}
+
+/** `users:inserted`, or `users:2:inserted` with partitions. `name` is the instance's. @internal */
+export function topicOf(name: string, partition: number | null, type: EventType): string {
+  return partition === null ? `${name}:${type}` : `${name}:${partition}:${type}`;
 }
 
 /** The target of an event that is not about a single key. @internal */
@@ -177,6 +231,22 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
       if (event.previousValues?.has(key) === true) part.previous = event.previousValues.get(key);
       return part;
     });
+  }
+
+  /**
+   * Adds those values to an event that it is to carry: what is stored after it, unless the entry
+   * went; what was stored before, unless it is new. For a target of several keys, these are maps.
+   */
+  static addValues(event: CacheEvent, includes: Includes, value: unknown, previous: unknown): void {
+    if (event.#subject instanceof MultiTarget) {
+      if (includes.value && value !== undefined)
+        event.values = value as ReadonlyMap<unknown, unknown>;
+      if (includes.previous && previous !== undefined)
+        event.previousValues = previous as ReadonlyMap<unknown, unknown>;
+      return;
+    }
+    if (includes.value && isStored(event.type)) event.value = value;
+    if (includes.previous && event.type !== "inserted") event.previous = previous;
   }
 
   /**

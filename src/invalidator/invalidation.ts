@@ -1,7 +1,7 @@
 import { isThenable } from "../callbacks.js";
 import { valueKeeping } from "../cache/command.js";
 import { invalidate } from "../cache/invalidation.js";
-import { CacheEvent } from "../event/event.js";
+import { CacheEvent, isStored } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { EventHandler, HandlerContext } from "../handler/event-handler.js";
 import type { Milliseconds } from "../options.js";
@@ -98,7 +98,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     const { cause } = CacheEvent.partsOf(event);
     if (cause.invalidation) return false;
     // The command of an expired or evicted entry is only the one that found it.
-    if (event.type !== "inserted" && event.type !== "updated") return true;
+    if (!isStored(event.type)) return true;
     return !cause.fill && !valueKeeping.has(cause.command);
   }
 

@@ -4,7 +4,7 @@ import { tap } from "../cache/listener.js";
 import type { ChangeTap } from "../cache/sink.js";
 import type { InstanceSlot } from "../cache/slot.js";
 import type { EventListener } from "../cache/types.js";
-import type { Cause } from "../event/cause.js";
+import { type Cause, isStored } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 
@@ -72,12 +72,12 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
   }
 
   entry(type: EventType, cause: Cause, key: unknown): void {
-    if (cause.fill || (type !== "inserted" && type !== "updated")) this.#forget(key);
+    if (cause.fill || !isStored(type)) this.#forget(key);
     else if (!valueKeeping.has(cause.command)) this.#note(key, this.#nodeTime());
   }
 
   entries(type: EventType, cause: Cause, keys: readonly unknown[]): void {
-    const written = (type === "inserted" || type === "updated") && !cause.fill;
+    const written = isStored(type) && !cause.fill;
     const time = written ? this.#nodeTime() : 0;
     for (const key of keys)
       if (written) this.#note(key, time);

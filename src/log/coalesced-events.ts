@@ -1,4 +1,4 @@
-import { CacheEvent } from "../event/event.js";
+import { CacheEvent, isStored } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 
 /**
@@ -83,7 +83,7 @@ export class CoalescedEvents {
     }
     this.coalesced++;
     this.#unread.delete(key);
-    if (earlier.first.type === "inserted" && !isThere(event.type)) {
+    if (earlier.first.type === "inserted" && !isStored(event.type)) {
       // What was invalidated may be elsewhere, whether or not this reader has seen it.
       if (isInvalidation(event)) this.#unread.set(key, { first: event, last: event });
       else this.coalesced++;
@@ -108,16 +108,12 @@ function prefixOf(event: CacheEvent): string | undefined {
   return event.target.kind === "query" ? event.target.query?.prefix : undefined;
 }
 
-function isThere(type: EventType): boolean {
-  return type === "inserted" || type === "updated";
-}
-
 function isInvalidation({ command }: CacheEvent): boolean {
   return command === "invalidate" || command === "invalidateAll";
 }
 
 /** What a first and a last event of a key come to. */
 function mergedType(first: EventType, last: EventType): EventType {
-  if (!isThere(last)) return last;
+  if (!isStored(last)) return last;
   return first === "inserted" ? "inserted" : "updated";
 }

@@ -1,12 +1,11 @@
-import type { Cause } from "../event/cause.js";
-import { CacheEvent, type EventSource } from "../event/event.js";
+import { CacheEvent, type Cause, type EventSource, type Includes } from "../event/event.js";
 import type { EventType, GapEvent } from "../event/types.js";
 import type { Cursor } from "./cursor.js";
 import type { LogPosition } from "./log-position.js";
 import { allTypes, bitOf } from "./event-mask.js";
 import { type LostRange, LostRanges } from "./lost-ranges.js";
 import { type PlacedGap, PlacedGaps } from "./placed-gaps.js";
-import { type Includes, type Row, Segment, segmentBits, segmentSize } from "./segment.js";
+import { type Row, Segment, segmentBits, segmentSize } from "./segment.js";
 import { SpareSegments } from "./spare-segments.js";
 
 /** So that an offset into a log is always a small integer. @internal */

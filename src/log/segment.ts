@@ -1,5 +1,10 @@
-import type { Cause } from "../event/cause.js";
-import { CacheEvent, type EventSource, MultiTarget, NumberedEvent } from "../event/event.js";
+import {
+  CacheEvent,
+  type Cause,
+  type EventSource,
+  type Includes,
+  NumberedEvent,
+} from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import { typeOfBit } from "./event-mask.js";
 
@@ -7,12 +12,6 @@ import { typeOfBit } from "./event-mask.js";
 export const segmentBits = 8;
 /** @internal */
 export const segmentSize = 1 << segmentBits;
-
-/** Which of the values the events of a log carry. @internal */
-export interface Includes {
-  readonly value: boolean;
-  readonly previous: boolean;
-}
 
 /** An event as its parts. @internal */
 export interface Row {
@@ -156,21 +155,16 @@ export class Segment {
       number === undefined
         ? new CacheEvent(type, cause, source, subject, offset, at)
         : new NumberedEvent(type, cause, source, subject, offset, at, number);
-    if (this.#width > fixedSlots) this.#addValues(event, slot + fixedSlots, subject);
-    return event;
-  }
-
-  #addValues(event: CacheEvent, slot: number, subject: unknown): void {
-    const { value: includesValue, previous: includesPrevious } = this.#includes;
-    const value = includesValue ? this.#slots[slot] : undefined;
-    const previous = includesPrevious ? this.#slots[includesValue ? slot + 1 : slot] : undefined;
-    if (subject instanceof MultiTarget) {
-      if (value !== undefined) event.values = value as ReadonlyMap<unknown, unknown>;
-      if (previous !== undefined) event.previousValues = previous as ReadonlyMap<unknown, unknown>;
-      return;
+    if (this.#width > fixedSlots) {
+      const { value, previous } = this.#includes;
+      const first = slot + fixedSlots;
+      CacheEvent.addValues(
+        event,
+        this.#includes,
+        value ? slots[first] : undefined,
+        previous ? slots[value ? first + 1 : first] : undefined,
+      );
     }
-    if (includesValue && (event.type === "inserted" || event.type === "updated"))
-      event.value = value;
-    if (includesPrevious && event.type !== "inserted") event.previous = previous;
+    return event;
   }
 }

@@ -1,5 +1,4 @@
-import { type Cause, causeOf } from "../event/cause.js";
-import { CacheEvent } from "../event/event.js";
+import { CacheEvent, type Cause, causeOf, type Includes } from "../event/event.js";
 import type { PartitionLog } from "./partition-log.js";
 
 const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: true });
@@ -16,14 +15,14 @@ export class Snapshot {
   /** Sequence of this node's last event before the point. */
   readonly #sequence: number;
   readonly #at: number;
-  readonly #includesValue: boolean;
+  readonly #includes: Includes;
   #next = 0;
 
-  constructor(log: PartitionLog, at: number, includesValue: boolean) {
+  constructor(log: PartitionLog, at: number, includes: Includes) {
     this.#log = log;
     this.#sequence = log.nextSequence - 1;
     this.#at = at;
-    this.#includesValue = includesValue;
+    this.#includes = includes;
   }
 
   /** How many entries have not been read. */
@@ -48,7 +47,7 @@ export class Snapshot {
       this.#sequence,
       this.#at,
     );
-    if (this.#includesValue) event.value = entry[1];
+    CacheEvent.addValues(event, this.#includes, entry[1], undefined);
     return event;
   }
 }

@@ -2,9 +2,15 @@ import { commands } from "../cache/command.js";
 import type { ChangeTap, HashMemo } from "../cache/sink.js";
 import { type Clock, nodeTimeOf } from "../clock.js";
 import { show } from "../errors.js";
-import type { Cause } from "../event/cause.js";
-import { CacheEvent, type EventSource, MultiTarget } from "../event/event.js";
-import { topicOf } from "../event/topic.js";
+import {
+  CacheEvent,
+  type Cause,
+  type EventSource,
+  type Includes,
+  includesOf,
+  MultiTarget,
+  topicOf,
+} from "../event/event.js";
 import type { EventTarget, EventType } from "../event/types.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
@@ -26,8 +32,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   failed = 0;
   readonly #logs: readonly PartitionLog[];
   readonly #options: ResolvedStreamOptions;
-  readonly #includesValue: boolean;
-  readonly #includesPrevious: boolean;
+  readonly #includes: Includes;
   /** The source of the events that a custom hash is shown. */
   readonly #unrouted: EventSource;
   readonly #nodeTime: () => number;
@@ -44,8 +49,7 @@ export class Router implements ChangeTap<unknown, unknown> {
   constructor(logs: readonly PartitionLog[], options: ResolvedStreamOptions, clock: Clock) {
     this.#logs = logs;
     this.#options = options;
-    this.#includesValue = options.include.includes("value");
-    this.#includesPrevious = options.include.includes("previous");
+    this.#includes = includesOf(options.include);
     const source = (logs[0] as PartitionLog).source;
     this.#unrouted = { ...source, partition: null };
     this.#startedAt = source.startedAt;
@@ -149,7 +153,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     previous: unknown,
   ): PartitionLog | undefined {
     const event = new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at);
-    this.#addValues(event, value, previous);
+    CacheEvent.addValues(event, this.#includes, value, previous);
     let partition: unknown;
     try {
       partition = hash(event as never);
@@ -185,8 +189,8 @@ export class Router implements ChangeTap<unknown, unknown> {
     values: ReadonlyMap<unknown, unknown> | undefined,
     previousValues: ReadonlyMap<unknown, unknown> | undefined,
   ): void {
-    const value = this.#includesValue ? pick(values, keys) : undefined;
-    const previous = this.#includesPrevious ? pick(previousValues, keys) : undefined;
+    const value = this.#includes.value ? pick(values, keys) : undefined;
+    const previous = this.#includes.previous ? pick(previousValues, keys) : undefined;
     this.#appendMulti(log, type, cause, { kind: "keys", keys }, value, previous);
   }
 
@@ -200,12 +204,6 @@ export class Router implements ChangeTap<unknown, unknown> {
   ): void {
     log.append(type, cause, new MultiTarget(target), this.#time(log), values, previousValues);
     if (channels.broadcast.hasSubscribers) this.#tell(log);
-  }
-
-  #addValues(event: CacheEvent, value: unknown, previous: unknown): void {
-    const isThere = event.type === "inserted" || event.type === "updated";
-    if (this.#includesValue && isThere) event.value = value;
-    if (this.#includesPrevious && event.type !== "inserted") event.previous = previous;
   }
 
   /**

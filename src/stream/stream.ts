@@ -10,6 +10,7 @@ import type { AnyCache, EventListener } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
 import { CacheNotStartedError, SupervisorError } from "../errors.js";
 import type { GapEvent, GapReason } from "../event/types.js";
+import { includesOf } from "../event/event.js";
 import { wireVersion } from "../pubsub/frame.js";
 import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
@@ -306,10 +307,7 @@ export class Stream {
       epoch: randomBytes(8).toString("hex"),
       startedAt: Math.round(nodeTimeOf(system.clock)()),
     };
-    const includes = {
-      value: options.include.includes("value"),
-      previous: options.include.includes("previous"),
-    };
+    const includes = includesOf(options.include);
     const makeLog = (index: number): PartitionLog =>
       new PartitionLog(
         { ...source, partition: options.partitions === null ? null : index },

@@ -1,5 +1,5 @@
 import type { Subscription } from "../cache/stream-port.js";
-import { topicOf } from "../event/topic.js";
+import { topicOf } from "../event/event.js";
 import type { Cursor } from "../log/cursor.js";
 import type { CursorReader, Message } from "../log/message.js";
 import { typesOf } from "../log/event-mask.js";

@@ -1,6 +1,7 @@
 import type { Store } from "../cache/adapter.js";
 import { commands } from "../cache/command.js";
 import { OptionError } from "../errors.js";
+import { includesOf } from "../event/event.js";
 import type { Cursor } from "../log/cursor.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { Snapshot } from "../log/snapshot.js";
@@ -19,8 +20,7 @@ export function takeSnapshot(stream: Stream, cursors: readonly Cursor[]): void {
   const { router, options } = stream;
   const at = router.now();
   const byLog = new Map<PartitionLog, Snapshot>();
-  for (const { log } of cursors)
-    byLog.set(log, new Snapshot(log, at, options.include.includes("value")));
+  for (const { log } of cursors) byLog.set(log, new Snapshot(log, at, includesOf(options.include)));
   for (const [key, value] of entriesOf(store))
     byLog.get(router.logOf(key, value) as PartitionLog)?.add(key, value);
   for (const cursor of cursors) cursor.startWith(byLog.get(cursor.log) as Snapshot);

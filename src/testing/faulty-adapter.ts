@@ -1,6 +1,6 @@
 import type { Adapter, AdapterContext, AsyncAdapter, AsyncStore, Store } from "../cache/adapter.js";
 import { commands } from "../cache/command.js";
-import type { Cause } from "../event/cause.js";
+import type { Cause } from "../event/event.js";
 import { OptionError } from "../errors.js";
 import { knownOptions, subsetOf } from "../options.js";
 import type { ActiveFault } from "./active-fault.js";

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { eventLine, gapLine, jsonLine } from "../../src/cli/show-event.js";
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent, MultiTarget } from "../../src/event/event.js";
+import { CacheEvent, causeOf, MultiTarget } from "../../src/event/event.js";
 import type { EventType, GapEvent } from "../../src/event/types.js";
 
 const source = {

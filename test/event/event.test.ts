@@ -1,8 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { inspect } from "node:util";
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent, MultiTarget } from "../../src/event/event.js";
-import { topicOf } from "../../src/event/topic.js";
+import { CacheEvent, causeOf, MultiTarget, topicOf } from "../../src/event/event.js";
 import { eventTypes } from "../../src/event/types.js";
 import { about, aboutKeys, aboutQuery, source } from "./events.js";
 

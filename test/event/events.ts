@@ -1,5 +1,4 @@
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent, type EventSource, MultiTarget } from "../../src/event/event.js";
+import { CacheEvent, causeOf, type EventSource, MultiTarget } from "../../src/event/event.js";
 import type { EventType } from "../../src/event/types.js";
 
 export const source: EventSource = {

@@ -1,5 +1,4 @@
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent, type EventSource } from "../../src/event/event.js";
+import { CacheEvent, causeOf, type EventSource } from "../../src/event/event.js";
 import type { EventType, GapEvent } from "../../src/event/types.js";
 import { Cursor } from "../../src/log/cursor.js";
 import type { CursorReader, Message } from "../../src/log/message.js";

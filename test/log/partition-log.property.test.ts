@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { expect, test } from "@jest/globals";
 import fc from "../helpers/fast-check.js";
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent } from "../../src/event/event.js";
+import { CacheEvent, causeOf } from "../../src/event/event.js";
 import { type EventType, eventTypes, type GapEvent } from "../../src/event/types.js";
 import type { Message } from "../../src/log/message.js";
 import { maskOf } from "../../src/log/event-mask.js";

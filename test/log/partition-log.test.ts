@@ -1,6 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent } from "../../src/event/event.js";
+import { CacheEvent, causeOf } from "../../src/event/event.js";
 import { allTypes, maskOf } from "../../src/log/event-mask.js";
 import { append, brief, makeLog, range, TestReader } from "./logs.js";
 

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { isDeepStrictEqual } from "node:util";
-import { causeOf } from "../../src/event/cause.js";
-import { CacheEvent, MultiTarget } from "../../src/event/event.js";
+import { CacheEvent, causeOf, MultiTarget } from "../../src/event/event.js";
 import type { EventType } from "../../src/event/types.js";
 import { defaultHash, hashReady } from "../../src/index.js";
 import { hashKey, partitionOfHash } from "../../src/stream/hash.js";

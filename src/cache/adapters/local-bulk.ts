@@ -1,4 +1,4 @@
-import type { Cause } from "../../event/cause.js";
+import type { Cause } from "../../event/event.js";
 import type { Ttl } from "../types.js";
 import { newEntry } from "./entry.js";
 import type { Gone, LocalTable } from "./local-table.js";

@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.js";
-import type { Cause } from "../../event/cause.js";
+import type { Cause } from "../../event/event.js";
 import type { Store, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
 import type { TimedEntry } from "./entry.js";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock.js";
-import { type Cause, causeOf } from "../../event/cause.js";
+import { type Cause, causeOf } from "../../event/event.js";
 import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
 import type { ChangeSink } from "../sink.js";

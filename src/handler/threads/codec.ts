@@ -1,5 +1,4 @@
-import { CacheEvent, type EventSource, MultiTarget } from "../../event/event.js";
-import type { Cause } from "../../event/cause.js";
+import { CacheEvent, type Cause, type EventSource, MultiTarget } from "../../event/event.js";
 import type { EventTarget, EventType } from "../../event/types.js";
 
 /** What events may carry. */
