@@ -73,8 +73,7 @@ export type {
 } from "./cache/stream-port.js";
 
 // Handlers
-export { handlerPool } from "./handler/handler-pool.js";
-export type { HandlerPoolOptions, OnDeadLetter } from "./handler/pool-options.js";
+export { handlerPool, type HandlerPoolOptions } from "./handler/handler-pool.js";
 export {
   type ThreadHandler,
   type ThreadHandlerContext,
@@ -82,8 +81,14 @@ export {
   workerPool,
   type WorkerPoolOptions,
 } from "./handler/worker-pool.js";
-export { batchHandler, type BatchHandlerOptions } from "./handler/batch-handler.js";
-export type { EventHandler, HandlerContext, HandlerFunction } from "./handler/event-handler.js";
+export {
+  batchHandler,
+  type BatchHandlerOptions,
+  type EventHandler,
+  type HandlerContext,
+  type HandlerFunction,
+  type OnDeadLetter,
+} from "./handler/event-handler.js";
 
 // Invalidator
 export { invalidator, type InvalidatorOptions } from "./invalidator/invalidator.js";

@@ -1,7 +1,7 @@
 import type { TimerHandle } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
 import type { Message } from "../log/message.js";
-import type { BatchTraits } from "./batch-handler.js";
+import type { BatchTraits } from "./event-handler.js";
 import { Pump, type PumpPlace } from "./pump.js";
 import { monotonicNow } from "../timers.js";
 

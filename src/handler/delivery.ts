@@ -4,17 +4,40 @@ import { isThenable } from "../callbacks.js";
 import { backoff, nodeTimeOf, sleep } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
+import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
 import type { Message, VisitResult } from "../log/message.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
 import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";
 import { monotonicNow } from "../timers.js";
-import { BatchFailure, type BatchTraits, batchTraitsOf } from "./batch-handler.js";
-import type { EventHandler, HandlerContext } from "./event-handler.js";
-import type { WorkerOptions } from "./pool-options.js";
+import {
+  BatchFailure,
+  type BatchTraits,
+  batchTraitsOf,
+  type EventHandler,
+  type HandlerContext,
+  type OnDeadLetter,
+} from "./event-handler.js";
 
 type HandledEvent = CacheEntryEvent<unknown, unknown, ActorRef>;
+
+/** How a worker of a pool reads its partition, and handles what it reads. @internal */
+export interface WorkerOptions {
+  readonly group: string;
+  readonly mask: number;
+  /** Returns the handler of one incarnation. */
+  readonly makeHandler: () => EventHandler;
+  readonly onError: "restart" | "resume";
+  readonly maxAttempts: number;
+  readonly backoffInitial: Milliseconds;
+  readonly backoffMax: Milliseconds;
+  readonly onDeadLetter: OnDeadLetter | undefined;
+  readonly coalesces: boolean;
+  readonly concurrency: number;
+  /** Receives messages that are sent to the worker's actor, which has no use for them. */
+  readonly onMessage?: (message: unknown, partition: number | null) => void;
+}
 
 /** Where a delivery happens. @internal */
 export interface DeliveryPlace {

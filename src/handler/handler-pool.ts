@@ -1,82 +1,159 @@
-import type { StartContext } from "../actor/start-context.js";
+import type { AsyncCache, Cache } from "../cache/types.js";
 import { OptionError } from "../errors.js";
-import type { ChildSpec } from "../supervisor/child-spec.js";
-import type { Stream } from "../stream/stream.js";
-import { requireStream, slotFor } from "../stream/streams.js";
+import { type EventType, eventTypes } from "../event/types.js";
+import { allTypes, maskOf } from "../log/event-mask.js";
 import {
-  checkPoolOptions,
-  type HandlerPoolOptions,
-  poolOptionNames,
-  resolveWorkerOptions,
-} from "./pool-options.js";
-import { type PoolChild, poolSupervisor } from "./pool-supervisor.js";
-import { workerSpec } from "./worker.js";
+  callable,
+  derivedOption,
+  integer,
+  type Milliseconds,
+  milliseconds,
+  nonEmptyString,
+  oneOf,
+  option,
+  readOptions,
+  requiredOption,
+  type Resolved,
+  type SchemaOf,
+  subsetOf,
+} from "../options.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
+import type { WorkerOptions } from "./delivery.js";
+import {
+  batchTraitsOf,
+  type EventHandler,
+  type HandlerFunction,
+  type OnDeadLetter,
+  resolveHandler,
+} from "./event-handler.js";
+import { partitionWorkers, poolSchema, poolSpec } from "./pool.js";
+
+/** Options of {@link handlerPool}. */
+export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
+  /** The cache, or one of its instances. */
+  cache: Cache<K, V> | AsyncCache<K, V>;
+  /** The instance's name. Default: that of `cache`. */
+  name?: string;
+  /** The pool's id among its siblings. Default `<instance>:handlers`. */
+  id?: string;
+  /** The name of the pool's position in the stream, which outlives the pool. Default: its id. */
+  group?: string;
+  /**
+   * Number of partitions: the stream's, which is the default. A pool on a stream with another
+   * number fails its start.
+   */
+  partitions?: number;
+  /** The types of event; at least one. Default: all five. */
+  events?: readonly EventType[];
+  /** Handles the events: a function, or an object with a state for each worker. */
+  handler: EventHandler<State, NoInfer<K>, NoInfer<V>> | HandlerFunction<NoInfer<K>, NoInfer<V>>;
+  /**
+   * Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`).
+   */
+  onError?: "restart" | "resume";
+  /** Attempts at an event before it is given up: an integer above 0. Default 1. */
+  maxAttempts?: number;
+  /**
+   * Milliseconds before the second attempt at an event; doubled before each further one. Default 0.
+   */
+  backoffInitial?: Milliseconds;
+  /** Milliseconds between two attempts at the most. Default 30,000. */
+  backoffMax?: Milliseconds;
+  /**
+   * Called with each event that is given up. Default: none; the event is reported in the
+   * diagnostics channels, or as a warning.
+   */
+  onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>>;
+  /**
+   * What is dropped when the pool is behind by more than the stream's capacity: the oldest events
+   * (`"gap"`, the default), or all but the newest of each key (`"coalesce"`).
+   */
+  overflow?: "gap" | "coalesce";
+  /** Events of one partition, of different keys, that are handled at once. Default 1. */
+  concurrency?: number;
+  /**
+   * Restarts of its workers within `maxSeconds` before the pool gives up. Default: it never does,
+   * and restarts with growing pauses.
+   */
+  maxRestarts?: number;
+  /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
+  maxSeconds?: number;
+  /**
+   * How long each worker may take to finish what is in its log when it is stopped, in milliseconds.
+   * Default 5000.
+   */
+  shutdown?: Milliseconds;
+}
+
+/** The types of event that a reader wants, as a mask. @internal */
+export const eventsOption = (name: string, value: unknown): number =>
+  maskOf(subsetOf(name, value, eventTypes, 1));
+
+/** The options of the pools that call handlers of the user, but for the handler. @internal */
+export const handlingSchema = {
+  ...poolSchema,
+  group: option(nonEmptyString),
+  partitions: option((name, value) => integer(name, value, 1)),
+  events: option(eventsOption, allTypes),
+  onError: option((name, value) => oneOf(name, value, ["restart", "resume"]), "restart"),
+  maxAttempts: option((name, value) => integer(name, value, 1), 1),
+  backoffInitial: option((name, value) => milliseconds(name, value), 0),
+  backoffMax: derivedOption(
+    (name, value, { backoffInitial }: { backoffInitial: Milliseconds }) =>
+      milliseconds(name, value, backoffInitial),
+    ({ backoffInitial }) => Math.max(30_000, backoffInitial),
+  ),
+  onDeadLetter: option((name, value) => callable(name, value as OnDeadLetter)),
+  overflow: option((name, value) => oneOf(name, value, ["gap", "coalesce"]), "gap"),
+};
+
+const schema = {
+  ...handlingSchema,
+  handler: requiredOption((name, value) => resolveHandler(value, name)),
+  concurrency: option((name, value, { handler }: { handler: EventHandler }) => {
+    const concurrency = integer(name, value, 1);
+    if (concurrency === 1 || batchTraitsOf(handler) === undefined) return concurrency;
+    throw OptionError.invalid(name, "1 (a batch is handled on its own)", concurrency);
+  }, 1),
+} satisfies SchemaOf<HandlerPoolOptions>;
+
+/** @internal */
+export function workerOptions(
+  { group, events, onError, overflow, ...options }: Resolved<typeof handlingSchema>,
+  id: string,
+  handling: Pick<WorkerOptions, "makeHandler" | "concurrency">,
+): WorkerOptions {
+  const { maxAttempts, backoffInitial, backoffMax, onDeadLetter } = options;
+  return {
+    ...handling,
+    group: group ?? id,
+    mask: events,
+    onError,
+    maxAttempts,
+    backoffInitial,
+    backoffMax,
+    onDeadLetter,
+    coalesces: overflow === "coalesce",
+  };
+}
 
 /**
  * A child spec of a pool that handles a stream's events: a `one_for_one` supervisor with one worker
- * a partition, each going on where the group's last one stopped. By default it never gives up: a
- * worker that fails again and again is restarted with growing pauses (none after the first failure,
- * then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the stream server in a
- * `rest_for_one` supervisor's children list. Its start fails with {@link StreamNotFoundError} when
- * there is no stream server.
+ * for each partition, each of which continues where the group's last one stopped. By default the
+ * pool never gives up: a worker that fails repeatedly is restarted with growing pauses (none after
+ * the first failure, then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the
+ * stream server in a `rest_for_one` supervisor's children list. Its start fails with
+ * {@link StreamNotFoundError} when there is no stream server.
  *
  * @throws {@link OptionError}
  */
 export function handlerPool<K, V, State = unknown>(
   options: HandlerPoolOptions<K, V, State>,
 ): ChildSpec {
-  const given = options as unknown as HandlerPoolOptions;
-  checkPoolOptions("handlerPool", given, poolOptionNames);
-  return poolSpec(given, "handlers", (stream, id) => {
-    const worker = resolveWorkerOptions(given, id);
-    return Array.from({ length: stream?.logs.length ?? 1 }, (_, index) => ({
-      spec: workerSpec(`${id}:${index}`, stream, index, worker, given.shutdown),
-      partitions: [index],
-    }));
-  });
-}
-
-/**
- * The spec of a pool's supervisor, whose children are made when it is started, for the stream that
- * there is then.
- *
- * @param suffix the last part of its id, when it is not given
- * @internal
- */
-export function poolSpec(
-  given: Omit<HandlerPoolOptions, "handler">,
-  suffix: string,
-  childrenFor: (stream: Stream | undefined, id: string) => PoolChild[],
-): ChildSpec {
-  const slot = slotFor(given.cache, given.name);
-  const id = given.id ?? `${slot.name}:${suffix}`;
-  const { maxRestarts, maxSeconds } = given;
-  const specOf = (stream: Stream | undefined): ChildSpec =>
-    poolSupervisor({
-      id,
-      group: given.group ?? id,
-      stream,
-      children: childrenFor(stream, id),
-      maxRestarts,
-      maxSeconds,
-    });
-  return {
-    // Made once ahead, so that a wrong option is told of here and not at the start.
-    ...specOf(undefined),
-    start: async (parent: StartContext) => {
-      const stream = requireStream(slot);
-      const partitions = stream.partitions ?? 1;
-      if (given.partitions !== undefined && given.partitions !== partitions) {
-        throw OptionError.invalid(
-          "partitions",
-          `${partitions} (the stream's number of partitions)`,
-          given.partitions,
-        );
-      }
-      const pool = await specOf(stream).start(parent);
-      // From here on it is given what other nodes write.
-      await stream.replicator?.listening();
-      return pool;
-    },
-  };
+  const resolved = readOptions("handlerPool", schema, options);
+  const { handler, concurrency, shutdown } = resolved;
+  const handling = { makeHandler: () => handler, concurrency };
+  return poolSpec(resolved, "handlers", (stream, id) => ({
+    children: partitionWorkers(id, stream, workerOptions(resolved, id, handling), shutdown),
+  }));
 }

@@ -3,19 +3,24 @@ import type { ResourceLimits } from "node:worker_threads";
 import type { ActorRef } from "../actor/ref.js";
 import { OptionError } from "../errors.js";
 import type { CacheEntryEvent } from "../event/types.js";
-import { integer, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
+import {
+  derivedOption,
+  integer,
+  knownOptions,
+  type Milliseconds,
+  option,
+  positiveMilliseconds,
+  readOptions,
+  requiredOption,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
 import type { Stream } from "../stream/stream.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
+import type { WorkerOptions } from "./delivery.js";
 import type { EventHandler, HandlerContext } from "./event-handler.js";
-import { poolSpec } from "./handler-pool.js";
-import {
-  checkPoolOptions,
-  type HandlerPoolOptions,
-  poolOptionNames,
-  resolveWorkerOptions,
-  type WorkerOptions,
-} from "./pool-options.js";
-import type { PoolChild } from "./pool-supervisor.js";
+import { type HandlerPoolOptions, handlingSchema, workerOptions } from "./handler-pool.js";
+import { type PoolChild, poolSpec } from "./pool.js";
 import { findThreadMain } from "./threads/spawn-worker.js";
 import { ThreadPartitionHandler } from "./threads/thread-partition-handler.js";
 import { threadSpec } from "./threads/thread-actor.js";
@@ -72,17 +77,17 @@ export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
   resourceLimits?: ResourceLimits;
 }
 
-const defaults = { timeout: 30_000, batchSize: 256 } as const;
-const own = ["module", "workers", "timeout", "batchSize", "resourceLimits"];
-
-/** What the threads of a pool go by. */
-interface ThreadSettings {
-  readonly module: string;
-  readonly workers: number;
-  readonly timeout: Milliseconds;
-  readonly batchSize: number;
-  readonly resourceLimits: ResourceLimits | undefined;
-}
+const schema = {
+  ...handlingSchema,
+  module: requiredOption(moduleUrl),
+  workers: derivedOption(
+    (name, value) => integer(name, value, 1),
+    () => availableParallelism(),
+  ),
+  timeout: option(positiveMilliseconds, 30_000),
+  batchSize: option((name, value) => integer(name, value, 1), 256),
+  resourceLimits: option(checkLimits),
+} satisfies SchemaOf<WorkerPoolOptions>;
 
 /**
  * A child spec of a pool whose handlers run in worker threads: for handlers that are busy with the
@@ -99,31 +104,25 @@ interface ThreadSettings {
  * @throws {@link OptionError}
  */
 export function workerPool<K, V>(options: WorkerPoolOptions<K, V>): ChildSpec {
-  const names = poolOptionNames.filter((name) => name !== "handler" && name !== "concurrency");
-  checkPoolOptions("workerPool", options as WorkerPoolOptions, [...names, ...own]);
-  const settings = resolveThreadSettings(options as WorkerPoolOptions);
+  const resolved = readOptions("workerPool", schema, options);
   if (findThreadMain() === undefined)
     throw new OptionError(
       "module",
       "workerPool can't start threads from a bundle: its file thread-main.js is not in it; leave nebulex-streams out of the bundle (esbuild: --external:nebulex-streams)",
     );
-  const { shutdown } = options;
-  return poolSpec(options as WorkerPoolOptions, "workers", (stream, id) => {
-    const given = { ...options, handler: () => {} } as unknown as HandlerPoolOptions;
-    return children(stream, id, settings, resolveWorkerOptions(given, id), shutdown);
-  });
+  return poolSpec(resolved, "workers", (stream, id) => ({
+    children: threadsAndWorkers(stream, id, resolved),
+  }));
 }
 
-function children(
-  stream: Stream | undefined,
+function threadsAndWorkers(
+  stream: Stream,
   id: string,
-  settings: ThreadSettings,
-  worker: WorkerOptions,
-  shutdown: Milliseconds | undefined,
+  settings: Resolved<typeof schema>,
 ): PoolChild[] {
-  const logs = stream?.logs ?? [];
-  const { module, timeout, resourceLimits, batchSize } = settings;
-  const count = Math.max(1, Math.min(settings.workers, logs.length));
+  const { logs } = stream;
+  const { module, timeout, resourceLimits, batchSize, shutdown } = settings;
+  const count = Math.min(settings.workers, logs.length);
   const slots = Array.from({ length: count }, () => new ThreadSlot());
   const threads = slots.map((slot, thread) => {
     const own = logs.filter(({ index }) => index % count === thread);
@@ -136,14 +135,17 @@ function children(
       partitions: own.map(({ index }) => index),
     };
   });
-  const endsThread = worker.onError === "restart";
+  const endsThread = settings.onError === "restart";
   const workers = logs.map(({ index }) => {
     const slot = slots[index % count] as ThreadSlot;
     const place = Math.floor(index / count);
     const makeHandler = (): EventHandler =>
       new ThreadPartitionHandler(place, slot, batchSize, endsThread) as EventHandler;
-    // What fails is the thread; the worker in the main thread goes on with the next one.
-    const options: WorkerOptions = { ...worker, makeHandler, onError: "resume" };
+    // A failure ends the thread; the worker in the main thread continues with the next thread.
+    const options: WorkerOptions = {
+      ...workerOptions(settings, id, { makeHandler, concurrency: 1 }),
+      onError: "resume",
+    };
     return {
       spec: workerSpec(`${id}:${index}`, stream, index, options, shutdown),
       partitions: [index],
@@ -152,21 +154,10 @@ function children(
   return [...threads, ...workers];
 }
 
-function resolveThreadSettings(options: WorkerPoolOptions): ThreadSettings {
-  const { module, workers, timeout, batchSize, resourceLimits } = options;
-  return {
-    module: moduleUrl(module),
-    workers: integer("workers", workers ?? availableParallelism(), 1),
-    timeout: positiveMilliseconds("timeout", timeout ?? defaults.timeout),
-    batchSize: integer("batchSize", batchSize ?? defaults.batchSize, 1),
-    resourceLimits: resourceLimits === undefined ? undefined : checkLimits(resourceLimits),
-  };
-}
-
-function checkLimits(limits: ResourceLimits): ResourceLimits {
+function checkLimits(option: string, limits: unknown): ResourceLimits {
   if (typeof limits !== "object" || limits === null)
-    throw OptionError.invalid("resourceLimits", "an object, as for worker_threads", limits);
-  knownOptions("resourceLimits", limits, [
+    throw OptionError.invalid(option, "an object, as for worker_threads", limits);
+  knownOptions(option, limits, [
     "maxOldGenerationSizeMb",
     "maxYoungGenerationSizeMb",
     "codeRangeSizeMb",
@@ -174,15 +165,15 @@ function checkLimits(limits: ResourceLimits): ResourceLimits {
   ]);
   for (const [name, value] of Object.entries(limits))
     if (typeof value !== "number" || !(value > 0))
-      throw OptionError.invalid(`resourceLimits.${name}`, "a number > 0 (megabytes)", value);
+      throw OptionError.invalid(`${option}.${name}`, "a number > 0 (megabytes)", value);
   return limits;
 }
 
-function moduleUrl(module: unknown): string {
+function moduleUrl(option: string, module: unknown): string {
   if (module instanceof URL) return module.href;
   if (typeof module === "string" && URL.canParse(module)) return module;
   throw OptionError.invalid(
-    "module",
+    option,
     'an absolute URL, e.g. new URL("./handler.js", import.meta.url)',
     module,
   );

@@ -2,33 +2,27 @@ import { type ExitReason, isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import { type ActorContext, type Behavior, spawnIn } from "../actor/types.js";
-import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
 import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
-import { type ChildSpec, resolveChildSpec } from "../supervisor/child-spec.js";
+import { type ChildSpec, resolveChildSpec, type Shutdown } from "../supervisor/child-spec.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
-import { Delivery } from "./delivery.js";
-import type { WorkerOptions } from "./pool-options.js";
+import { Delivery, type WorkerOptions } from "./delivery.js";
 import { type Pump, type PumpPlace, SerialPump } from "./pump.js";
 import { nextTurn } from "../timers.js";
 
-/**
- * The spec of one partition's worker. Without a stream it can be checked, but not started.
- *
- * @internal
- */
+/** The spec of the worker of one partition. @internal */
 export function workerSpec(
   id: string,
-  stream: Stream | undefined,
+  stream: Stream,
   index: number,
   options: WorkerOptions,
-  shutdown: Milliseconds | undefined,
+  shutdown: Shutdown | undefined,
 ): ChildSpec {
   const start = async (parent: StartContext): Promise<ActorRef> => {
-    const worker = new Worker(stream as Stream, index, options);
+    const worker = new Worker(stream, index, options);
     return await parent[spawnIn](worker, {
       id,
       onStopRequested: (reason) => worker.stopRequested(reason),
@@ -60,7 +54,7 @@ class Worker implements Behavior<void, unknown> {
 
   /** All its work comes from the stream. */
   receive(_state: void, message: unknown): void {
-    this.#options.onMessage?.(message);
+    this.#options.onMessage?.(message, this.#cursor.log.source.partition);
   }
 
   async terminate(reason: ExitReason): Promise<void> {
@@ -132,7 +126,7 @@ class Worker implements Behavior<void, unknown> {
     this.#delivery.close();
     this.#pump.close();
     this.#cursor.detach();
-    if (this.#stopping) tellUndelivered(this.#cursor, "stopped");
+    if (this.#stopping) reportUndelivered(this.#cursor, "stopped");
     else failed.add(this.#cursor);
   }
 }
@@ -146,7 +140,7 @@ const failed = new WeakSet<Cursor>();
  *
  * @internal
  */
-export function tellUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
+export function reportUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
   if (worker === "failed" && !failed.has(cursor)) return;
   // What is reported here is not to be reported again as a gap, when the log ends.
   cursor.ignoresGaps = false;

@@ -1,22 +1,18 @@
-import type { ActorRef } from "../actor/ref.js";
-import type { StartContext } from "../actor/start-context.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
-import { OptionError } from "../errors.js";
-import { type EventType, eventTypes } from "../event/types.js";
-import { checkPoolOptions, type WorkerOptions } from "../handler/pool-options.js";
-import { poolSupervisor } from "../handler/pool-supervisor.js";
-import { workerSpec } from "../handler/worker.js";
-import { type Milliseconds, oneOf, subsetOf } from "../options.js";
-import { maskOf } from "../log/event-mask.js";
-import type { PartitionLog } from "../log/partition-log.js";
 import type { Replicator } from "../cluster/replicator.js";
+import { OptionError } from "../errors.js";
+import type { EventType } from "../event/types.js";
+import type { WorkerOptions } from "../handler/delivery.js";
+import { eventsOption } from "../handler/handler-pool.js";
+import { partitionWorkers, poolSchema, poolSpec } from "../handler/pool.js";
+import { maskOf } from "../log/event-mask.js";
+import { type Milliseconds, oneOf, option, readOptions, type SchemaOf } from "../options.js";
 import type { Stream } from "../stream/stream.js";
-import { warnOfError } from "../telemetry/warnings.js";
+import type { ChildSpec } from "../supervisor/child-spec.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
-import { requireStream, slotFor } from "../stream/streams.js";
-import type { ChildSpec } from "../supervisor/child-spec.js";
+import { warnOfError } from "../telemetry/warnings.js";
 import { Bypass } from "./bypass.js";
 import { type EventScope, Invalidation } from "./invalidation.js";
 import { RecentWrites } from "./recent-writes.js";
@@ -62,19 +58,16 @@ export interface InvalidatorOptions<K = unknown, V = unknown> {
   shutdown?: Milliseconds;
 }
 
-const optionNames = [
-  "cache",
-  "name",
-  "id",
-  "eventScope",
-  "events",
-  "whileDisconnected",
-  "maxRestarts",
-  "maxSeconds",
-  "shutdown",
-];
-const defaultEvents = ["inserted", "updated", "deleted"] as const;
-const backoff = { backoffInitial: 100 as Milliseconds, backoffMax: 5000 as Milliseconds } as const;
+const schema = {
+  ...poolSchema,
+  eventScope: option((name, value) => oneOf(name, value, ["remote", "local", "all"]), "remote"),
+  events: option(eventsOption, maskOf(["inserted", "updated", "deleted"])),
+  whileDisconnected: option((name, value, { eventScope }: { eventScope: EventScope }) => {
+    const action = oneOf(name, value, ["keep", "bypass"]);
+    if (action === "keep" || eventScope !== "local") return action;
+    throw OptionError.invalid(name, '"keep" with eventScope "local"', action);
+  }, "keep"),
+} satisfies SchemaOf<InvalidatorOptions>;
 
 /**
  * The groups that have listened to other nodes since a link was made: what they hold was told of,
@@ -111,91 +104,46 @@ const listened = new WeakMap<Replicator, Set<string>>();
  * @throws {@link OptionError}
  */
 export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec {
-  const given = options as unknown as InvalidatorOptions;
-  checkPoolOptions("invalidator", given, optionNames);
-  const slot = slotFor(given.cache, given.name);
-  const id = given.id ?? `${slot.name}:invalidator`;
-  const scope = oneOf("eventScope", given.eventScope ?? "remote", ["remote", "local", "all"]);
-  const mask = maskOf(subsetOf("events", given.events ?? defaultEvents, eventTypes, 1));
-  const whileDisconnected = oneOf("whileDisconnected", given.whileDisconnected ?? "keep", [
-    "keep",
-    "bypass",
-  ]);
-  if (whileDisconnected === "bypass" && scope === "local")
-    throw OptionError.invalid("whileDisconnected", '"keep" with eventScope "local"', "bypass");
-  const { maxRestarts, maxSeconds, shutdown } = given;
-
-  const specOf = (stream: Stream | undefined, invalidation: Invalidation | undefined): ChildSpec =>
-    poolSupervisor({
-      id,
-      group: id,
-      stream,
-      children: Array.from({ length: stream?.logs.length ?? 1 }, (_, index) => ({
-        spec: workerSpec(
-          `${id}:${index}`,
-          stream,
-          index,
-          workerOptions(id, mask, invalidation as Invalidation, stream?.logs[index]),
-          shutdown,
-        ),
-        partitions: [index],
-      })),
-      maxRestarts,
-      maxSeconds,
-    });
-
-  return {
-    // Made once ahead, so that a wrong option is told of here and not at the start.
-    ...specOf(undefined, undefined),
-    start: async (parent: StartContext) => {
-      const stream = requireStream(slot);
-      if (scope === "remote" && stream.pubsub === null)
-        warnOfError(
-          `invalidator ${id}`,
-          `the stream ${slot.name} has no pubsub, so that no event of another node ever comes: give its streamServer one`,
-        );
-      const writes = new RecentWrites(slot, nodeTimeOf(stream.system.clock));
-      const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
-      const invalidation = new Invalidation(stream, scope, writes, bypass);
-      observe(invalidation);
-      const close = (): void => {
+  const resolved = readOptions("invalidator", schema, options);
+  const { eventScope, events, whileDisconnected, shutdown } = resolved;
+  return poolSpec(resolved, "invalidator", (stream, id) => {
+    if (eventScope === "remote" && stream.pubsub === null)
+      warnOfError(
+        `invalidator ${id}`,
+        `the stream ${stream.slot.name} has no pubsub, so that no event of another node ever comes: give its streamServer one`,
+      );
+    const writes = new RecentWrites(stream.slot, nodeTimeOf(stream.system.clock));
+    const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
+    const invalidation = new Invalidation(stream, eventScope, writes, bypass);
+    observe(invalidation);
+    return {
+      children: partitionWorkers(id, stream, workerOptions(id, events, invalidation), shutdown),
+      begin: async () => {
+        if (eventScope !== "local") await beginListening(stream, id, invalidation);
+      },
+      close: () => {
         removeSource(invalidation);
         bypass?.close();
         writes.close();
-      };
-      let ref: ActorRef | "ignore";
-      try {
-        ref = await specOf(stream, invalidation).start(parent);
-      } catch (error) {
-        close();
-        throw error;
-      }
-      (ref as ActorRef).monitor(close);
-      await stream.replicator?.listening();
-      if (scope !== "local") await beginListening(stream, id, invalidation);
-      return ref;
-    },
-  };
+      },
+    };
+  });
 }
 
-function workerOptions(
-  group: string,
-  mask: number,
-  invalidation: Invalidation,
-  log: PartitionLog | undefined,
-): WorkerOptions {
+function workerOptions(group: string, mask: number, invalidation: Invalidation): WorkerOptions {
   return {
     group,
     mask,
     makeHandler: () => invalidation,
-    // Whoever gives up an invalidation leaves something there that is not true.
+    // An invalidation that is given up would leave an entry that may be wrong.
     onError: "resume",
     maxAttempts: Infinity,
-    ...backoff,
+    backoffInitial: 100,
+    backoffMax: 5000,
     onDeadLetter: undefined,
     coalesces: false,
     concurrency: 1,
-    onMessage: (message) => invalidation.stray(message, log?.source.partition ?? null),
+    onMessage: (message, partition) => invalidation.stray(message, partition),
   };
 }
 

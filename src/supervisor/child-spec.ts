@@ -115,7 +115,8 @@ export function badCombination(childId: string, message: string): SupervisorErro
   return new SupervisorError("bad_combination", `child "${childId}": ${message}`, { childId });
 }
 
-function checkShutdown(shutdown: unknown): void {
+/** @throws OptionError @internal */
+export function checkShutdown(shutdown: unknown): asserts shutdown is Shutdown {
   if (shutdown === "brutal_kill" || shutdown === "infinity") return;
   if (typeof shutdown === "number") {
     integer("shutdown", shutdown, 0);

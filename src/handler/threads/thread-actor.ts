@@ -1,8 +1,7 @@
 import type { ActorContext } from "../../actor/types.js";
 import { ActorRef } from "../../actor/ref.js";
 import { WorkerThreadError } from "../../errors.js";
-import type { Milliseconds } from "../../options.js";
-import type { ChildSpec } from "../../supervisor/child-spec.js";
+import type { ChildSpec, Shutdown } from "../../supervisor/child-spec.js";
 import { actor } from "../../supervisor/specs.js";
 import { Thread, type ThreadOptions } from "./thread.js";
 import type { ThreadSlot } from "./thread-slot.js";
@@ -19,7 +18,7 @@ export function threadSpec(
   id: string,
   slot: ThreadSlot,
   options: ThreadSettings,
-  shutdown: Milliseconds | undefined,
+  shutdown: Shutdown | undefined,
 ): ChildSpec {
   return actor<Thread>({
     id,

@@ -3,8 +3,13 @@ import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { isThenable } from "../../callbacks.js";
 import { timeSlice } from "../../clock.js";
 import type { CacheEntryEvent } from "../../event/types.js";
-import { batchTraitsOf, type BatchTraits } from "../batch-handler.js";
-import { type EventHandler, type HandlerContext, resolveHandler } from "../event-handler.js";
+import {
+  type BatchTraits,
+  batchTraitsOf,
+  type EventHandler,
+  type HandlerContext,
+  resolveHandler,
+} from "../event-handler.js";
 import { decodeEvents } from "./codec.js";
 import { describeError, encodeError } from "./error-codec.js";
 import { ThreadProgress } from "./thread-progress.js";
@@ -123,8 +128,8 @@ async function main({ module, partitions, progress: buffer }: ThreadData): Promi
   };
   process.on("exit", blame);
   process.on("uncaughtExceptionMonitor", blame);
-  const { default: exported } = (await import(module)) as { default?: never };
-  const handler = resolveHandler(exported as never, "default export");
+  const { default: exported } = (await import(module)) as { default?: unknown };
+  const handler = resolveHandler(exported, "default export");
   const abort = new AbortController();
   const runners = partitions.map(
     (partition, index) => new PartitionRunner(index, partition, handler, progress, abort.signal),

@@ -1,8 +1,13 @@
 import { ActorRef } from "../../actor/ref.js";
 import { CacheEvent } from "../../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../../event/types.js";
-import { batch, BatchFailure, type BatchTraits } from "../batch-handler.js";
-import type { EventHandler, HandlerContext } from "../event-handler.js";
+import {
+  batch,
+  BatchFailure,
+  type BatchTraits,
+  type EventHandler,
+  type HandlerContext,
+} from "../event-handler.js";
 import { encodeEvents } from "./codec.js";
 import type { Outcome, Work } from "./protocol.js";
 import type { Thread } from "./thread.js";
