@@ -17,6 +17,7 @@ import {
 } from "nebulex-streams/testing";
 import { slotFor, streamOf } from "../src/stream/streams.js";
 import { CountingClock, Ledger } from "./soak/ledger.js";
+import type { ReaderResult } from "./soak/reader.js";
 import { SoakTree } from "./soak/tree.js";
 import { Writer } from "./soak/writer.js";
 
@@ -116,10 +117,14 @@ test("the whole tree under a thousand faults loses nothing, keeps the order, and
   await waitFor(() => actorsOf(system).length === atFirst.actors.length, { timeout: 10_000 });
   await waitFor(() => lookupStream(cache)?.registered);
   await whenIdle(cache, { timeout: 10_000 });
-  // What does not come true here is said below, in detail.
-  await waitFor(() => tree.readers.every(({ complete }) => complete), eventually).catch(() => {});
-  await waitFor(() => isDeepStrictEqual(standing(), atFirst), eventually).catch(() => {});
-  const results = tree.readers.map((reader) => [reader.name, reader.result()] as const);
+  // Entries still expire, and an event is not handled in the turn in which it happens: all of it has
+  // to hold at one moment. What does not is reported below, in detail.
+  let results: (readonly [string, ReaderResult])[] = [];
+  const isMended = (): boolean => {
+    results = tree.readers.map((reader) => [reader.name, reader.result()] as const);
+    return results.every(([, { lost }]) => lost === 0) && isDeepStrictEqual(standing(), atFirst);
+  };
+  await waitFor(isMended, eventually).catch(() => {});
   process.stdout.write(`${summary([first, second], tree, writer, results)}\n`);
 
   const sum = (field: "lost" | "outOfOrder" | "wrong"): number =>
