@@ -69,14 +69,7 @@ export class Outbox implements CursorReader {
     this.#partition = log.index;
     this.#port = port;
     this.#next = log.next;
-    this.#position = new LogPosition(log, log.next, {
-      mask: allTypes,
-      group: null,
-      gaps: false,
-      coalesces: false,
-      tracked: false,
-      onGap: () => {},
-    });
+    this.#position = new LogPosition(log, log.next, allTypes);
     this.#position.reader = this;
     log.attach(this.#position);
   }

@@ -2,47 +2,48 @@ import type { CacheEvent } from "../event/event.js";
 import type { Cursor } from "./cursor.js";
 import type { Message, Visitor } from "./message.js";
 
-/** Messages taken from one partition before the next has its turn. */
-const burst = 64;
+/** Messages taken in a row from one partition. */
+const maxInARow = 64;
 
-/** Reads several partitions in turn, one message in hand at a time. @internal */
+/** Reads several partitions in turn, with one message unacknowledged at a time. @internal */
 export class CursorMux {
   cursors: Cursor[] = [];
-  #at = 0;
+  #index = 0;
   #taken = 0;
-  #from: Cursor | undefined;
+  /** The cursor of the message that is unacknowledged. */
+  #current: Cursor | undefined;
 
   next(): Message | undefined {
     for (let tried = 0; tried <= this.cursors.length; tried++) {
-      const cursor = this.cursors[this.#at];
-      if (cursor !== undefined && this.#taken < burst) {
+      const cursor = this.cursors[this.#index];
+      if (cursor !== undefined && this.#taken < maxInARow) {
         const message = cursor.next();
         if (message !== undefined) {
           this.#taken++;
-          this.#from = cursor;
+          this.#current = cursor;
           return message;
         }
       }
       this.#taken = 0;
-      this.#at = this.#at + 1 < this.cursors.length ? this.#at + 1 : 0;
+      this.#index = this.#index + 1 < this.cursors.length ? this.#index + 1 : 0;
     }
     return undefined;
   }
 
-  /** See {@link Cursor.run}; some events of each partition. */
+  /** See {@link Cursor.run}: up to `limit` offsets of each partition. */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
     for (const cursor of this.cursors) {
-      const held = cursor.run(visitor, limit);
-      if (held === undefined) continue;
-      this.#from = cursor;
-      return held;
+      const pending = cursor.run(visitor, limit);
+      if (pending === undefined) continue;
+      this.#current = cursor;
+      return pending;
     }
     return undefined;
   }
 
-  /** The message in hand has been handled. */
+  /** The message that is unacknowledged has been handled. */
   done(message: Message): void {
-    this.#from?.done(message);
+    this.#current?.done(message);
   }
 
   get lag(): number {

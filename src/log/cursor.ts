@@ -2,29 +2,27 @@ import type { CoalescedEvents } from "./coalesced-events.js";
 import { CacheEvent } from "../event/event.js";
 import type { GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
-import type { CursorOptions } from "./cursor-options.js";
-import { DETACHED, NONE } from "./unacked.js";
+import { Gaps, LostRanges } from "./gaps.js";
+import type { LogReader } from "./log-position.js";
 import type { CursorReader, Message, VisitResult, Visitor } from "./message.js";
-import { LostRanges } from "./lost-ranges.js";
-import { Gaps } from "./gaps.js";
-import { ReaderPosition } from "./reader-position.js";
 import type { PartitionLog } from "./partition-log.js";
+import { type CursorOptions, ReaderPosition } from "./reader-position.js";
 import type { Snapshot } from "./snapshot.js";
+import { DETACHED, NONE } from "./unacked.js";
 
 /**
- * A reader's place in one partition: what it has taken in hand and not finished, and where it takes
- * the next from. A group's cursor outlives its readers, so that the next one is given again what
- * the last one left unfinished.
+ * Reads one partition for a reader. A group's cursor outlives its readers: what one leaves
+ * unacknowledged, the next one is given again.
  *
  * @internal
  */
-export class Cursor extends ReaderPosition {
+export class Cursor extends ReaderPosition implements LogReader {
   readonly tracked: boolean;
-  /** Whether it stays with its log when another takes that one's place: its reader ends with it. */
+  /** Whether it stays with its log when that is replaced: its reader ends with it. */
   keepsLog = false;
   /** Time spent in the handler, in milliseconds. */
   busy = 0;
-  /** How many events were handled, and given up after their last attempt. */
+  /** How many events were handled, and how many given up after their last attempt. */
   handled = 0;
   deadLetters = 0;
 
@@ -33,7 +31,7 @@ export class Cursor extends ReaderPosition {
     this.tracked = options.tracked;
   }
 
-  /** A reader takes over: it is given first what the one before left in hand. */
+  /** Gives it a new reader, which first receives what the last one left unacknowledged. */
   reattach(
     reader: CursorReader,
     options: { mask: number; gaps: boolean; skipOrigin: unknown; bound?: number },
@@ -48,12 +46,12 @@ export class Cursor extends ReaderPosition {
     this.wakeIfBehind();
   }
 
-  /** The reader ends; the place stays. */
+  /** The reader ends; the position is kept. */
   detach(): void {
     this.reader = undefined;
   }
 
-  /** Takes over what another cursor of the same reader has to tell, and can't any more. */
+  /** Takes over the gaps that another cursor of the same reader can't give any more. */
   inheritGaps(from: Cursor): void {
     if (from.gaps === undefined) return;
     this.keepResumePoint(true);
@@ -61,12 +59,9 @@ export class Cursor extends ReaderPosition {
     this.activate();
   }
 
-  /**
-   * Goes on where another cursor of its group is left that coalesces where this one does not, or
-   * the other way round.
-   */
+  /** Goes on where another cursor of its group ends, which does not coalesce if this one does. */
   continueFrom(other: Cursor): void {
-    const place = other.handledUpTo;
+    const from = other.handledUpTo;
     this.handled = other.handled;
     this.deadLetters = other.deadLetters;
     this.unacked.addUndelivered(other.unacked.all().filter((message) => !other.isOfLog(message)));
@@ -74,11 +69,11 @@ export class Cursor extends ReaderPosition {
     this.snapshot = other.snapshot;
     this.gaps = other.gaps;
     this.gaps?.detachFromLog();
-    this.position = Math.max(place, this.log.first);
-    if (place < this.position) this.reportUnreadLost(place, this.position, "overrun");
+    this.position = Math.max(from, this.log.first);
+    if (from < this.position) this.reportUnreadLost(from, this.position, "overrun");
   }
 
-  /** Wakes the reader if there is something to read that is not in the log. */
+  /** Wakes the reader if there is anything to read. */
   wakeIfBehind(): void {
     if (this.lag > 0 || this.gaps?.any === true) this.activate();
   }
@@ -91,12 +86,11 @@ export class Cursor extends ReaderPosition {
   }
 
   /**
-   * Gives events straight from the log, one after the other, as long as the visitor is through with
-   * each when it returns: the way of most events, without the bookkeeping of those that take
-   * longer. Gives none while there is anything else to be given before them.
+   * The fast path: passes events straight from the log to the visitor as long as it has handled
+   * each when it returns. It passes none while there are messages to be given before them.
    *
-   * @param limit how many at the most
-   * @returns the event that is pending, if there is one: it is in hand, as if given by `next`
+   * @param limit offsets to look at, at the most
+   * @returns the event that is pending, if there is one: it is unacknowledged, as after `next`
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
     const { log, unacked } = this;
@@ -112,7 +106,7 @@ export class Cursor extends ReaderPosition {
         event = log.read(this.position, end, this.mask, this.skipOrigin);
         this.position = log.readTo;
         if (event === undefined) break;
-        // While it is being handled it counts as unread, whatever is asked meanwhile.
+        // While it is being handled it counts as unacknowledged.
         unacked.inlineOffset = log.readTo - 1;
         progress = "pending";
         progress = visitor.visit(event);
@@ -120,18 +114,17 @@ export class Cursor extends ReaderPosition {
       }
     } finally {
       unacked.inlineOffset = NONE;
-      // What a throw breaks off stays in hand, too: for the group's next reader.
+      // An event whose visit throws is kept, too, for the group's next reader.
       if (progress === "pending") unacked.deliver(event as CacheEvent);
       if (this.log === log) log.moved(from, this.position);
     }
     return progress === "pending" ? (unacked.newest as CacheEvent) : undefined;
   }
 
-  /** Takes the next gap or event for this reader in hand; rests when there is none. */
+  /** The next message for this reader, unacknowledged from now on; rests when there is none. */
   next(): Message | undefined {
     const again = this.unacked.next();
     if (again !== undefined) return again;
-    // While it rests its position stands still, and the log may have gone on without it.
     if (this.resting) this.position = this.unreadFrom;
     if (this.bound !== Infinity) this.enforceBound();
     const message = this.#take();
@@ -140,19 +133,19 @@ export class Cursor extends ReaderPosition {
     return message;
   }
 
-  /** A message in hand has been handled. */
+  /** A message has been handled. */
   done(message: Message): void {
     if (message.type !== "gap") this.handled++;
     this.unacked.acknowledge(message);
   }
 
-  /** A message in hand is given up. */
+  /** A message is given up. */
   giveUp(message: Message): void {
     if (message.type !== "gap") this.deadLetters++;
     this.unacked.acknowledge(message);
   }
 
-  /** Keeps to its own bound: what is older than that, and not taken, gives way. */
+  /** Drops or coalesces the unread events that are beyond its own bound. */
   enforceBound(): void {
     // An event that is being handled is handled first.
     if (this.unacked.inlineOffset !== NONE) return;
@@ -162,10 +155,7 @@ export class Cursor extends ReaderPosition {
     else this.dropUnread(Math.max(oldest, this.log.first));
   }
 
-  /**
-   * Events up to `base` are about to go: what this reader has not taken of them is kept, merged by
-   * key.
-   */
+  /** Events before `base` leave the memory: what was not read of them is kept, merged by key. */
   coalesceUpTo(base: number): void {
     const merged = this.merged as CoalescedEvents;
     const from = this.unreadFrom;
@@ -179,7 +169,7 @@ export class Cursor extends ReaderPosition {
     if (this.resting) this.log.activate(this);
     if (merged.size <= Math.min(this.bound, this.log.limits.capacity)) return;
     this.keepResumePoint();
-    this.#loseMerged(merged, base, "overrun");
+    this.#reportMergedLost(merged, base, "overrun");
   }
 
   /**
@@ -193,7 +183,8 @@ export class Cursor extends ReaderPosition {
     this.snapshot = undefined;
     if (reason !== null && this.merged?.oldest === undefined)
       this.reportUnreadLost(unreadFrom, old.next, reason);
-    else if (reason !== null) this.#loseMerged(this.merged as CoalescedEvents, old.next, reason);
+    else if (reason !== null)
+      this.#reportMergedLost(this.merged as CoalescedEvents, old.next, reason);
     this.merged?.clear();
     if (this.unacked.inlineOffset !== NONE) this.unacked.inlineOffset = DETACHED;
     old.remove(this);
@@ -208,7 +199,7 @@ export class Cursor extends ReaderPosition {
     return this.merged?.coalesced ?? 0;
   }
 
-  /** Whether it reads that log still, and there is something to read before `end`. */
+  /** Whether it still reads that log, and has events to read before `end`. */
   #isAt(log: PartitionLog, end: number): boolean {
     const { position } = this;
     return this.reader !== undefined && this.log === log && position < end && position >= log.first;
@@ -224,7 +215,7 @@ export class Cursor extends ReaderPosition {
       if (merged !== undefined) return merged;
     }
     const log = this.log;
-    // What coalesces reads on to the end of memory, where it was told of all that went.
+    // A reader that coalesces has merged the events before `log.first`.
     if (this.merged === undefined && (this.position < log.first || this.isOverrun)) {
       const from = this.position;
       this.keepResumePoint();
@@ -250,8 +241,8 @@ export class Cursor extends ReaderPosition {
     return this.skipOrigin === undefined || CacheEvent.originOf(event) !== this.skipOrigin;
   }
 
-  /** What is merged is lost, and what was read to be merged with it. */
-  #loseMerged(merged: CoalescedEvents, end: number, reason: GapReason): void {
+  /** Reports the merged events as lost, and those that are unread. */
+  #reportMergedLost(merged: CoalescedEvents, end: number, reason: GapReason): void {
     const lost = new LostRanges();
     for (const event of merged.all()) {
       const sequence = CacheEvent.sequenceOf(event);

@@ -1,49 +1,164 @@
+import type { EventSource } from "../event/event.js";
 import type { GapEvent } from "../event/types.js";
-import type { LostRanges } from "./lost-ranges.js";
-import { PlacedGaps } from "./placed-gaps.js";
-
-/** Where a gap has no place in the log, but is to be told before anything else. */
-const atOnce = -1;
 
 /**
- * What a reader is to be told of events that it is not given, and has been told. Most readers never
- * have any.
+ * Events of one source that a reader is not given: sequences `first` to `last`, inclusive;
+ * `last = first - 1` if no end is known.
  *
  * @internal
  */
+export interface LostRange {
+  readonly source: EventSource;
+  readonly first: number;
+  readonly last: number;
+  /** Number of events, as far as they were counted. */
+  readonly count: number;
+}
+
+/** Events that a reader is not given, one range for each source. @internal */
+export class LostRanges {
+  readonly #bounds = new Map<EventSource, { first: number; last: number; count: number }>();
+
+  add(source: EventSource, first: number, last: number, count = last - first + 1): void {
+    const bounds = this.#bounds.get(source);
+    if (bounds === undefined) {
+      this.#bounds.set(source, { first, last, count });
+      return;
+    }
+    bounds.count += count;
+    bounds.first = Math.min(bounds.first, first);
+    bounds.last = Math.max(bounds.last, last);
+  }
+
+  addAll(ranges: readonly LostRange[]): void {
+    for (const { source, first, last, count } of ranges) this.add(source, first, last, count);
+  }
+
+  all(): LostRange[] {
+    return [...this.#bounds].map(([source, bounds]) => ({ source, ...bounds }));
+  }
+}
+
+/** A gap, and the offset of the event before which it is given. @internal */
+export interface PlacedGap {
+  readonly at: number;
+  readonly gap: GapEvent;
+}
+
+/** Gaps in a list beyond which those of one sequence are merged. */
+const maxGaps = 1024;
+
+/** Whether it has no known end: events may be missing from `from` on. */
+function isOpen({ from, to }: GapEvent): boolean {
+  return to < from;
+}
+
+/** Whether two gaps report the same. */
+function isSameGap(gap: GapEvent, other: GapEvent | undefined): boolean {
+  return (
+    other !== undefined &&
+    other.from === gap.from &&
+    other.to === gap.to &&
+    other.node === gap.node &&
+    other.epoch === gap.epoch &&
+    other.reason === gap.reason
+  );
+}
+
+/**
+ * Gaps in the order of their offsets. Their number is bounded even if no reader takes them: beyond
+ * {@link maxGaps} those of one sequence are merged. A merged gap may cover more than was lost, but
+ * never less.
+ *
+ * @internal
+ */
+export class PlacedGaps {
+  #gaps: PlacedGap[] = [];
+  #limit = maxGaps;
+
+  get all(): readonly PlacedGap[] {
+    return this.#gaps;
+  }
+
+  /** Adds a gap behind the others of its offset, unless the one before it is the same. */
+  add(placed: PlacedGap): void {
+    const gaps = this.#gaps;
+    let index = gaps.length;
+    while (index > 0 && (gaps[index - 1] as PlacedGap).at > placed.at) index--;
+    const before = gaps[index - 1];
+    if (before?.at === placed.at && isSameGap(placed.gap, before.gap)) return;
+    if (index === gaps.length) gaps.push(placed);
+    else gaps.splice(index, 0, placed);
+    if (gaps.length > this.#limit) this.#merge();
+  }
+
+  replaceLast(placed: PlacedGap): void {
+    this.#gaps[this.#gaps.length - 1] = placed;
+  }
+
+  shift(): PlacedGap | undefined {
+    return this.#gaps.shift();
+  }
+
+  replaceAll(gaps: PlacedGap[]): void {
+    this.#gaps = gaps;
+  }
+
+  #merge(): void {
+    const merged = new Map<string, PlacedGap>();
+    for (const { at, gap } of this.#gaps) {
+      const id = JSON.stringify([gap.node, gap.epoch, gap.reason, isOpen(gap)]);
+      const same = merged.get(id);
+      if (same === undefined) merged.set(id, { at, gap });
+      else if (isOpen(gap)) merged.set(id, { at: same.at, gap });
+      else {
+        const from = Math.min(same.gap.from, gap.from);
+        const to = Math.max(same.gap.to, gap.to);
+        merged.set(id, { at: same.at, gap: { ...gap, from, to } });
+      }
+    }
+    this.#gaps = [...merged.values()];
+    this.#limit = Math.max(maxGaps, 2 * this.#gaps.length);
+  }
+}
+
+/** The offset of a gap that has none in the log, and is given before anything else. */
+const IMMEDIATE = -1;
+
+/** The gaps of one reader: those that it was given, and those to be given. @internal */
 export class Gaps {
-  /** How many events were lost for it, and in how many gaps. */
+  /** How many events were reported as lost, and in how many gaps. */
   dropped = 0;
   count = 0;
-  /** What went unread and is still to be told, as far as the log does not keep it. */
+  /** Unread events that the log does not keep any more, and that no gap reports yet. */
   unreported: LostRanges | undefined;
-  /** What it has not been given, with the place in the log before which each is to be told. */
   readonly #waiting = new PlacedGaps();
 
-  /** Whether there is one to give, at whatever place. */
+  /** Whether there is one to give, at whatever offset. */
   get any(): boolean {
     return this.#waiting.all.length > 0;
   }
 
-  /** Where the next one is to be told. */
+  /** The offset before which the next one is given. */
   get nextAt(): number {
     return this.#waiting.all[0]?.at ?? Infinity;
   }
 
-  /** Whether there is one that has no place in the log. */
+  /** Whether the next one has no offset in the log. */
   get hasImmediate(): boolean {
-    return this.nextAt === atOnce;
+    return this.nextAt === IMMEDIATE;
   }
 
+  /** Counts a gap. */
   record(gap: GapEvent): void {
     this.dropped += gap.to - gap.from + 1;
     this.count++;
   }
 
-  /** @param at default: to be told at once, behind others of that kind */
-  add(gap: GapEvent, at: number = atOnce): void {
+  /** @param at default: given next, behind others without an offset */
+  add(gap: GapEvent, at: number = IMMEDIATE): void {
     const last = this.#waiting.all.at(-1);
-    if (last?.at === at && isSequel(last.gap, gap))
+    if (last?.at === at && continues(last.gap, gap))
       this.#waiting.replaceLast({ at, gap: { ...last.gap, to: gap.to } });
     else this.#waiting.add({ at, gap });
   }
@@ -52,23 +167,20 @@ export class Gaps {
     return this.#waiting.shift()?.gap;
   }
 
-  /** Takes all out that another has to give, to be told at once. */
+  /** Takes over the gaps that another reader has to be given; they are given next. */
   takeFrom(other: Gaps): void {
     for (const { gap } of other.#waiting.all) this.add(gap);
-    other.#waiting.replace([]);
+    other.#waiting.replaceAll([]);
   }
 
-  /** The log that they have their places in is gone. */
+  /** The log has been replaced: all are given next. */
   detachFromLog(): void {
-    this.#waiting.replace(this.#waiting.all.map(({ gap }) => ({ at: atOnce, gap })));
+    this.#waiting.replaceAll(this.#waiting.all.map(({ gap }) => ({ at: IMMEDIATE, gap })));
   }
 }
 
-/**
- * Whether a gap goes on where another ends, so that they can be told as one. One without an end has
- * to be told on its own.
- */
-function isSequel(before: GapEvent, gap: GapEvent): boolean {
+/** Whether a gap begins where another ends, so that one can report both. An open one stays alone. */
+function continues(before: GapEvent, gap: GapEvent): boolean {
   return (
     before.reason === gap.reason &&
     before.node === gap.node &&

@@ -1,14 +1,11 @@
 import { CacheEvent, type Cause, type EventSource, type Includes } from "../event/event.js";
 import type { EventType, GapEvent } from "../event/types.js";
-import type { Cursor } from "./cursor.js";
-import type { LogPosition } from "./log-position.js";
 import { allTypes, bitOf } from "./event-mask.js";
-import { type LostRange, LostRanges } from "./lost-ranges.js";
-import { type PlacedGap, PlacedGaps } from "./placed-gaps.js";
-import { type Row, Segment, segmentBits, segmentSize } from "./segment.js";
-import { SpareSegments } from "./spare-segments.js";
+import { type LostRange, LostRanges, type PlacedGap, PlacedGaps } from "./gaps.js";
+import type { BatchedLog, LogPosition, LogReader } from "./log-position.js";
+import { type Row, Segment, segmentBits, segmentSize, SpareSegments } from "./segment.js";
 
-/** So that an offset into a log is always a small integer. @internal */
+/** Keeps every index into a log a small integer. @internal */
 export const maxCapacity = 2 ** 30;
 
 /** What a log keeps. */
@@ -20,45 +17,40 @@ export interface LogLimits {
 }
 
 /**
- * The events of one partition in one epoch, in order of arrival. An event's offset is its place in
+ * The events of one partition in one epoch, in order of arrival. An event's offset is its index in
  * the log, from 0; its sequence is its number among the events of the node where it happened. The
- * two are the same unless the log is `numbered`. Offsets stay inside; what is published are
- * sequences. The log grows with what its slowest reader has not read, and is cut at `capacity`. An
- * append costs the same whatever the number of readers: those that rest are woken once a batch.
+ * two are the same unless the log is `numbered`. Only sequences are published. The log grows with
+ * what its slowest reader has not read, up to `capacity`. An append costs the same whatever the
+ * number of readers: resting ones are woken once a batch.
  *
  * @internal
  */
-export class PartitionLog {
+export class PartitionLog<Reader extends LogReader = LogReader> implements BatchedLog {
   readonly source: EventSource;
   readonly index: number;
   /** Offset of the oldest event that can be read. */
   first = 0;
   /** Offset that the next event gets. */
   next = 0;
-  /**
-   * Whether there are events that resting readers have not been told of, and from which on, and of
-   * which types.
-   */
   dirty = false;
   batchStart = 0;
   batchTypes = 0;
   /** How many events there have been, by their type's bit. */
   readonly counts: number[] = new Array<number>(allTypes + 1).fill(0);
-  readonly cursors = new Set<Cursor>();
-  /** Called when there is a first reader, and when there is none any more. */
+  readonly cursors = new Set<Reader>();
+  /** Called for the first reader, and when there is none any more. */
   onInterest: (() => void) | undefined;
-  /** Whether several read, and so share the events that are made for them. */
+  /** Whether there are several readers, which share the events that are made for them. */
   #shared = false;
-  /** Behind what `read` gave last. */
+  /** Where `read` stopped: the offset to read on from. */
   readTo = 0;
-  /** The places behind which there is something to read. */
+  /** The positions with events to read. */
   readonly #active = new Set<LogPosition>();
-  /** The others, by the types that they wait for. */
+  /** The others, by the mask of the types that they wait for. */
   readonly #resting = new Map<number, Set<LogPosition>>();
-  /** Those that want the newest of each key of what is lost for them. */
-  readonly #coalescing = new Set<Cursor>();
-  /** Those that have a bound of their own. */
-  readonly #bounded = new Set<Cursor>();
+  readonly #coalescing = new Set<Reader>();
+  /** The readers that have a bound of their own. */
+  readonly #bounded = new Set<Reader>();
   readonly limits: LogLimits;
   readonly #onDirty: () => void;
   readonly #includes: Includes;
@@ -67,16 +59,13 @@ export class PartitionLog {
   /** Offset of the first event of the first segment. */
   #base = 0;
   #tail: Segment | undefined;
-  /**
-   * Whether events of several nodes come together here, so that their offsets are not their
-   * sequences.
-   */
+  /** Whether it has events of several nodes, so that their offsets are not their sequences. */
   readonly numbered: boolean;
   /** How many of this node's own events there have been, in a log that is numbered. */
   #own = 0;
-  readonly #told = new PlacedGaps();
-  /** Offset of the last gap that is no more kept. */
-  #forgotten = -1;
+  readonly #gaps = new PlacedGaps();
+  /** Offset of the last gap that is not kept any more; -1: none. */
+  #lastDroppedGap = -1;
 
   constructor(
     source: EventSource,
@@ -99,7 +88,6 @@ export class PartitionLog {
     return this.numbered ? this.#own : this.next;
   }
 
-  /** Whether anybody reads it. */
   get hasReaders(): boolean {
     return this.cursors.size > 0;
   }
@@ -127,7 +115,7 @@ export class PartitionLog {
     tail.append(bit, cause, subject, at, value, previous);
     if (this.numbered) tail.setSequence(number ?? this.#own++);
     const offset = this.next++;
-    // At capacity the oldest event goes, whoever has not read it.
+    // At capacity the oldest event is dropped, whether or not it was read.
     if (this.next - this.first > this.limits.capacity)
       this.first = this.next - this.limits.capacity;
     this.batchTypes |= bit;
@@ -146,10 +134,7 @@ export class PartitionLog {
     return segment.event(index & (segmentSize - 1), this.source, offset, this.#shared);
   }
 
-  /**
-   * The first event from `from` to before `end` that is of one of the types, and not of an origin;
-   * `readTo` is where to read on.
-   */
+  /** The first event in `from` to `end - 1` of one of the types that is not of an origin. */
   read(from: number, end: number, mask: number, skipOrigin: unknown): CacheEvent | undefined {
     for (let offset = from; offset < end; offset++) {
       const index = offset - this.#base;
@@ -164,8 +149,8 @@ export class PartitionLog {
   }
 
   /**
-   * Offset of the first event from `from` on that is of one of the types, and not of an origin;
-   * `next` if there is none.
+   * Offset of the first event from `from` on of one of the types that is not of an origin; `next`
+   * if there is none.
    */
   find(from: number, mask: number, skipOrigin: unknown): number {
     let offset = from;
@@ -183,23 +168,23 @@ export class PartitionLog {
     return (this.#segments[index >>> segmentBits] as Segment).row(index & (segmentSize - 1));
   }
 
-  /** Tells all readers of events that did not come, behind those that did. */
+  /** Reports to all readers that events are missing behind those that came. */
   reportGap(gap: GapEvent): void {
-    this.#told.add({ at: this.next, gap });
+    this.#gaps.add({ at: this.next, gap });
     for (const cursor of this.cursors) cursor.reportGap(gap, this.next);
   }
 
-  /** The gaps that are told from an offset on. */
+  /** The gaps at an offset or later. */
   gapsFrom(offset: number): readonly PlacedGap[] {
-    return this.#told.all.filter(({ at }) => at >= offset);
+    return this.#gaps.all.filter(({ at }) => at >= offset);
   }
 
-  /** Whether there was a gap from an offset on that is no more kept. */
+  /** Whether there was a gap at an offset or later that is not kept any more. */
   droppedGapSince(offset: number): boolean {
-    return this.#forgotten >= offset;
+    return this.#lastDroppedGap >= offset;
   }
 
-  /** The offset of this node's own event with a sequence, or of the next one that is still here. */
+  /** The offset of this node's event with a sequence, or of the next one that is kept. */
   offsetOf(sequence: number): number {
     if (!this.numbered) return sequence;
     for (let offset = this.first; offset < this.next; offset++) {
@@ -210,8 +195,8 @@ export class PartitionLog {
   }
 
   /**
-   * Sequence of the first event of this node's own from an offset on; of what is no more in memory
-   * only if it is not numbered.
+   * Sequence of this node's first event from an offset on. In a log that is numbered the offset has
+   * to be in memory.
    */
   sequenceAt(offset: number): number {
     if (!this.numbered) return offset;
@@ -223,13 +208,15 @@ export class PartitionLog {
   }
 
   /**
-   * The events from one offset to before another, by source; those that are no more in memory have
-   * to be in `gone`.
+   * The ranges of the events in `from` to `end - 1`, by source.
+   *
+   * @param dropped the ranges of those that are not in memory any more
    */
-  lostBetween(from: number, end: number, gone?: LostRanges): LostRange[] {
-    return this.addRanges(from, end, gone ?? new LostRanges()).all();
+  lostBetween(from: number, end: number, dropped = new LostRanges()): LostRange[] {
+    return this.addRanges(from, end, dropped).all();
   }
 
+  /** Adds to `into` the events in `from` to `end - 1` that are in memory. */
   addRanges(from: number, end: number, into: LostRanges): LostRanges {
     if (!this.numbered) {
       if (from < end) into.add(this.source, from, end - 1);
@@ -247,7 +234,7 @@ export class PartitionLog {
     return CacheEvent.sourceOf(event) === this.source;
   }
 
-  /** Wakes the readers that wait for something that has come. */
+  /** Ends the batch: wakes the resting readers of its types. */
   flush(): void {
     if (!this.dirty) return;
     this.dirty = false;
@@ -256,16 +243,16 @@ export class PartitionLog {
     for (const [mask, cursors] of this.#resting) {
       if ((mask & types) === 0) continue;
       for (const cursor of cursors) {
-        // One that read on in the meantime has seen the batch, or its beginning.
+        // A reader that did not rest meanwhile has read the batch, or its beginning.
         if (cursor.position < this.batchStart) cursor.position = this.batchStart;
         if (cursor.position < this.next) this.activate(cursor);
       }
     }
-    // A batch that nobody waits for is not kept until the next one.
+    // A batch that no reader waits for is not kept until the next one.
     this.trim();
   }
 
-  /** Takes note that a cursor has something to read, and wakes its reader. */
+  /** Marks a position as one with events to read, and wakes its reader. */
   activate(cursor: LogPosition): void {
     this.#resting.get(cursor.mask)?.delete(cursor);
     this.#active.add(cursor);
@@ -273,7 +260,7 @@ export class PartitionLog {
     cursor.reader?.wake();
   }
 
-  /** Takes note that a cursor has read all there is for it. */
+  /** Marks a position as one that has read all there is for it. */
   rest(cursor: LogPosition): void {
     this.#active.delete(cursor);
     cursor.resting = true;
@@ -282,15 +269,15 @@ export class PartitionLog {
     cursors.add(cursor);
   }
 
-  add(cursor: Cursor): void {
+  add(cursor: Reader): void {
     this.cursors.add(cursor);
     if (cursor.coalesces) this.#coalescing.add(cursor);
     if (cursor.bound !== Infinity) this.#bounded.add(cursor);
-    this.#file(cursor);
+    this.#enter(cursor);
     this.#readersChanged(this.cursors.size - 1);
   }
 
-  remove(cursor: Cursor): void {
+  remove(cursor: Reader): void {
     if (!this.cursors.delete(cursor)) return;
     this.#coalescing.delete(cursor);
     this.#bounded.delete(cursor);
@@ -298,13 +285,13 @@ export class PartitionLog {
     this.#readersChanged(this.cursors.size + 1);
   }
 
-  /** Keeps what is behind a place of somebody who takes rows, and is no reader. */
-  attach(place: LogPosition): void {
-    this.#file(place);
+  /** Keeps the events behind a position that is not a reader's. */
+  attach(position: LogPosition): void {
+    this.#enter(position);
   }
 
-  detach(place: LogPosition): void {
-    this.#unfile(place);
+  detach(position: LogPosition): void {
+    this.#leave(position);
     this.trim();
   }
 
@@ -314,24 +301,24 @@ export class PartitionLog {
   }
 
   /** Gives a cursor another mask and bound. */
-  reconfigure(cursor: Cursor, mask: number, bound: number): void {
-    this.#unfile(cursor);
+  reconfigure(cursor: Reader, mask: number, bound: number): void {
+    this.#leave(cursor);
     cursor.mask = mask;
     cursor.bound = bound;
     if (bound === Infinity) this.#bounded.delete(cursor);
     else this.#bounded.add(cursor);
-    this.#file(cursor);
+    this.#enter(cursor);
   }
 
   /**
-   * To be called when a cursor has moved on: gives back memory, once a segment, since it may have
-   * been the slowest.
+   * To be called when a position has moved: frees memory, once a segment, since it may have been
+   * the slowest.
    */
   moved(from: number, to: number): void {
     if (from >>> segmentBits !== to >>> segmentBits) this.trim();
   }
 
-  /** Drops what is older than the last `retain` events before the slowest reader's place. */
+  /** Drops the events before the last `retain` behind the slowest position. */
   trim(): void {
     for (const cursor of this.#bounded) cursor.enforceBound();
     let slowest = this.dirty ? this.batchStart : this.next;
@@ -341,19 +328,19 @@ export class PartitionLog {
     this.#free();
   }
 
-  #file(cursor: LogPosition): void {
+  #enter(cursor: LogPosition): void {
     if (cursor.position < this.next) this.activate(cursor);
     else this.rest(cursor);
   }
 
-  /** Resting cursors stand under their mask. */
-  #unfile(cursor: LogPosition): void {
+  /** To be called before its mask changes. */
+  #leave(cursor: LogPosition): void {
     this.#active.delete(cursor);
     this.#resting.get(cursor.mask)?.delete(cursor);
   }
 
   #free(): void {
-    // The tail is written on; it stays, even if all of it may go.
+    // The tail is still appended to: it stays.
     const whole = Math.min(
       Math.floor((this.first - this.#base) / segmentSize),
       this.#segments.length - 1,
@@ -362,9 +349,9 @@ export class PartitionLog {
     const base = this.#base + whole * segmentSize;
     for (const cursor of this.#coalescing) cursor.coalesceUpTo(base);
     if (this.numbered) for (const cursor of this.cursors) cursor.dropUnread(base);
-    if (this.#told.all.length > 0) {
-      for (const { at } of this.#told.all) if (at < base) this.#forgotten = at;
-      this.#told.replace([...this.gapsFrom(base)]);
+    if (this.#gaps.all.length > 0) {
+      for (const { at } of this.#gaps.all) if (at < base) this.#lastDroppedGap = at;
+      this.#gaps.replaceAll([...this.gapsFrom(base)]);
     }
     this.#spare.keep(this.#segments.splice(0, whole));
     this.#base = base;

@@ -1,5 +1,10 @@
-import { CacheEvent, type Cause, causeOf, type Includes } from "../event/event.js";
-import type { PartitionLog } from "./partition-log.js";
+import {
+  CacheEvent,
+  type Cause,
+  causeOf,
+  type EventSource,
+  type Includes,
+} from "../event/event.js";
 
 const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: true });
 
@@ -11,16 +16,19 @@ const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: t
  */
 export class Snapshot {
   readonly #entries: (readonly [unknown, unknown] | undefined)[] = [];
-  readonly #log: PartitionLog;
-  /** Sequence of this node's last event before the point. */
+  readonly #source: EventSource;
   readonly #sequence: number;
   readonly #at: number;
   readonly #includes: Includes;
   #next = 0;
 
-  constructor(log: PartitionLog, at: number, includes: Includes) {
-    this.#log = log;
-    this.#sequence = log.nextSequence - 1;
+  /**
+   * @param sequence of this node's last event before the point
+   * @param at milliseconds since the source began
+   */
+  constructor(source: EventSource, sequence: number, at: number, includes: Includes) {
+    this.#source = source;
+    this.#sequence = sequence;
     this.#at = at;
     this.#includes = includes;
   }
@@ -42,7 +50,7 @@ export class Snapshot {
     const event = new CacheEvent(
       "inserted",
       snapshotCause,
-      this.#log.source,
+      this.#source,
       entry[0],
       this.#sequence,
       this.#at,

@@ -1,68 +1,68 @@
 import type { Message } from "./message.js";
 
-/** Where no event is. @internal */
+/** No event is being visited. @internal */
 export const NONE = -1;
-/** Where an event is whose log is gone. @internal */
+/** The event that is being visited is of a log that was replaced. @internal */
 export const DETACHED = -2;
 
 /**
- * What a cursor has given and is not known to be handled. It outlives the reader: the next one is
- * given it again.
+ * The messages that a cursor has delivered, and that are not acknowledged. They outlive the reader:
+ * the next one receives them again.
  *
  * @internal
  */
 export class Unacked {
   /**
-   * Place of the event that is being handled at this moment, and done with when that returns. A
-   * place and not the event: a pointer to something young costs the garbage collector a note for
-   * each event.
+   * Offset of the event that a visitor is handling at this moment, and that is acknowledged when it
+   * returns. The offset and not the event, since a reference from an old object to a young one
+   * costs the garbage collector an entry for each event.
    */
   inlineOffset: number = NONE;
   #messages: Message[] | undefined;
-  /** How many of them this reader has been given. */
-  #given = 0;
+  /** How many of them this reader has received. */
+  #delivered = 0;
   #failures: Map<Message, number> | undefined;
 
   get size(): number {
     return this.held + (this.inlineOffset === NONE ? 0 : 1);
   }
 
-  /** How many stay in hand when what is visited is done. */
+  /** How many there are without the one that is being visited. */
   get held(): number {
     return this.#messages === undefined ? 0 : this.#messages.length;
   }
 
-  /** What was taken in hand last. */
+  /** The last one added. */
   get newest(): Message | undefined {
     return this.#messages?.at(-1);
   }
 
-  /** The next one that this reader has not been given. */
+  /** The next one that this reader has not received. */
   next(): Message | undefined {
-    return this.#given < this.held ? this.#messages?.[this.#given++] : undefined;
+    return this.#delivered < this.held ? this.#messages?.[this.#delivered++] : undefined;
   }
 
-  /** Takes one in hand that is given now. */
+  /** Adds one that the reader receives now. */
   deliver(message: Message): void {
     this.#messages ??= [];
-    this.#given = this.#messages.push(message);
+    this.#delivered = this.#messages.push(message);
   }
 
-  /** Takes some in hand that are to be given. */
+  /** Adds some that the reader is still to receive. */
   addUndelivered(messages: readonly Message[]): void {
     (this.#messages ??= []).push(...messages);
   }
 
-  /** All of them are to be given again. */
+  /** All are to be delivered again. */
   redeliver(): void {
-    this.#given = 0;
+    this.#delivered = 0;
   }
 
   acknowledge(message: Message): void {
     const messages = this.#messages ?? [];
     if (messages.length === 1) messages.pop();
     else messages.splice(messages.indexOf(message), 1);
-    this.#given--;
+    this.#delivered--;
     this.#failures?.delete(message);
   }
 
@@ -79,7 +79,7 @@ export class Unacked {
     return failures;
   }
 
-  /** All of them but what is visited. */
+  /** All but the one that is being visited. */
   all(): readonly Message[] {
     return this.#messages ?? [];
   }

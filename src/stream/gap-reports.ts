@@ -1,5 +1,5 @@
 import type { GapEvent } from "../event/types.js";
-import type { GapReader } from "../log/cursor-options.js";
+import type { GapReader } from "../log/reader-position.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import { setImmediate } from "../timers.js";
 

@@ -4,7 +4,7 @@ import type { CursorReader } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { reportMissed } from "./resume-token.js";
 import type { Stream } from "./stream.js";
-import type { ResumePoint } from "../log/resume-point.js";
+import type { ResumePoint } from "../log/reader-position.js";
 
 /** What a reader wants of one partition. @internal */
 export interface CursorRequest {

@@ -3,7 +3,7 @@ import type { GapEvent, GapReason } from "../event/types.js";
 import type { Cursor } from "../log/cursor.js";
 import type { Message } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
-import type { ResumePoint } from "../log/resume-point.js";
+import type { ResumePoint } from "../log/reader-position.js";
 import { hashKey } from "./hash.js";
 import type { Stream } from "./stream.js";
 

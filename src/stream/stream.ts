@@ -15,7 +15,8 @@ import { wireVersion } from "../pubsub/frame.js";
 import { channels } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
-import type { GapReader } from "../log/cursor-options.js";
+import type { Cursor } from "../log/cursor.js";
+import type { GapReader } from "../log/reader-position.js";
 import { GapReports } from "./gap-reports.js";
 import { Groups } from "../log/groups.js";
 import { PartitionLog } from "../log/partition-log.js";
@@ -51,7 +52,7 @@ export class Stream {
   readonly queue = new RunQueue();
   readonly metrics = new StreamTally(this);
   /** One for each partition; one in all without partitions. */
-  logs: readonly PartitionLog[] = [];
+  logs: readonly PartitionLog<Cursor>[] = [];
   options!: ResolvedStreamOptions;
   system!: ActorSystem;
   /** The stream server that runs it, or that ran it last. */
@@ -308,7 +309,7 @@ export class Stream {
       startedAt: Math.round(nodeTimeOf(system.clock)()),
     };
     const includes = includesOf(options.include);
-    const makeLog = (index: number): PartitionLog =>
+    const makeLog = (index: number): PartitionLog<Cursor> =>
       new PartitionLog(
         { ...source, partition: options.partitions === null ? null : index },
         index,

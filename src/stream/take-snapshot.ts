@@ -20,7 +20,9 @@ export function takeSnapshot(stream: Stream, cursors: readonly Cursor[]): void {
   const { router, options } = stream;
   const at = router.now();
   const byLog = new Map<PartitionLog, Snapshot>();
-  for (const { log } of cursors) byLog.set(log, new Snapshot(log, at, includesOf(options.include)));
+  const includes = includesOf(options.include);
+  for (const { log } of cursors)
+    byLog.set(log, new Snapshot(log.source, log.nextSequence - 1, at, includes));
   for (const [key, value] of entriesOf(store))
     byLog.get(router.logOf(key, value) as PartitionLog)?.add(key, value);
   for (const cursor of cursors) cursor.startWith(byLog.get(cursor.log) as Snapshot);

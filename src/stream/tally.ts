@@ -18,7 +18,7 @@ interface ReaderCounts {
 /** What a tally counts. @internal */
 export interface TalliedStream {
   readonly slot: { readonly cacheName: string; readonly name: string };
-  readonly logs: readonly PartitionLog[];
+  readonly logs: readonly PartitionLog<Cursor>[];
   readonly router: Router;
 }
 
@@ -67,7 +67,7 @@ export class StreamTally implements MetricSource {
     for (const log of logs) this.#measureLog(log, into);
   }
 
-  #measureLog(log: PartitionLog, into: Measurements): void {
+  #measureLog(log: PartitionLog<Cursor>, into: Measurements): void {
     const place = partitionAttributes(log.source, null);
     for (const type of eventTypes) {
       const bit = typeBits[type];

@@ -1,5 +1,6 @@
 import type { AnyCache } from "../cache/types.js";
 import { type Milliseconds, readOptions } from "../options.js";
+import type { Cursor } from "../log/cursor.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { timeoutOption, waitForProgress } from "./progress.js";
 import { requireStream, slotFor } from "./streams.js";
@@ -19,7 +20,7 @@ export async function whenIdle(
   const limits = readOptions("whenIdle", { timeout: timeoutOption }, options);
   const stream = requireStream(slotFor(cache));
   const targets = stream.logs.map((log) => ({ log, next: log.next }));
-  const hasHandled = (log: PartitionLog, upTo: number): boolean => {
+  const hasHandled = (log: PartitionLog<Cursor>, upTo: number): boolean => {
     for (const cursor of log.cursors) if (cursor.tracked && !cursor.hasHandled(upTo)) return false;
     return true;
   };
