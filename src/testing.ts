@@ -24,8 +24,7 @@ export {
   type FailCommandOptions,
   faultyAdapter,
 } from "./testing/faulty-adapter.js";
-export type { Fault, FaultKind, FaultOptions } from "./testing/fault.js";
-export type { ActorSelector } from "./testing/selector.js";
+export type { Fault, FaultKind, FaultOptions, InjectedFault } from "./testing/fault.js";
 export type { TriggerOptions } from "./testing/trigger.js";
 
 // Injecting them
@@ -36,12 +35,11 @@ export {
   injectFaults,
   type InjectFaultsOptions,
 } from "./testing/injection.js";
-export type { InjectedFault } from "./testing/active-fault.js";
 export { chaos, type ChaosOptions, type ChaosReport, type TreeCounts } from "./testing/chaos.js";
 export { SeededRandom } from "./testing/random.js";
 
 // Looking at what happens
-export { actorsOf } from "./testing/actors-of.js";
+export { type ActorSelector, actorsOf } from "./testing/actors.js";
 export {
   recordTree,
   type RecordTreeOptions,

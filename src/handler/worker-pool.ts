@@ -23,8 +23,7 @@ import { type HandlerPoolOptions, handlingSchema, workerOptions } from "./handle
 import { type PoolChild, poolSpec } from "./pool.js";
 import { findThreadMain } from "./threads/spawn-worker.js";
 import { ThreadPartitionHandler } from "./threads/thread-partition-handler.js";
-import { threadSpec } from "./threads/thread-actor.js";
-import { ThreadSlot } from "./threads/thread-slot.js";
+import { threadSpec, ThreadSlot } from "./threads/thread-slot.js";
 import { workerSpec } from "./worker.js";
 
 /**

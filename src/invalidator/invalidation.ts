@@ -2,7 +2,7 @@ import { isThenable } from "../callbacks.js";
 import { valueKeeping } from "../cache/command.js";
 import { invalidate } from "../cache/invalidation.js";
 import { CacheEvent, isStored } from "../event/event.js";
-import type { CacheEntryEvent, GapEvent } from "../event/types.js";
+import type { CacheEntryEvent, GapEvent, EventTarget } from "../event/types.js";
 import type { EventHandler, HandlerContext } from "../handler/event-handler.js";
 import type { Milliseconds } from "../options.js";
 import type { PartitionLog } from "../log/partition-log.js";
@@ -11,7 +11,8 @@ import { channels } from "../telemetry/channels.js";
 import type { Measurements, MetricSource } from "../telemetry/metrics.js";
 import type { Bypass } from "./bypass.js";
 import type { RecentWrites } from "./recent-writes.js";
-import { touchedBy } from "./touched.js";
+import type { StoreQuery } from "../cache/adapter.js";
+import { hashKey } from "../stream/hash.js";
 
 /** Whose events invalidate: those of other nodes, of this one, or both. */
 export type EventScope = "remote" | "local" | "all";
@@ -180,4 +181,46 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     if (isThenable(deleted)) return deleted.then((count) => tell("ok", null, count), failed);
     tell("ok", null, deleted);
   }
+}
+
+/**
+ * What of this node's entries an event is about.
+ *
+ * @param copied whether the keys are copies, as those of other nodes' events are: objects among
+ * them then stand for all that have the same value
+ * @internal
+ */
+export function touchedBy(
+  target: EventTarget<unknown>,
+  copied: boolean,
+): StoreQuery<unknown, unknown> {
+  if (target.kind === "query")
+    return target.query === null
+      ? { kind: "all" }
+      : { kind: "prefix", prefix: target.query.prefix };
+  const keys = new Set(target.kind === "key" ? [target.key] : target.keys);
+  return copied && [...keys].some(isObject) ? sameValues(keys) : { kind: "keys", keys };
+}
+
+/** Keys are found by their hashes: a few others that have the same are no loss. */
+function sameValues(keys: ReadonlySet<unknown>): StoreQuery<unknown, unknown> {
+  const hashes = new Set([...keys].filter(isObject).map(hashOrNone));
+  const where = (key: unknown): boolean =>
+    isObject(key)
+      ? // What can't be hashed may be any object.
+        hashes.has(undefined) || hashes.has(hashOrNone(key))
+      : keys.has(key);
+  return { kind: "where", where };
+}
+
+function hashOrNone(key: unknown): number | undefined {
+  try {
+    return hashKey(key);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

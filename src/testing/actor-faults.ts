@@ -2,12 +2,17 @@ import { ActorRef } from "../actor/ref.js";
 import { Task } from "../actor/mailbox.js";
 import { OptionError } from "../errors.js";
 import { callable, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
-import type { ActiveFault } from "./active-fault.js";
-import { actorsOf } from "./actors-of.js";
-import { Fault, type FaultKind, type FaultOptions, faultOptions, readError } from "./fault.js";
+import {
+  type ActiveFault,
+  Fault,
+  type FaultKind,
+  type FaultOptions,
+  faultOptions,
+  readError,
+} from "./fault.js";
+import { actorsOf, type ActorSelector, checkSelector, selects } from "./actors.js";
 import { type Act, observe, type Observer } from "./probe-hub.js";
 import type { SeededRandom } from "./random.js";
-import { type ActorSelector, checkSelector, selects } from "./selector.js";
 
 /**
  * Which messages of which actors a fault is for. A handler pool's worker counts the events that it

@@ -2,7 +2,7 @@ import type { ActorSystem } from "../actor/types.js";
 import { pause } from "../clock.js";
 import { OptionError } from "../errors.js";
 import { integer, knownOptions, type Milliseconds, positiveMilliseconds } from "../options.js";
-import { actorsOf, checkSystem } from "./actors-of.js";
+import { actorsOf, checkSystem } from "./actors.js";
 import { checkFaults } from "./actor-faults.js";
 import type { Fault } from "./fault.js";
 import { FaultInjection, type FaultReport, readSeed } from "./injection.js";

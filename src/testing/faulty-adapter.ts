@@ -3,8 +3,7 @@ import { commands } from "../cache/command.js";
 import type { Cause } from "../event/event.js";
 import { OptionError } from "../errors.js";
 import { knownOptions, subsetOf } from "../options.js";
-import type { ActiveFault } from "./active-fault.js";
-import { Fault, type FaultOptions, faultOptions, readError } from "./fault.js";
+import { type ActiveFault, Fault, type FaultOptions, faultOptions, readError } from "./fault.js";
 import type { SeededRandom } from "./random.js";
 
 /** A command of a cache, by the name of its method; `"open"`: an instance's start. */

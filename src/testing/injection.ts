@@ -1,9 +1,14 @@
 import type { ActorSystem } from "../actor/types.js";
 import { integer, knownOptions } from "../options.js";
-import { ActiveFault, type FaultHost, type InjectedFault } from "./active-fault.js";
+import {
+  ActiveFault,
+  type FaultHost,
+  type InjectedFault,
+  type Fault,
+  type FaultKind,
+} from "./fault.js";
 import { checkFaults } from "./actor-faults.js";
-import { checkSystem } from "./actors-of.js";
-import type { Fault, FaultKind } from "./fault.js";
+import { checkSystem } from "./actors.js";
 import { anySeed, SeededRandom } from "./random.js";
 
 /** Options of {@link injectFaults}. */

@@ -5,9 +5,8 @@ import type { ActorSystem } from "../actor/types.js";
 import { show } from "../errors.js";
 import { knownOptions } from "../options.js";
 import { channels } from "../telemetry/channels.js";
-import { actorsOf, checkSystem } from "./actors-of.js";
+import { actorsOf, checkSystem, type ActorSelector, checkSelector, selects } from "./actors.js";
 import { observe } from "./probe-hub.js";
-import { type ActorSelector, checkSelector, selects } from "./selector.js";
 
 /** Something that happened in a tree. Children are named by their ids. */
 export type TreeEvent =

@@ -3,8 +3,7 @@ import type { InstanceSlot } from "../cache/slot.js";
 import type { AnyCache } from "../cache/types.js";
 import { knownOptions } from "../options.js";
 import { cacheOption } from "../stream/stream-options.js";
-import type { ActiveFault } from "./active-fault.js";
-import { Fault, type FaultOptions, faultOptions, readError } from "./fault.js";
+import { type ActiveFault, Fault, type FaultOptions, faultOptions, readError } from "./fault.js";
 
 /** Options of {@link refuseRegistration}; what is counted is registrations. */
 export interface RefuseRegistrationOptions extends FaultOptions {

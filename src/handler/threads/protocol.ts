@@ -1,8 +1,7 @@
 import type { EventSource } from "../../event/event.js";
 import type { GapEvent } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
-import type { EncodedEvents } from "./codec.js";
-import type { EncodedError } from "./error-codec.js";
+import type { EncodedEvents, EncodedError } from "./codec.js";
 
 /** One partition, as a thread sees it. @internal */
 export interface ThreadPartition {

@@ -10,8 +10,7 @@ import {
   type HandlerContext,
   resolveHandler,
 } from "../event-handler.js";
-import { decodeEvents } from "./codec.js";
-import { describeError, encodeError } from "./error-codec.js";
+import { decodeEvents, describeError, encodeError } from "./codec.js";
 import { ThreadProgress } from "./thread-progress.js";
 import type { FromThread, ThreadPartition, ThreadData, ToThread, Work } from "./protocol.js";
 import { monotonicNow, nextTurn } from "../../timers.js";

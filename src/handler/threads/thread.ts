@@ -2,7 +2,7 @@ import type { ResourceLimits, Worker } from "node:worker_threads";
 import type { Clock } from "../../clock.js";
 import { WorkerThreadError } from "../../errors.js";
 import type { Milliseconds } from "../../options.js";
-import { decodeError } from "./error-codec.js";
+import { decodeError } from "./codec.js";
 import { ThreadProgress } from "./thread-progress.js";
 import type {
   FromThread,
