@@ -61,8 +61,8 @@ export {
   type GroupInfo,
   type NodeInfo,
   type StreamInfo,
-} from "./stream/lookup.js";
-export { whenIdle } from "./stream/when-idle.js";
+  whenIdle,
+} from "./stream/streams.js";
 export type {
   DrainOptions,
   StreamMessage,

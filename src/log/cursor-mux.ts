@@ -1,9 +1,15 @@
 import type { CacheEvent } from "../event/event.js";
 import type { Cursor } from "./cursor.js";
-import type { Message, Visitor } from "./message.js";
+import type { Message, VisitResult, Visitor } from "./message.js";
 
 /** Messages taken in a row from one partition. */
 const maxInARow = 64;
+
+/** Handles messages of any kind, until it is closed. @internal */
+export interface DrainVisitor extends Visitor {
+  readonly closed: boolean;
+  visit(message: Message): VisitResult;
+}
 
 /** Reads several partitions in turn, with one message unacknowledged at a time. @internal */
 export class CursorMux {
@@ -30,15 +36,21 @@ export class CursorMux {
     return undefined;
   }
 
-  /** See {@link Cursor.run}: up to `limit` offsets of each partition. */
-  run(visitor: Visitor, limit: number): CacheEvent | undefined {
-    for (const cursor of this.cursors) {
-      const pending = cursor.run(visitor, limit);
-      if (pending === undefined) continue;
-      this.#current = cursor;
-      return pending;
-    }
-    return undefined;
+  /**
+   * Passes messages to a visitor: events straight from the logs, of up to `limit` offsets of each
+   * partition, and then the next message of any kind.
+   *
+   * @returns the message that is pending, or whether there may be more
+   */
+  drain(visitor: DrainVisitor, limit: number): Message | "more" | "empty" {
+    const pending = this.#run(visitor, limit);
+    if (pending !== undefined) return pending;
+    if (visitor.closed) return "more";
+    const message = this.next();
+    if (message === undefined) return "empty";
+    if (visitor.visit(message) === "pending") return message;
+    this.done(message);
+    return "more";
   }
 
   /** The message that is unacknowledged has been handled. */
@@ -48,5 +60,15 @@ export class CursorMux {
 
   get lag(): number {
     return this.cursors.reduce((sum, cursor) => sum + cursor.lag, 0);
+  }
+
+  #run(visitor: Visitor, limit: number): CacheEvent | undefined {
+    for (const cursor of this.cursors) {
+      const pending = cursor.run(visitor, limit);
+      if (pending === undefined) continue;
+      this.#current = cursor;
+      return pending;
+    }
+    return undefined;
   }
 }

@@ -1,77 +1,81 @@
-import type { Target } from "../actor/ref.js";
 import { Task } from "../actor/mailbox.js";
-import type { CursorMux } from "../log/cursor-mux.js";
+import type { Target } from "../actor/ref.js";
+import type { CursorMux, DrainVisitor } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult } from "../log/message.js";
 import type { Stream } from "./stream.js";
 
-/** Messages that an actor is given in a row, before others in its mailbox have their turn. */
-const burst = 64;
+/** Events that an actor receives in a row, before the other messages in its mailbox. */
+const maxInARow = 64;
 
 /**
- * Gives messages to an actor as if they were in its mailbox; they stay in the log until the actor
+ * Delivers messages to an actor as if they were in its mailbox. They stay in the log until the actor
  * has handled them, so that a slow actor's mailbox does not grow.
  *
  * @internal
  */
-export class ActorReader extends Task implements CursorReader {
+export class ActorReader extends Task implements CursorReader, DrainVisitor {
   readonly #stream: Stream;
-  readonly #intake: CursorMux;
+  readonly #mux: CursorMux;
   readonly #target: Target;
   #posted = false;
-  #closed = false;
+  #unsubscribed = false;
+  #deliver!: (message: unknown) => void | Promise<void>;
+  /** Of the message that is pending; undefined: the actor died while it handled it. */
+  #pending: Promise<void> | undefined;
 
-  constructor(stream: Stream, intake: CursorMux, target: Target) {
+  constructor(stream: Stream, mux: CursorMux, target: Target) {
     super();
     this.#stream = stream;
-    this.#intake = intake;
+    this.#mux = mux;
     this.#target = target;
   }
 
   wake(): void {
-    if (this.#posted || this.#closed) return;
+    if (this.#posted || this.#unsubscribed) return;
     this.#posted = true;
     this.#target.post(this);
   }
 
   close(): void {
-    this.#closed = true;
+    this.#unsubscribed = true;
+  }
+
+  get closed(): boolean {
+    return this.#unsubscribed || this.#target.stopping;
   }
 
   override run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void> {
-    let pending: Promise<void> | undefined;
-    const handle = (message: Message): VisitResult => {
-      pending = deliver(message) ?? undefined;
-      // One that has died meanwhile has not handled it.
-      if (pending !== undefined || this.#closed) return "pending";
-      return this.#target.stopping ? "enough" : "done";
-    };
-    let message: Message | undefined = this.#intake.run({ visit: handle }, burst);
-    if (message === undefined && !this.#closed && !this.#target.stopping) {
-      message = this.#intake.next();
-      if (message === undefined) {
-        this.#posted = false;
-        this.#stream.notifyProgress();
-        return;
-      }
-      if (handle(message) !== "pending") {
-        this.#intake.done(message);
-        message = undefined;
-      }
-    }
-    if (message === undefined) this.#again();
-    else if (pending !== undefined) return this.#wait(message, pending);
+    this.#deliver = deliver;
+    const drained = this.#mux.drain(this, maxInARow);
+    if (drained === "empty") {
+      this.#posted = false;
+      this.#stream.notifyProgress();
+    } else if (drained === "more") this.#continue();
+    else if (this.#pending !== undefined) return this.#finish(drained, this.#pending);
   }
 
-  async #wait(message: Message, pending: Promise<void>): Promise<void> {
-    // Who waits for what is handled already need not wait for this one.
+  visit(message: Message): VisitResult {
+    const pending = this.#deliver(message) ?? undefined;
+    if (pending !== undefined) {
+      this.#pending = pending;
+      return "pending";
+    }
+    // An actor that has died meanwhile has not handled it.
+    if (this.#unsubscribed) return "pending";
+    return this.#target.stopping ? "enough" : "done";
+  }
+
+  async #finish(message: Message, pending: Promise<void>): Promise<void> {
+    this.#pending = undefined;
+    // Waits for earlier messages can end before this one is handled.
     this.#stream.notifyProgress();
     await pending;
-    if (this.#closed) return;
-    this.#intake.done(message);
-    this.#again();
+    if (this.#unsubscribed) return;
+    this.#mux.done(message);
+    this.#continue();
   }
 
-  #again(): void {
+  #continue(): void {
     this.#posted = false;
     this.#stream.notifyProgress();
     this.wake();

@@ -1,38 +1,39 @@
 import { isThenable } from "../callbacks.js";
 import { messagesPerCheck, timeSlice } from "../clock.js";
-import type { CursorMux } from "../log/cursor-mux.js";
-import type { CursorReader, Message, VisitResult, Visitor } from "../log/message.js";
+import type { CursorMux, DrainVisitor } from "../log/cursor-mux.js";
+import type { CursorReader, Message, VisitResult } from "../log/message.js";
 import type { Runnable } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
 
-/** Gives messages to a function, one at a time, in turns of its own. @internal */
-export class CallbackReader implements CursorReader, Visitor, Runnable {
+/** Calls a function with messages, one at a time, in turns of its own. @internal */
+export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
   readonly #stream: Stream;
-  readonly #intake: CursorMux;
+  readonly #mux: CursorMux;
   readonly #callback: (message: Message) => unknown;
   readonly #onError: (message: Message, error: unknown) => void;
   #scheduled = false;
   #busy = false;
-  #closed = false;
-  /** Ends it when there is nothing left to read. */
+  closed = false;
+  /** Called when there is nothing left to read. */
   #end: (() => void) | undefined;
-  #result: PromiseLike<unknown> | undefined;
+  /** The result of the callback for the message that is pending. */
+  #pending: PromiseLike<unknown> | undefined;
 
   constructor(
     stream: Stream,
-    intake: CursorMux,
+    mux: CursorMux,
     callback: (message: Message) => unknown,
     onError: (message: Message, error: unknown) => void,
   ) {
     this.#stream = stream;
-    this.#intake = intake;
+    this.#mux = mux;
     this.#callback = callback;
     this.#onError = onError;
   }
 
   wake(): void {
-    if (this.#scheduled || this.#busy || this.#closed) return;
+    if (this.#scheduled || this.#busy || this.closed) return;
     this.#scheduled = true;
     this.#stream.queue.schedule(this);
   }
@@ -43,28 +44,21 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
   }
 
   close(): void {
-    this.#closed = true;
+    this.closed = true;
   }
 
   takeTurn(): void {
     this.#scheduled = false;
     if (this.#busy) return;
     const ends = monotonicNow() + timeSlice;
-    while (!this.#closed) {
-      let message: Message | undefined = this.#intake.run(this, messagesPerCheck);
-      if (message === undefined && !this.#closed) {
-        message = this.#intake.next();
-        if (message === undefined) {
-          this.#end?.();
-          break;
-        }
-        if (this.visit(message) !== "pending") {
-          this.#intake.done(message);
-          message = undefined;
-        }
+    while (!this.closed) {
+      const drained = this.#mux.drain(this, messagesPerCheck);
+      if (drained === "empty") {
+        this.#end?.();
+        break;
       }
-      if (message !== undefined) {
-        this.#wait(message);
+      if (drained !== "more") {
+        this.#finish(drained);
         break;
       }
       if (monotonicNow() >= ends) {
@@ -72,16 +66,15 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
         break;
       }
     }
-    // Who waits for what is handled already need not wait for one that takes longer.
+    // Waits for earlier messages can end before a pending one is handled.
     this.#stream.notifyProgress();
   }
 
-  /** If it is not done with the message at once, `#result` is what to wait for. */
   visit(message: Message): VisitResult {
     try {
       const result = this.#callback(message);
       if (!isThenable(result)) return "done";
-      this.#result = result;
+      this.#pending = result;
       return "pending";
     } catch (error) {
       this.#onError(message, error);
@@ -89,21 +82,21 @@ export class CallbackReader implements CursorReader, Visitor, Runnable {
     }
   }
 
-  #wait(message: Message): void {
+  #finish(message: Message): void {
     this.#busy = true;
-    Promise.resolve(this.#result).then(
-      () => this.#goOn(message),
+    Promise.resolve(this.#pending).then(
+      () => this.#continue(message),
       (error: unknown) => {
         this.#onError(message, error);
-        this.#goOn(message);
+        this.#continue(message);
       },
     );
-    this.#result = undefined;
+    this.#pending = undefined;
   }
 
-  #goOn(message: Message): void {
+  #continue(message: Message): void {
     this.#busy = false;
-    this.#intake.done(message);
+    this.#mux.done(message);
     this.#stream.notifyProgress();
     this.wake();
   }

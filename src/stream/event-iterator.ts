@@ -15,15 +15,15 @@ export class EventIterator
   /** Ends the subscription; set once that is made. */
   unsubscribe: () => void = () => {};
   readonly #stream: Stream;
-  readonly #intake: CursorMux;
+  readonly #mux: CursorMux;
   readonly #asking: ((result: Result) => void)[] = [];
   #inHand: Message | undefined;
   #closed = false;
   #finishing = false;
 
-  constructor(stream: Stream, intake: CursorMux) {
+  constructor(stream: Stream, mux: CursorMux) {
     this.#stream = stream;
-    this.#intake = intake;
+    this.#mux = mux;
   }
 
   get given(): Message | undefined {
@@ -84,8 +84,8 @@ export class EventIterator
 
   #take(): Message | undefined {
     const before = this.#inHand;
-    if (before !== undefined) this.#intake.done(before);
-    this.#inHand = this.#intake.next();
+    if (before !== undefined) this.#mux.done(before);
+    this.#inHand = this.#mux.next();
     if (before !== undefined) this.#stream.notifyProgress();
     return this.#inHand;
   }

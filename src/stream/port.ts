@@ -52,7 +52,7 @@ function subscribeActor(stream: Stream, ref: ActorRef, options: ReaderOptions): 
     stream,
     options,
     traits,
-    (intake) => new ActorReader(stream, intake, target),
+    (mux) => new ActorReader(stream, mux, target),
   );
   target.onDeath(() => subscription.readerDied());
   return subscription;
@@ -78,7 +78,7 @@ function subscribeFunction(
     stream,
     options,
     { tracked: true },
-    (intake) => new CallbackReader(stream, intake, callback, report),
+    (mux) => new CallbackReader(stream, mux, callback, report),
   );
 }
 
@@ -89,7 +89,7 @@ function events(stream: Stream, options: SubscribeOptions & { signal?: AbortSign
     stream,
     resolved,
     { tracked: false },
-    (intake) => (iterator = new EventIterator(stream, intake)),
+    (mux) => (iterator = new EventIterator(stream, mux)),
   );
   const abort = (): void => iterator.unsubscribe();
   iterator.subscription = subscription;

@@ -1,13 +1,16 @@
+import type { Store } from "../cache/adapter.js";
+import { commands } from "../cache/command.js";
 import type { Subscription } from "../cache/stream-port.js";
-import { topicOf } from "../event/event.js";
+import { OptionError } from "../errors.js";
+import { includesOf, topicOf } from "../event/event.js";
 import type { Cursor } from "../log/cursor.js";
 import type { CursorReader, Message } from "../log/message.js";
 import { typesOf } from "../log/event-mask.js";
 import { CursorMux } from "../log/cursor-mux.js";
 import { closeCursor, type CursorRequest, openCursor } from "./open-cursor.js";
 import type { PartitionLog } from "../log/partition-log.js";
+import { Snapshot } from "../log/snapshot.js";
 import { pointsIn, tokenOf } from "./resume-token.js";
-import { takeSnapshot } from "./take-snapshot.js";
 import type { Stream, StreamReader } from "./stream.js";
 import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
@@ -35,7 +38,7 @@ export class StreamSubscription implements Subscription, StreamReader {
   readonly #options: ReaderOptions;
   readonly #traits: ReaderTraits;
   readonly #reader: ClosableReader;
-  readonly #intake = new CursorMux();
+  readonly #mux = new CursorMux();
   #open = true;
   /** Where it was when it ended. */
   #lastPosition = "";
@@ -45,12 +48,12 @@ export class StreamSubscription implements Subscription, StreamReader {
     stream: Stream,
     options: ReaderOptions,
     traits: ReaderTraits,
-    makeReader: (intake: CursorMux) => ClosableReader,
+    makeReader: (mux: CursorMux) => ClosableReader,
   ) {
     this.#stream = stream;
     this.#options = options;
     this.#traits = traits;
-    this.#reader = makeReader(this.#intake);
+    this.#reader = makeReader(this.#mux);
     const partitions = choosePartitions(stream, options);
     if (options.group !== null)
       for (const index of partitions) checkFree(stream, options.group, index);
@@ -61,13 +64,13 @@ export class StreamSubscription implements Subscription, StreamReader {
     const points = isToken(from) ? pointsIn(stream, from, partitions) : undefined;
     const fromOf = (index: number): CursorRequest["from"] =>
       points?.get(index) ?? (from as "latest" | "earliest" | number);
-    this.#intake.cursors = partitions.map((index) => this.#openCursor(index, fromOf(index)));
+    this.#mux.cursors = partitions.map((index) => this.#openCursor(index, fromOf(index)));
     stream.readers.add(this);
     if (options.snapshot) this.#takeSnapshot(kept);
   }
 
   get topics(): string[] {
-    const { cursors } = this.#intake;
+    const { cursors } = this.#mux;
     const { name } = this.#stream.slot;
     return cursors.flatMap(({ log, mask }) =>
       typesOf(mask).map((type) => topicOf(name, log.source.partition, type)),
@@ -78,16 +81,16 @@ export class StreamSubscription implements Subscription, StreamReader {
     if (this.#stream.partitions === null) return null;
     return this.#options.partition === "all"
       ? "all"
-      : (this.#intake.cursors[0]?.log.source.partition ?? null);
+      : (this.#mux.cursors[0]?.log.source.partition ?? null);
   }
 
   get lag(): number {
-    return this.#open ? this.#intake.lag : 0;
+    return this.#open ? this.#mux.lag : 0;
   }
 
   /** @param given what counts as handled, though it is in hand */
   position(given?: Message): string {
-    return this.#open ? tokenOf(this.#stream, this.#intake.cursors, given) : this.#lastPosition;
+    return this.#open ? tokenOf(this.#stream, this.#mux.cursors, given) : this.#lastPosition;
   }
 
   unsubscribe(): void {
@@ -109,7 +112,7 @@ export class StreamSubscription implements Subscription, StreamReader {
   systemStopped(): void {
     if (this.#reader.finish === undefined) return;
     this.#stream.readerEnds(this);
-    for (const cursor of this.#intake.cursors) {
+    for (const cursor of this.#mux.cursors) {
       cursor.keepsLog = true;
       if (cursor.group !== null) this.#stream.groups.delete(cursor.group, cursor);
     }
@@ -117,7 +120,7 @@ export class StreamSubscription implements Subscription, StreamReader {
   }
 
   reshape(): void {
-    const { cursors } = this.#intake;
+    const { cursors } = this.#mux;
     const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
     const gone = cursors.filter((cursor) => !current.includes(cursor));
     for (const cursor of gone) closeCursor(this.#stream, cursor);
@@ -128,7 +131,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     const [heir] = current;
     // Whose partition is gone waits for it to come back, and is told at least what it missed.
     if (heir !== undefined) for (const cursor of gone) heir.inheritGaps(cursor);
-    this.#intake.cursors = heir === undefined ? gone : current;
+    this.#mux.cursors = heir === undefined ? gone : current;
   }
 
   /** The partitions to be read now, by who still reads some. */
@@ -144,7 +147,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     try {
       takeSnapshot(
         this.#stream,
-        this.#intake.cursors.filter(({ log }) => !without.includes(log.index)),
+        this.#mux.cursors.filter(({ log }) => !without.includes(log.index)),
       );
     } catch (error) {
       this.unsubscribe();
@@ -165,7 +168,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     this.#open = false;
     this.#stream.readerEnds(this);
     this.#reader.close();
-    for (const cursor of this.#intake.cursors) release(cursor);
+    for (const cursor of this.#mux.cursors) release(cursor);
   }
 }
 
@@ -196,4 +199,30 @@ function choosePartitions(stream: Stream, { partition, group }: ReaderOptions): 
   return [
     candidates.reduce((least, log) => (log.cursors.size < least.cursors.size ? log : least)).index,
   ];
+}
+
+/**
+ * Gives each cursor the present entries of its partition, to be read first. Nothing is written in
+ * between, since this is one synchronous step.
+ *
+ * @throws OptionError for a cache whose store is not in the process
+ */
+function takeSnapshot(stream: Stream, cursors: readonly Cursor[]): void {
+  const store = stream.slot.running?.opened;
+  if (store === undefined) return;
+  const { router, options } = stream;
+  const at = router.now();
+  const byLog = new Map<PartitionLog, Snapshot>();
+  const includes = includesOf(options.include);
+  for (const { log } of cursors)
+    byLog.set(log, new Snapshot(log.source, log.nextSequence - 1, at, includes));
+  for (const [key, value] of entriesOf(store))
+    byLog.get(router.logOf(key, value) as PartitionLog)?.add(key, value);
+  for (const cursor of cursors) cursor.startWith(byLog.get(cursor.log) as Snapshot);
+}
+
+function entriesOf(store: Store<unknown, unknown>): Iterable<[unknown, unknown]> {
+  const entries = store.stream({ kind: "all" }, commands.stream.plain);
+  if (Symbol.iterator in entries) return entries;
+  throw new OptionError("snapshot", "snapshot: true needs a cache whose store is in the process");
 }
