@@ -12,7 +12,7 @@ export interface BrokerKind {
   readonly binary: BrokerName;
   args(port: number, folder: string): string[];
   /** What to send, and what the answer begins with once the server is up. */
-  readonly greeting: { say: string; hear: RegExp; tls?: boolean };
+  readonly greeting: { say: string; hear: RegExp; tls?: { cert: string; key: string } | undefined };
 }
 
 const patience = 15_000;
@@ -67,9 +67,10 @@ export class Broker implements AsyncDisposable {
   /** A connection to it. */
   dial(onConnect: () => void): Socket {
     const { host, port } = this;
-    return this.#kind.greeting.tls === true
-      ? connectTls({ host, port, rejectUnauthorized: false }, onConnect)
-      : connect({ host, port }, onConnect);
+    const { tls } = this.#kind.greeting;
+    return tls === undefined
+      ? connect({ host, port }, onConnect)
+      : connectTls({ host, port, rejectUnauthorized: false, ...tls }, onConnect);
   }
 
   /** SIGHUP: it reads its configuration again. */

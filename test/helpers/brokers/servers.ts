@@ -11,6 +11,8 @@ export interface RedisServerOptions {
   cluster?: boolean;
   /** Takes connections over TLS only, with this certificate. */
   tls?: Certificate;
+  /** With `tls`: takes only clients that have this certificate, too. */
+  tlsClients?: boolean;
   /** A replica of this server. */
   replicaOf?: Broker;
   /** Further lines of its configuration. */
@@ -19,13 +21,52 @@ export interface RedisServerOptions {
 
 /** Starts a redis-server of its own. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<Broker> {
-  const { password, cluster = false, tls, replicaOf, config = [] } = options;
-  const busPort = cluster ? await freePort() : 0;
-  const broker = await Broker.start({
+  const broker = await startRedisNode(options, await freePort());
+  if (options.cluster === true) {
+    await tellRedis(broker, ...authOf(options), "CLUSTER ADDSLOTSRANGE 0 16383");
+    await clusterStands(broker, options);
+  }
+  return broker;
+}
+
+/** Starts a Redis Cluster of some masters, each with its share of the slots. */
+export async function startRedisCluster(
+  size: number,
+  options: RedisServerOptions = {},
+): Promise<Broker[]> {
+  const slots = 16_384;
+  const brokers: Broker[] = [];
+  for (let index = 0; index < size; index++) {
+    const busPort = await freePort();
+    const broker = await startRedisNode({ ...options, cluster: true }, busPort);
+    brokers.push(broker);
+    const first = Math.ceil((slots * index) / size);
+    const last = Math.ceil((slots * (index + 1)) / size) - 1;
+    const [seed] = brokers as [Broker];
+    await tellRedis(broker, ...authOf(options), `CLUSTER ADDSLOTSRANGE ${first} ${last}`);
+    const meet = `CLUSTER MEET 127.0.0.1 ${broker.port} ${busPort}`;
+    if (index > 0) await tellRedis(seed, ...authOf(options), meet);
+  }
+  await Promise.all(brokers.map((broker) => clusterStands(broker, options)));
+  return brokers;
+}
+
+const authOf = ({ password }: RedisServerOptions): string[] =>
+  password === undefined ? [] : [`AUTH ${password}`];
+
+async function clusterStands(broker: Broker, options: RedisServerOptions): Promise<void> {
+  const state = (): Promise<string> => tellRedis(broker, ...authOf(options), "CLUSTER INFO");
+  while (!(await state()).includes("cluster_state:ok")) await sleep(20);
+}
+
+function startRedisNode(options: RedisServerOptions, busPort: number): Promise<Broker> {
+  const { replicaOf, tls, ...rest } = options;
+  const { password, cluster = false, config = [], tlsClients = false } = rest;
+  return Broker.start({
     binary: "redis-server",
     args: (port, folder) => [
       ...configFile(join(folder, "redis.conf"), config),
-      ...(tls === undefined ? words(`--port ${port}`) : redisTls(tls, port, folder)),
+      ...(tls === undefined ? words(`--port ${port}`) : redisTls(tls, port, folder, tlsClients)),
       ...words("--bind 127.0.0.1 --daemonize no --loglevel warning"),
       "--dir",
       folder,
@@ -39,10 +80,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Brok
       ...(cluster ? words("--cluster-announce-ip 127.0.0.1") : []),
       ...(replicaOf === undefined ? [] : ["--replicaof", replicaOf.host, String(replicaOf.port)]),
     ],
-    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/, tls: tls !== undefined },
+    greeting: { say: "PING\r\n", hear: /^(?:\+PONG|-NOAUTH)/, tls },
   });
-  if (cluster) await giveSlots(broker, password);
-  return broker;
 }
 
 function configFile(file: string, lines: readonly string[]): string[] {
@@ -94,10 +133,15 @@ export async function tellSentinel(broker: Broker, ...command: string[]): Promis
   }
 }
 
-function redisTls(certificate: Certificate, port: number, folder: string): string[] {
+function redisTls(
+  certificate: Certificate,
+  port: number,
+  folder: string,
+  clients: boolean,
+): string[] {
   const { cert, key } = certificate.writeTo(folder);
   return words(
-    `--tls-cluster yes --port 0 --tls-port ${port} --tls-auth-clients no --tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert}`,
+    `--tls-cluster yes --port 0 --tls-port ${port} --tls-auth-clients ${clients ? "yes" : "no"} --tls-cert-file ${cert} --tls-key-file ${key} --tls-ca-cert-file ${cert}`,
   );
 }
 
@@ -140,7 +184,7 @@ export function reloadNats(broker: Broker, config: string): void {
 function natsTls(certificate: Certificate | undefined, folder: string): string[] {
   if (certificate === undefined) return [];
   const { cert, key } = certificate.writeTo(folder);
-  return ["--tls", `--tlscert=${cert}`, `--tlskey=${key}`];
+  return ["--tls", `--tlscert=${cert}`, `--tlskey=${key}`, `--tlscacert=${cert}`];
 }
 
 /** Sends commands to a redis-server, one after the other, and gives the answers as they come. */
@@ -151,11 +195,4 @@ export function tellRedis(broker: Broker, ...commands: readonly string[]): Promi
     socket.setEncoding("latin1").on("data", (chunk: string) => (answer += chunk));
     socket.on("error", reject).on("close", () => resolve(answer));
   });
-}
-
-async function giveSlots(broker: Broker, password?: string): Promise<void> {
-  const auth = password === undefined ? [] : [`AUTH ${password}`];
-  await tellRedis(broker, ...auth, "CLUSTER ADDSLOTSRANGE 0 16383");
-  const state = (): Promise<string> => tellRedis(broker, ...auth, "CLUSTER INFO");
-  while (!(await state()).includes("cluster_state:ok")) await sleep(20);
 }
