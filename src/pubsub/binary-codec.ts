@@ -1,26 +1,25 @@
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack";
-import type { Codec } from "./codec.js";
-import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
+import { type Codec, maxDepth, normalize, type TypeEncoders } from "./encodable.js";
 import { checkMessagePack, type ExtensionKind } from "./msgpack-check.js";
 
 /**
- * MessagePack, with extensions for what it has no form for. Of the packages for compact formats,
- * this one makes no code from input and has no global table of types, which anybody in the process
- * could add to.
+ * MessagePack, with extensions for what it cannot represent. Of the packages for compact formats,
+ * this one generates no code from input and has no global table of types, which other code in the
+ * process could extend.
  *
  * @internal
  */
 export const binaryCodec: Codec = {
   id: 1,
   name: "binary",
-  encode: (value) => encoder.encode(normalize(value, forms)),
+  encode: (value) => encoder.encode(normalize(value, encoders)),
   decode: (bytes) => {
     checkMessagePack(bytes, kindOf);
     return decoder.decode(bytes);
   },
 };
 
-/** Numbers on the wire: none may change its meaning. */
+/** Extension types on the wire: none may change its meaning. */
 const extension = {
   undefined: 1,
   minusZero: 2,
@@ -33,12 +32,12 @@ const extension = {
 } as const;
 
 const nothing = new Uint8Array(1);
-const undefinedForm = new ExtData(extension.undefined, nothing);
-const minusZeroForm = new ExtData(extension.minusZero, nothing);
+const encodedUndefined = new ExtData(extension.undefined, nothing);
+const encodedMinusZero = new ExtData(extension.minusZero, nothing);
 
-const forms: TypeEncoders = {
-  undefined: () => undefinedForm,
-  number: (value) => (value === 0 ? minusZeroForm : value),
+const encoders: TypeEncoders = {
+  undefined: () => encodedUndefined,
+  number: (value) => (value === 0 ? encodedMinusZero : value),
   bigint: (value) => new ExtData(extension.bigint, bytesOfBigint(value)),
   text: (value) => new ExtData(extension.text, Buffer.from(value, "utf16le")),
   date: (value) => {
@@ -68,7 +67,7 @@ const extensions: ExtensionCodecType<undefined> = {
         if (data.length !== 8) throw new Error("a date has 8 bytes");
         return new Date(new DataView(data.buffer, data.byteOffset, 8).getFloat64(0));
       case extension.bytes:
-        // A copy: what has come may lie in a buffer that is used again.
+        // A copy: the payload may lie in a buffer that is used again.
         return new Uint8Array(data);
       case extension.map:
         return mapOf(listIn(data));
@@ -80,7 +79,7 @@ const extensions: ExtensionCodecType<undefined> = {
   },
 };
 
-// The check has counted the levels; here one more than it allows is enough.
+// The check limits the nesting; the limits here only have to be above it.
 const encoder = new Encoder({ extensionCodec: extensions, maxDepth: maxDepth + 2 });
 const decoder = new Decoder({ extensionCodec: extensions });
 

@@ -1,6 +1,6 @@
 import { OptionError } from "../errors.js";
 
-/** Where a broker is, and with what credentials. @internal */
+/** The address and the credentials of a broker. @internal */
 export interface BrokerAddress {
   readonly kind: "redis" | "nats";
   /** As they were given, with a scheme: what `redisPubSub` and `natsPubSub` take. One for Redis. */
@@ -10,7 +10,7 @@ export interface BrokerAddress {
   readonly tls: boolean;
   /** The address without credentials, for messages. */
   readonly shown: string;
-  /** What must not appear in any message, as it is and as it stands in the URL. */
+  /** What must not appear in any message, both decoded and as in the URL. */
   readonly secrets: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export interface NatsAddress extends BrokerAddress {
   readonly servers: readonly string[];
 }
 
-/** Makes the error for a wrong address; neither part holds a secret. @internal */
+/** Makes the error for a wrong address; neither argument holds a secret. @internal */
 export type Refuse = (expected: string, got: string) => Error;
 
 /** The error of a factory's option. @internal */
@@ -85,7 +85,7 @@ export function natsAddress(text: string | readonly string[], refuse: Refuse): N
   const parts = texts.flatMap((one) => one.split(",").map((part) => ({ part: part.trim(), one })));
   const urls = parts.map(({ part, one }) => {
     if (part.includes("://") || part === "") return part;
-    // Otherwise a password with a comma in it would be cut in two, and sent to who knows where.
+    // A password with a comma would be split, and its end taken for a server.
     if (part.includes("@"))
       throw refuse(`nats:// or tls:// before user and password`, shownText(one));
     return `nats://${part}`;
@@ -115,12 +115,12 @@ export function natsAddress(text: string | readonly string[], refuse: Refuse): N
   };
 }
 
-/** Takes secrets out of a text. @internal */
+/** Masks the secrets in a text. @internal */
 export function withoutSecrets(text: string, { secrets }: Pick<BrokerAddress, "secrets">): string {
   return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }
 
-/** A value of an option that may hold a password: what kind of thing it is. @internal */
+/** What kind of value this is: it may hold a password, and is not shown itself. @internal */
 export function shownKind(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return value.length === 0 ? "[]" : "an array";
@@ -147,7 +147,7 @@ function parse(text: string, schemes: readonly string[], refuse: Refuse, whole =
   // another.
   if (/[\t\n\r]|^[\0- ]|[\0- ]$/.test(text))
     throw refuse("a URL without spaces at its ends, tabs and line breaks", shownText(whole));
-  // The URL class knows no credentials without a host.
+  // The URL class accepts no credentials without a host.
   const full = text.replace(/^(unix:\/\/[^/@]*@)\//, "$1localhost/");
   if (!URL.canParse(full)) throw refuse(expected, shownText(whole));
   const url = new URL(full);
@@ -156,7 +156,7 @@ function parse(text: string, schemes: readonly string[], refuse: Refuse, whole =
   if (url.protocol !== "unix:") requireHost(url, whole, refuse);
   const user = decoded("user", url.username, refuse);
   const password = decoded("password", url.password, refuse);
-  // As nats-server has it: a lone user is a token.
+  // As in nats-server, a user without a password is a token.
   const isToken = schemes === natsSchemes && password === undefined;
   const secrets = (isToken ? [url.username, user] : [url.password, password]).filter(
     (word): word is string => word !== undefined && word !== "",
@@ -174,7 +174,7 @@ function decoded(what: string, text: string, refuse: Refuse): string | undefined
 
 function requireHost(url: URL, whole: string, refuse: Refuse): void {
   if (url.hostname === "") throw refuse("a host in the URL", shownText(whole));
-  // For schemes that it doesn't know, the URL class takes almost anything for a host.
+  // For schemes it does not know, the URL class accepts almost anything as a host.
   if (url.hostname.includes(",") || !URL.canParse(`http://${url.hostname}`))
     throw refuse("one host in the URL", shownText(whole));
 }
@@ -200,8 +200,8 @@ function databaseOf(url: URL, text: string, refuse: Refuse): number | undefined 
 }
 
 /**
- * A text that is no good as a URL. What has an "@" may have a password in front of it, wherever
- * the URL class would see one; and what has none may be cut short behind the password.
+ * A wrong URL, masked. If it has an "@", a password may stand before it, whatever the URL class
+ * sees there; if it has none, it may have been cut off after the password.
  */
 function shownText(text: string): string {
   const masked = text.replace(/^(\w+:\/\/)?.*@/s, (_, scheme = "") => `${scheme}***@`);

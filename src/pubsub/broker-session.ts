@@ -1,11 +1,11 @@
 /**
- * One connection to a broker, for as long as it stands: when it breaks, another one is made. So
- * nothing that was published over one can go out over the next.
+ * One connection to a broker, until it breaks: then another one is made. So nothing that was
+ * published over one can be sent over the next.
  *
  * @internal
  */
 export interface BrokerSession {
-  /** The largest payload that the broker takes, in bytes, if it has such a limit. */
+  /** The largest payload that the broker accepts, in bytes, if it has such a limit. */
   readonly maxPayload?: number | undefined;
   /**
    * Settles when the broker has the subscription. A rejection with {@link RefusedError} is about
@@ -13,27 +13,27 @@ export interface BrokerSession {
    */
   subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void>;
   unsubscribe(channel: string): Promise<void>;
-  /** Settles when the broker has the payload; rejects when the session ends before. */
+  /** Settles when the broker has accepted the payload; rejects if the session ends before. */
   publish(channel: string, payload: Uint8Array): Promise<void>;
-  /** Settles when the broker has all that was published so far. */
+  /** Settles when the broker has accepted all that was published so far. */
   flush(): Promise<void>;
   /**
-   * Ends it at once: whatever is pending rejects with `error`, and nothing of it goes out any more.
+   * Ends it at once: whatever is pending rejects with `error`, and is not sent any more.
    * Idempotent.
    */
   destroy(error: Error): void;
 }
 
 /**
- * Makes a session. `lost` is to be called when it breaks, before or after the promise settles; when
- * `signal` aborts, the promise rejects and what there is of the session ends.
+ * Makes a session. `lost` has to be called when it breaks, before or after the promise settles;
+ * when `signal` is aborted, the promise rejects, and what there is of the session ends.
  *
- * @throws (as a rejection) {@link RefusedError} for what no further attempt can mend
+ * @throws (as a rejection) {@link RefusedError} where another attempt would not help
  * @internal
  */
 export type Dial = (lost: (error: Error) => void, signal: AbortSignal) => Promise<BrokerSession>;
 
-/** The broker has understood, and said no. @internal */
+/** The broker has refused a request: another attempt would not help. @internal */
 export class RefusedError extends Error {
   constructor(error: unknown, message = `the broker refused it: ${toError(error).message}`) {
     super(message, { cause: error });
@@ -41,7 +41,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** The package that connects to the broker can't be found. @internal */
+/** The package that connects to the broker cannot be found. @internal */
 export class MissingPackageError extends RefusedError {
   constructor(name: string, cause: unknown) {
     super(cause, `the package ${name} is not installed: npm install ${name}`);
@@ -67,7 +67,7 @@ export async function loadPeer<Module>(name: string, load: () => Promise<Module>
   }
 }
 
-/** What an error says, with what it was caused by where that is not in it. @internal */
+/** The message of an error, and of its cause unless it is contained in it. @internal */
 export function reasonOf(error: unknown): string {
   const { message, cause } = toError(error);
   if (cause === undefined) return message;

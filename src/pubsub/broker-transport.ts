@@ -22,14 +22,14 @@ export interface BrokerTransportOptions {
 }
 
 interface Wanted {
-  /** Whoever waits for the subscription to stand. */
+  /** Those that wait for the subscription. */
   waiting: { resolve: () => void; reject: (error: Error) => void }[];
-  /** The session that it has been asked of. */
-  askedOf: BrokerSession | undefined;
+  /** The session that it was requested from. */
+  requestedFrom: BrokerSession | undefined;
 }
 
 /**
- * A transport out of sessions: keeps one standing and everything subscribed on it.
+ * A transport made of sessions: it keeps one open, with all subscriptions.
  *
  * @internal
  */
@@ -39,9 +39,9 @@ export class BrokerTransport implements Transport {
   readonly #wanted = new Map<string, Wanted>();
   readonly #closing = new AbortController();
   #events: TransportEvents | undefined;
-  /** Where all subscriptions stand; undefined while there is none. */
+  /** The one that has all subscriptions; undefined: there is none now. */
   #session: BrokerSession | undefined;
-  #told: "connected" | "reconnecting" | undefined;
+  #reported: "connected" | "reconnecting" | undefined;
   #maxPayload: number | undefined;
   #closed: Promise<void> | undefined;
 
@@ -70,15 +70,19 @@ export class BrokerTransport implements Transport {
   async subscribe(channel: string): Promise<void> {
     if (this.#closing.signal.aborted) throw closedError();
     const known = this.#wanted.get(channel);
-    if (known !== undefined && this.#session !== undefined && known.askedOf === this.#session) {
+    if (
+      known !== undefined &&
+      this.#session !== undefined &&
+      known.requestedFrom === this.#session
+    ) {
       if (known.waiting.length === 0) return;
     }
-    const wanted = known ?? { waiting: [], askedOf: undefined };
+    const wanted = known ?? { waiting: [], requestedFrom: undefined };
     this.#wanted.set(channel, wanted);
     const stands = new Promise<void>((resolve, reject) => wanted.waiting.push({ resolve, reject }));
     const session = this.#session;
-    // A loss is the transport's affair, and a refusal has been told to those who wait.
-    if (session !== undefined) this.#ask(session, channel, wanted).catch(() => {});
+    // A loss leads to a reconnect, and a refusal has rejected those that wait.
+    if (session !== undefined) this.#request(session, channel, wanted).catch(() => {});
     await stands;
   }
 
@@ -87,8 +91,8 @@ export class BrokerTransport implements Transport {
     if (wanted === undefined) return;
     this.#wanted.delete(channel);
     for (const { resolve } of wanted.waiting.splice(0)) resolve();
-    // A session that has just been lost has no subscription any more.
-    await wanted.askedOf?.unsubscribe(channel).catch(() => {});
+    // If the session has just been lost, so is its subscription.
+    await wanted.requestedFrom?.unsubscribe(channel).catch(() => {});
   }
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
@@ -108,12 +112,12 @@ export class BrokerTransport implements Transport {
     for (const { waiting } of this.#wanted.values())
       for (const { reject } of waiting.splice(0)) reject(closedError());
     if (session === undefined) return;
-    // A broker that doesn't answer any more doesn't keep anybody from ending.
+    // A broker that does not answer any more does not delay the end.
     await within(this.#options.timeout, undefined, () => session.flush()).catch(() => {});
     session.destroy(closedError());
   }
 
-  /** One attempt to connect and to subscribe to everything; gives why it failed. */
+  /** Tries once to connect and to make all subscriptions; returns why that failed. */
   async #attempt(): Promise<Error | undefined> {
     let session: BrokerSession | undefined;
     let broken: Error | undefined;
@@ -136,23 +140,27 @@ export class BrokerTransport implements Transport {
     this.#maxPayload = session?.maxPayload;
     for (const { waiting } of this.#wanted.values())
       for (const { resolve } of waiting.splice(0)) resolve();
-    this.#tell("connected");
+    this.#report("connected");
     return undefined;
   }
 
-  /** Until nothing more has come meanwhile. */
+  /** Makes all subscriptions, those that are added meanwhile included. */
   async #subscribeAll(session: BrokerSession, signal: AbortSignal): Promise<void> {
     for (;;) {
-      const missing = [...this.#wanted].filter(([, { askedOf }]) => askedOf !== session);
+      const missing = [...this.#wanted].filter(
+        ([, { requestedFrom }]) => requestedFrom !== session,
+      );
       if (missing.length === 0) return;
-      await Promise.all(missing.map(([channel, wanted]) => this.#ask(session, channel, wanted)));
+      await Promise.all(
+        missing.map(([channel, wanted]) => this.#request(session, channel, wanted)),
+      );
       signal.throwIfAborted();
     }
   }
 
-  async #ask(session: BrokerSession, channel: string, wanted: Wanted): Promise<void> {
-    if (wanted.askedOf === session) return;
-    wanted.askedOf = session;
+  async #request(session: BrokerSession, channel: string, wanted: Wanted): Promise<void> {
+    if (wanted.requestedFrom === session) return;
+    wanted.requestedFrom = session;
     const onMessage = (payload: Uint8Array): void => {
       if (!this.#closing.signal.aborted && this.#wanted.get(channel) === wanted)
         this.#events?.message(channel, payload);
@@ -160,9 +168,9 @@ export class BrokerTransport implements Transport {
     try {
       await session.subscribe(channel, onMessage);
     } catch (error) {
-      if (wanted.askedOf === session) wanted.askedOf = undefined;
+      if (wanted.requestedFrom === session) wanted.requestedFrom = undefined;
       const { waiting } = wanted;
-      // What has stood before is asked for again, until it stands.
+      // One that was made before is requested again, until it is made.
       if (!(error instanceof RefusedError) || waiting.length === 0) throw error;
       if (this.#wanted.get(channel) === wanted) this.#wanted.delete(channel);
       for (const { reject } of waiting.splice(0)) reject(error);
@@ -186,12 +194,12 @@ export class BrokerTransport implements Transport {
     const { signal } = this.#closing;
     const { delay, random = mathRandom } = this.#options;
     let error: Error | undefined = first;
-    let toldRefusal = false;
+    let refusalReported = false;
     for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
-      this.#tell("reconnecting", error);
-      // Not why the connection was lost, but why there is no other.
-      if (error instanceof RefusedError && !toldRefusal) {
-        toldRefusal = true;
+      this.#report("reconnecting", error);
+      // Not why the connection was lost, but why no other can be made.
+      if (error instanceof RefusedError && !refusalReported) {
+        refusalReported = true;
         this.#events?.status("reconnecting", error);
       }
       const ms = delay?.(failures, error, random) ?? reconnectDelay(failures, random);
@@ -200,14 +208,14 @@ export class BrokerTransport implements Transport {
     }
   }
 
-  #tell(status: "connected" | "reconnecting", error?: Error): void {
-    if (this.#told === status || this.#closing.signal.aborted) return;
-    this.#told = status;
+  #report(status: "connected" | "reconnecting", error?: Error): void {
+    if (this.#reported === status || this.#closing.signal.aborted) return;
+    this.#reported = status;
     this.#events?.status(status, error);
   }
 }
 
-/** There is no connection at present. @internal */
+/** There is no connection now. @internal */
 export class NoConnectionError extends Error {
   constructor() {
     super("there is no connection to the broker");

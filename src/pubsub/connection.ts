@@ -6,7 +6,7 @@ import { Refusals } from "./refusals.js";
 import type { PubSubStatus, Transport, TransportEvents } from "./transport.js";
 import type { WireChannels } from "./wire-channels.js";
 
-/** What a channel is tried with that could not be published on: nobody takes it for a message. */
+/** The payload that tests whether a channel may be published on: receivers ignore it. */
 const nothing = new Uint8Array(0);
 
 /** What a connection belongs to. @internal */
@@ -15,15 +15,15 @@ export interface ConnectionOwner {
   readonly channels: WireChannels;
   readonly clock: Clock;
   readonly random: () => number;
-  /** What the names of the streams' channels begin with. */
+  /** The prefix of the streams' channels. */
   readonly busPrefix: string;
   onStatus(): void;
 }
 
 /**
- * One incarnation's connection: a transport from its opening to its closing. It counts as connected
- * once everything that was listened to when it began stands with the broker, and the broker refuses
- * no channel of a stream.
+ * The connection of one incarnation of a pubsub's actor: a transport from its opening to its
+ * closing. It counts as connected once the broker has the subscriptions there were when it began,
+ * and while the broker refuses no channel of a stream.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ export class Connection {
   #closed = false;
   #closing: Promise<void> | undefined;
   #decided!: () => void;
-  /** Settles when the first subscriptions stand, or can't for now. */
+  /** Settles when the first subscriptions are made, or cannot be made for now. */
   readonly #firstStatus = new Promise<void>((resolve) => {
     this.#decided = resolve;
   });
@@ -66,17 +66,17 @@ export class Connection {
     return !this.#closed && this.#up && this.#attached;
   }
 
-  /** Why there is none, as far as is known. */
+  /** Why there is no connection, as far as is known. */
   get trouble(): unknown {
     return this.#up ? undefined : this.#lastError;
   }
 
-  /** That the broker refuses a channel of a stream whose name begins so. */
+  /** The broker's refusal of a stream's channel whose name begins so. */
   refusalOf(prefix: string): PubSubError | undefined {
     return this.#refusals.of(this.#busPrefix + prefix);
   }
 
-  /** Nothing more is published on a stream's channels whose names begin so. */
+  /** Nothing more will be published on a stream's channels whose names begin so. */
   abandon(prefix: string): void {
     this.#refusals.drop(this.#busPrefix + prefix);
   }
@@ -133,7 +133,7 @@ export class Connection {
     }
   }
 
-  /** What was published goes out, as far as it can; nothing comes in any more. Never rejects. */
+  /** Sends what was published, as far as it can; receives nothing any more. Never rejects. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -148,14 +148,14 @@ export class Connection {
     try {
       await this.transport.close();
     } catch {
-      // It is over anyhow.
+      // The connection has ended anyway.
     }
   }
 
   #changed(up: boolean, error: unknown): void {
     if (this.#closed) return;
     if (error !== undefined) this.#lastError = error;
-    // What was permitted before is not any more, so that no connection comes about.
+    // A permission was taken away, so that no connection can be made.
     if (!up && this.#attached && error instanceof RefusedError)
       warnOfError(`pubsub ${this.#nodeName}: the broker refuses it, and it is tried again`, error);
     this.#up = up;

@@ -4,7 +4,7 @@ import { resolvePubSubOptions } from "./pubsub-options.js";
 import type { Transport } from "./transport.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
-/** Who a transport is made for. */
+/** What a transport is made for. */
 export interface TransportContext {
   /** This node's name. */
   readonly nodeName: string;
@@ -14,17 +14,14 @@ export interface TransportContext {
   readonly random: () => number;
 }
 
-/**
- * Makes a transport. It is called for each incarnation of the pubsub's actor, and opens nothing
- * yet.
- */
+/** Makes a transport, which is not open yet. Called for each incarnation of the pubsub's actor. */
 export type TransportFactory = (context: TransportContext) => Transport;
 
 /**
- * Makes a {@link PubSub} over a transport: what an adapter for a broker ends with.
+ * Makes a {@link PubSub} over a transport, for an adapter to a broker.
  *
- * Given a transport rather than a function that makes one, its actor can be started once only: a
- * transport is opened once.
+ * A transport is opened only once: if one is given rather than a function that makes one, the
+ * pubsub's actor can be started only once.
  *
  * @throws {@link OptionError}
  */

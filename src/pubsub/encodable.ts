@@ -1,12 +1,28 @@
 import { types } from "node:util";
 import { show } from "../errors.js";
 
-/** How deep arrays, objects, Maps and Sets may be in each other. @internal */
+/**
+ * Encodes values as bytes and decodes them, keeping the types: strings, numbers, bigints, booleans,
+ * null, undefined, Dates, Uint8Arrays, Maps, Sets, arrays and plain objects.
+ *
+ * @internal
+ */
+export interface Codec {
+  /** The second byte of each message, after the version of the format. */
+  readonly id: number;
+  readonly name: "binary" | "json";
+  /** @throws for what it can't encode */
+  encode(value: unknown): Uint8Array;
+  /** @throws for bytes that are no encoded value, whatever they are; nothing else happens */
+  decode(bytes: Uint8Array): unknown;
+}
+
+/** How deep arrays, objects, Maps and Sets may be nested. @internal */
 export const maxDepth = 100;
 
 /**
- * What a codec puts in the place of what its format has no form for. It gets the contents of Maps
- * and Sets done already.
+ * Encodes the values that a codec's format cannot represent. The contents of Maps and Sets are
+ * normalized already.
  *
  * @internal
  */
@@ -15,43 +31,48 @@ export interface TypeEncoders {
   /** NaN, -0, Infinity, -Infinity. */
   number(value: number): unknown;
   bigint(value: bigint): unknown;
-  /** A string with half a surrogate pair in it. */
+  /** A string with a lone surrogate. */
   text(value: string): unknown;
   date(value: Date): unknown;
   bytes(value: Uint8Array): unknown;
   map(entries: unknown[]): unknown;
   set(items: unknown[]): unknown;
-  /** A plain object, done already, before it goes out as it is. */
+  /** A plain object with normalized fields. */
   object(value: Record<string, unknown>): unknown;
 }
 
 /**
- * Checks that all of a value can be encoded, and puts the codec's forms into a copy of it; what
- * needs none is left as it is, not copied.
+ * Checks that a value can be encoded, and replaces in a copy of it what the format cannot
+ * represent. Parts that need no change are not copied.
  *
- * @throws Error that names what can't be encoded and where
+ * @throws Error that names what cannot be encoded, and where
  * @internal
  */
-export function normalize(value: unknown, forms: TypeEncoders): unknown {
-  return formOf(value, forms, 0, "");
+export function normalize(value: unknown, encoders: TypeEncoders): unknown {
+  return normalizeValue(value, encoders, 0, "");
 }
 
-function formOf(value: unknown, forms: TypeEncoders, depth: number, at: string): unknown {
+function normalizeValue(
+  value: unknown,
+  encoders: TypeEncoders,
+  depth: number,
+  at: string,
+): unknown {
   switch (typeof value) {
     case "string":
-      return isWellFormed(value) ? value : forms.text(value);
+      return isWellFormed(value) ? value : encoders.text(value);
     case "boolean":
       return value;
     case "number":
       return Number.isFinite(value) && !(value === 0 && 1 / value < 0)
         ? value
-        : forms.number(value);
+        : encoders.number(value);
     case "undefined":
-      return forms.undefined();
+      return encoders.undefined();
     case "bigint":
-      return forms.bigint(value);
+      return encoders.bigint(value);
     case "object":
-      return value === null ? null : formOfObject(value, forms, depth, at);
+      return value === null ? null : normalizeObject(value, encoders, depth, at);
     case "function":
       throw refusal("a function", value, at);
     case "symbol":
@@ -60,52 +81,60 @@ function formOf(value: unknown, forms: TypeEncoders, depth: number, at: string):
   }
 }
 
-function formOfObject(value: object, forms: TypeEncoders, depth: number, at: string): unknown {
+function normalizeObject(
+  value: object,
+  encoders: TypeEncoders,
+  depth: number,
+  at: string,
+): unknown {
   if (depth === maxDepth)
     throw new Error(`cannot encode what is nested deeper than ${maxDepth}, or contains itself`);
   const proto = Object.getPrototypeOf(value) as object | null;
-  if (Array.isArray(value) && Array.isArray(proto)) return formOfArray(value, forms, depth, at);
+  if (Array.isArray(value) && Array.isArray(proto))
+    return normalizeArray(value, encoders, depth, at);
   if (proto === Object.prototype || isRootPrototype(proto))
-    return formOfPlain(value as Record<string, unknown>, forms, depth, at);
-  // A class that extends one of these would come back without what it has added.
+    return normalizePlain(value as Record<string, unknown>, encoders, depth, at);
+  // An instance of a class that extends one of these would lose what the class adds.
   const builtIn = isRootPrototype(Object.getPrototypeOf(proto) as object | null);
-  if (builtIn && types.isDate(value)) return forms.date(value);
-  if (types.isUint8Array(value)) return forms.bytes(value);
+  if (builtIn && types.isDate(value)) return encoders.date(value);
+  if (types.isUint8Array(value)) return encoders.bytes(value);
   if (builtIn && types.isMap(value)) {
     const entries: unknown[] = [];
     for (const [key, item] of value) {
-      entries.push(formOf(key, forms, depth + 1, `${at}.<key>`));
-      entries.push(formOf(item, forms, depth + 1, `${at}.<value>`));
+      entries.push(normalizeValue(key, encoders, depth + 1, `${at}.<key>`));
+      entries.push(normalizeValue(item, encoders, depth + 1, `${at}.<value>`));
     }
-    return forms.map(entries);
+    return encoders.map(entries);
   }
   if (builtIn && types.isSet(value))
-    return forms.set([...value].map((item) => formOf(item, forms, depth + 1, `${at}.<item>`)));
+    return encoders.set(
+      [...value].map((item) => normalizeValue(item, encoders, depth + 1, `${at}.<item>`)),
+    );
   throw refusal(`an instance of ${nameOf(proto)}`, value, at);
 }
 
-function formOfArray(
+function normalizeArray(
   array: readonly unknown[],
-  forms: TypeEncoders,
+  encoders: TypeEncoders,
   depth: number,
   at: string,
 ): unknown[] {
   let copy: unknown[] | undefined;
   for (let index = 0; index < array.length; index++) {
     const item = array[index];
-    const form = formOf(item, forms, depth + 1, at);
-    if (copy !== undefined) copy.push(form);
-    else if (form !== item || (form === undefined && !Object.hasOwn(array, index))) {
+    const normalized = normalizeValue(item, encoders, depth + 1, at);
+    if (copy !== undefined) copy.push(normalized);
+    else if (normalized !== item || (normalized === undefined && !Object.hasOwn(array, index))) {
       copy = array.slice(0, index);
-      copy.push(form);
+      copy.push(normalized);
     }
   }
   return copy ?? (array as unknown[]);
 }
 
-function formOfPlain(
+function normalizePlain(
   object: Record<string, unknown>,
-  forms: TypeEncoders,
+  encoders: TypeEncoders,
   depth: number,
   at: string,
 ): unknown {
@@ -114,23 +143,20 @@ function formOfPlain(
     if (key === "__proto__" || !isWellFormed(key))
       throw new Error(`cannot encode the field name ${show(key)} in ${at === "" ? "it" : at}`);
     const item = object[key];
-    const form = formOf(item, forms, depth + 1, at);
-    if (form === item) continue;
+    const normalized = normalizeValue(item, encoders, depth + 1, at);
+    if (normalized === item) continue;
     copy ??= { ...object };
-    copy[key] = form;
+    copy[key] = normalized;
   }
-  return forms.object(copy ?? object);
+  return encoders.object(copy ?? object);
 }
 
-/**
- * Whether it has no half of a surrogate pair. Node has it since version 20, the library's types
- * since a later ES.
- */
+/** Whether a text has no lone surrogate. Node 20 has the method; the types of its ES have not. */
 function isWellFormed(text: string): boolean {
   return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
 }
 
-/** Whether it is the end of a chain: the prototype of plain objects, of whatever realm, or none. */
+/** Whether this is the end of a prototype chain: `Object.prototype` of any realm, or null. */
 function isRootPrototype(proto: object | null): boolean {
   return (
     proto === null ||

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { binaryCodec } from "./binary-codec.js";
-import type { Codec } from "./codec.js";
+import type { Codec } from "./encodable.js";
 import { jsonCodec } from "./json-codec.js";
 
 /**
@@ -13,11 +13,11 @@ export const wireVersion = 1;
 /** Version, codec, and the checksum of the content: 4 bytes, big-endian. */
 const headSize = 6;
 
-/** What is wrong with a message that has come. */
+/** What is wrong with a received message. */
 export type RejectReason =
   "oversized" | "truncated" | "version" | "codec" | "damaged" | "malformed";
 
-/** A message that is not taken. @internal */
+/** A message that is rejected. @internal */
 export class RejectedMessageError extends Error {
   readonly reason: RejectReason;
 
@@ -33,10 +33,10 @@ export function codecOf(name: Codec["name"]): Codec {
 }
 
 /**
- * A message: version, codec, checksum (CRC-32), content. The checksum is there so that what is
- * damaged on its way is not taken for something else that was never sent.
+ * A message: version, codec, checksum (CRC-32), content. Without the checksum, a damaged message
+ * might be taken for another one.
  *
- * @throws what the codec throws for what it can't encode
+ * @throws what the codec throws for what it cannot encode
  * @internal
  */
 export function frame(codec: Codec, value: unknown): Uint8Array {
@@ -50,7 +50,7 @@ export function frame(codec: Codec, value: unknown): Uint8Array {
 }
 
 /**
- * The content of a message that has come from anybody.
+ * The content of a received message.
  *
  * @throws RejectedMessageError, and nothing else, whatever the bytes are
  * @internal
@@ -72,4 +72,33 @@ export function unframe(bytes: Uint8Array, maxSize: number): unknown {
   } catch (cause) {
     throw new RejectedMessageError("malformed", "no value", { cause });
   }
+}
+
+/** What is sent for one broadcast. @internal */
+export interface TopicMessage {
+  readonly namespace: string;
+  readonly topic: string;
+  /** The sender's node. */
+  readonly from: string;
+  readonly message: unknown;
+}
+
+/** @throws what the codec throws @internal */
+export function encodeTopicMessage(codec: Codec, message: TopicMessage): Uint8Array {
+  return frame(codec, [message.namespace, message.topic, message.from, message.message]);
+}
+
+/** @throws RejectedMessageError @internal */
+export function decodeTopicMessage(bytes: Uint8Array, maxSize: number): TopicMessage {
+  const parts = unframe(bytes, maxSize);
+  if (!Array.isArray(parts) || parts.length !== 4)
+    throw new RejectedMessageError("malformed", "no topic message");
+  const [namespace, topic, from, message] = parts as unknown[];
+  if (!isName(namespace) || !isName(topic) || !isName(from))
+    throw new RejectedMessageError("malformed", "a name that is no string, or empty");
+  return { namespace, topic, from, message };
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }

@@ -7,9 +7,9 @@ export interface Packet {
   readonly payload: Uint8Array;
 }
 
-/** What a transport needs of its hub. @internal */
+/** What a transport uses of its hub. @internal */
 export interface Network {
-  /** How many are connected, or will be when they are not cut off any more. */
+  /** How many nodes are connected, those that are cut off included. */
   readonly size: number;
   /** Calls `mend` unless the node is cut off. */
   join(transport: HubTransport): void;
@@ -17,7 +17,7 @@ export interface Network {
   route(from: HubTransport, packet: Packet): void;
 }
 
-/** What is done in its turn, or refused when the connection is cut first. */
+/** Done in its turn, or refused if the connection is cut first. */
 interface Step {
   run(): void;
   refuse(error: Error): void;
@@ -29,7 +29,7 @@ export class HubTransport implements Transport {
   readonly nodeName: string;
   readonly #network: Network;
   readonly #wanted = new Set<string>();
-  /** What the hub knows of `#wanted`. */
+  /** Those of `#wanted` that the hub has. */
   #subscribed = new Set<string>();
   #events: TransportEvents | undefined;
   #up = false;
@@ -58,10 +58,14 @@ export class HubTransport implements Transport {
 
   subscribe(channel: string): Promise<void> {
     this.#wanted.add(channel);
-    return new Promise((resolve, reject) => this.#askFor({ channel, resolve, reject }));
+    return new Promise((resolve, reject) => this.#request({ channel, resolve, reject }));
   }
 
-  #askFor(request: { channel: string; resolve: () => void; reject: (error: Error) => void }): void {
+  #request(request: {
+    channel: string;
+    resolve: () => void;
+    reject: (error: Error) => void;
+  }): void {
     if (!this.#up) {
       this.#waiting.add(request);
       return;

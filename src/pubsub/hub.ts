@@ -3,7 +3,7 @@ import { callable, plainName } from "../options.js";
 import type { Transport } from "./transport.js";
 import { HubTransport, type Network, type Packet } from "./hub-transport.js";
 
-/** A message on its way from one node of a hub to another. */
+/** A message from one node of a hub to another. */
 export interface HubMessage {
   /** The sender's node name. */
   readonly from: string;
@@ -15,34 +15,33 @@ export interface HubMessage {
   readonly payload: Uint8Array;
 }
 
-/** What becomes of a message: it arrives, it is lost, or others arrive in its place. */
+/** What happens to a message: it arrives, it is lost, or others arrive in its place. */
 export type HubVerdict = "deliver" | "drop" | Uint8Array | readonly Uint8Array[];
 
 /**
- * A broker in the process, for the nodes of a test, or of a program that runs several systems: each
- * `localPubSub` that is given the same hub is a node. It carries real bytes, asynchronously and in
- * order. Its methods are the network's faults; node names need not be connected, nor known, when a
- * fault begins.
+ * A broker within the process, for the nodes of a test, or of a program that runs several systems:
+ * each `localPubSub` that is given the same hub is a node. It carries encoded bytes, asynchronously
+ * and in order. Its methods inject network faults; the nodes they name need not be connected yet.
  */
 export interface Hub {
   /**
-   * Cuts a node off: its status is `reconnecting`, what it publishes is refused, and what is sent
-   * meanwhile never reaches it.
+   * Cuts a node off: its status is `reconnecting`, what it publishes is refused, and it never
+   * receives what is sent meanwhile.
    */
   disconnect(nodeName: string): void;
-  /** Ends `disconnect`: the node's subscriptions stand again, then its status is `connected`. */
+  /** Ends `disconnect`: the node has its subscriptions again, then its status is `connected`. */
   connect(nodeName: string): void;
   /**
-   * Freezes a node's connection, as a broker that hangs does: nothing moves, what it publishes
-   * waits, what is sent to it is held.
+   * Freezes a node's connection, as a broker that hangs: what it publishes and what is sent to it
+   * waits.
    */
   pause(nodeName: string): void;
-  /** Ends `pause`: what was held goes on, in order. */
+  /** Ends `pause`: what waits is delivered, in order. */
   resume(nodeName: string): void;
   /**
-   * Has `fn` decide over each message to each other node that listens; where several do, one after
-   * the other, each over what the one before has left. When it throws, the publish is refused.
-   * Returns a function that ends it.
+   * Has `fn` decide about each message to each other node that is subscribed; several decide in
+   * turn, each about what the one before has left. If it throws, the publish is refused. Returns a
+   * function that ends this.
    */
   intercept(fn: (message: HubMessage) => HubVerdict): () => void;
 }
@@ -120,7 +119,7 @@ export class LocalHub implements Hub, Network {
 
   #decide(from: string, to: string, channel: string, payload: Uint8Array): readonly Uint8Array[] {
     if (this.#interceptors.size === 0) return [payload];
-    // What an interceptor is given may be written to.
+    // A copy, since an interceptor may write to it.
     let payloads: readonly Uint8Array[] = [payload.slice()];
     for (const { decide } of this.#interceptors) {
       payloads = payloads.flatMap((bytes) => {

@@ -1,27 +1,26 @@
-import type { Codec } from "./codec.js";
-import { type TypeEncoders, normalize, maxDepth } from "./encodable.js";
+import { type Codec, maxDepth, normalize, type TypeEncoders } from "./encodable.js";
 
 /**
- * JSON that people can read on the wire. What JSON has no form for is an object with one field
- * whose name begins with `$`: `{"$date": 1700000000000}`, `{"$map": [[1, "a"]]}`; a plain object
- * that looks like one goes into `{"$object": ...}`.
+ * JSON, which people can read on the wire. What JSON cannot represent becomes an object with one
+ * field whose name begins with `$`, its tag: `{"$date": 1700000000000}`, `{"$map": [[1, "a"]]}`; a
+ * plain object that looks like one is wrapped: `{"$object": ...}`.
  *
  * @internal
  */
 export const jsonCodec: Codec = {
   id: 2,
   name: "json",
-  encode: (value) => Buffer.from(JSON.stringify(normalize(value, forms))),
+  encode: (value) => Buffer.from(JSON.stringify(normalize(value, encoders))),
   decode: (bytes) => revive(JSON.parse(utf8.decode(bytes)), 0),
 };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-const forms: TypeEncoders = {
+const encoders: TypeEncoders = {
   undefined: () => ({ $undefined: true }),
   number: (value) => ({ $number: value === 0 ? "-0" : String(value) }),
   bigint: (value) => ({ $bigint: textOfBigint(value) }),
-  // JSON.stringify escapes half a pair, and JSON.parse brings it back.
+  // JSON.stringify escapes a lone surrogate, and JSON.parse restores it.
   text: (value) => value,
   date: (value) => {
     const time = value.getTime();
@@ -34,13 +33,10 @@ const forms: TypeEncoders = {
     $map: entries.flatMap((key, index) => (index % 2 === 0 ? [[key, entries[index + 1]]] : [])),
   }),
   set: (items) => ({ $set: items }),
-  object: (value) => (formIn(value) === undefined ? value : { $object: value }),
+  object: (value) => (tagOf(value) === undefined ? value : { $object: value }),
 };
 
-/**
- * Digits beyond which a bigint goes out in hexadecimal: reading decimal ones takes more than linear
- * time.
- */
+/** The longest bigint that is written in decimal: reading decimals takes more than linear time. */
 const decimalDigits = 1000;
 
 function textOfBigint(value: bigint): string {
@@ -56,8 +52,8 @@ function reviveBigint(content: unknown): bigint {
   return sign === "-" ? -BigInt(digits) : BigInt(digits);
 }
 
-/** The name of the one field that makes an object a form. */
-function formIn(object: object): string | undefined {
+/** The tag of a tagged object. */
+function tagOf(object: object): string | undefined {
   const [name, second] = Object.keys(object);
   return name?.startsWith("$") === true && second === undefined ? name : undefined;
 }
@@ -70,10 +66,10 @@ function revive(value: unknown, depth: number): unknown {
       value[index] = revive(value[index], depth + 1);
     return value;
   }
-  const form = formIn(value);
-  return form === undefined
+  const tag = tagOf(value);
+  return tag === undefined
     ? reviveFields(value as Record<string, unknown>, depth)
-    : reviveForm(form, (value as Record<string, unknown>)[form], depth);
+    : reviveTagged(tag, (value as Record<string, unknown>)[tag], depth);
 }
 
 function reviveFields(object: Record<string, unknown>, depth: number): Record<string, unknown> {
@@ -85,8 +81,8 @@ function reviveFields(object: Record<string, unknown>, depth: number): Record<st
   return object;
 }
 
-function reviveForm(form: string, content: unknown, depth: number): unknown {
-  switch (form) {
+function reviveTagged(tag: string, content: unknown, depth: number): unknown {
+  switch (tag) {
     case "$undefined":
       return undefined;
     case "$number":
@@ -94,26 +90,26 @@ function reviveForm(form: string, content: unknown, depth: number): unknown {
     case "$bigint":
       return reviveBigint(content);
     case "$date":
-      if (content !== null && typeof content !== "number") throw malformed(form);
+      if (content !== null && typeof content !== "number") throw malformed(tag);
       return new Date(content ?? Number.NaN);
     case "$bytes":
-      if (typeof content !== "string") throw malformed(form);
+      if (typeof content !== "string") throw malformed(tag);
       return new Uint8Array(Buffer.from(content, "base64"));
     case "$map":
       return new Map(
-        list(form, content).map((entry) => {
-          if (!Array.isArray(entry) || entry.length !== 2) throw malformed(form);
+        list(tag, content).map((entry) => {
+          if (!Array.isArray(entry) || entry.length !== 2) throw malformed(tag);
           return [revive(entry[0], depth + 1), revive(entry[1], depth + 1)];
         }),
       );
     case "$set":
-      return new Set(list(form, content).map((item) => revive(item, depth + 1)));
+      return new Set(list(tag, content).map((item) => revive(item, depth + 1)));
     case "$object":
       if (typeof content !== "object" || content === null || Array.isArray(content))
-        throw malformed(form);
+        throw malformed(tag);
       return reviveFields(content as Record<string, unknown>, depth);
     default:
-      throw new Error(`unknown form ${form.slice(0, 20)}`);
+      throw new Error(`unknown tag ${tag.slice(0, 20)}`);
   }
 }
 
@@ -131,11 +127,11 @@ function reviveNumber(content: unknown): number {
   return number;
 }
 
-function list(form: string, content: unknown): unknown[] {
-  if (!Array.isArray(content)) throw malformed(form);
+function list(tag: string, content: unknown): unknown[] {
+  if (!Array.isArray(content)) throw malformed(tag);
   return content;
 }
 
-function malformed(form: string): Error {
-  return new Error(`a malformed ${form}`);
+function malformed(tag: string): Error {
+  return new Error(`a malformed ${tag}`);
 }

@@ -6,13 +6,13 @@ import type { PubSub, PubSubOptions } from "./types.js";
 
 /** Options of {@link localPubSub}. */
 export interface LocalPubSubOptions extends PubSubOptions {
-  /** Which nodes are connected: those that are given the same hub. Default: none but this one. */
+  /** Connects the nodes that are given the same hub. Default: this node has no others. */
   hub?: Hub;
 }
 
 /**
  * A pubsub within the process. Two with one hub are two nodes, each in a system of its own or in
- * the same; without a hub it keeps to itself, and encodes nothing.
+ * the same; without a hub it reaches no other node, and encodes nothing.
  *
  * @throws {@link OptionError}
  */

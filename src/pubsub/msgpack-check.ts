@@ -1,17 +1,16 @@
 import { maxDepth } from "./encodable.js";
 
-/** What an extension holds: bytes of its own form, or MessagePack again. @internal */
+/** What an extension holds: bytes, or MessagePack again. @internal */
 export type ExtensionKind = "leaf" | "nested" | undefined;
 
 const utf8 = new TextDecoder();
 
 /**
- * Looks through MessagePack before anything is made of it: that every length is really there,
- * nothing is nested too deep or left over, and there are no other field names than strings and no
- * other extensions than known ones. So the decoder never reserves memory for what a message only
- * claims, nor recurses further than we do.
+ * Checks MessagePack before it is decoded: every length is really there, nothing is nested too deep
+ * or left over, all field names are strings, and all extensions are known. So the decoder never
+ * reserves memory for lengths that a message only claims, and never recurses too deep.
  *
- * @param kindOf what the extension of a type holds; undefined for one that is not ours
+ * @param kindOf what the extension of a type holds; undefined: it is unknown
  * @throws Error
  * @internal
  */

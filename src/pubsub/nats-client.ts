@@ -1,11 +1,12 @@
+import { createHash } from "node:crypto";
 import type { NatsConnection, NodeConnectionOptions, Status } from "@nats-io/transport-node";
 import { loadPeer, RefusedError, toError } from "./broker-session.js";
 
 export type { NatsConnection };
 
 /**
- * What the connection is made with: TLS, token, user and password or an authenticator, name and so
- * on. `servers` has an option of its own, and it is `natsPubSub` that connects again.
+ * Options of the connection: TLS, token, user and password or an authenticator, name and so on.
+ * `servers` is an option of `natsPubSub`, which also reconnects itself.
  */
 export type NatsOptions = Omit<NodeConnectionOptions, (typeof ownOptions)[number]>;
 
@@ -38,18 +39,18 @@ export async function newConnection(
   return connect({ ...options, servers: [...servers], reconnect: false });
 }
 
-/** What a connection tells about itself, until `stop`. @internal */
+/** The status events of a connection, until `stop`. @internal */
 export interface Statuses extends AsyncIterable<Status> {
   stop(): void;
 }
 
 /** @internal */
 export function statusesOf(connection: NatsConnection): Statuses {
-  // A queue in truth, which can be stopped while somebody waits for the next.
+  // The value is a queue, which can be stopped while its next element is awaited.
   return connection.status() as Statuses;
 }
 
-/** A permission that is missing, for subscribing or publishing to a subject. @internal */
+/** A missing permission to subscribe to a subject or publish on it. @internal */
 export interface Violation extends Error {
   readonly operation: "subscription" | "publish";
   readonly subject: string;
@@ -69,8 +70,39 @@ const refusals: ReadonlySet<string> = new Set([
   "TypeError",
 ]);
 
-/** As {@link RefusedError} what the server won't say otherwise next time. @internal */
+/** An error as a {@link RefusedError} where the server would answer the same again. @internal */
 export function asFailure(error: unknown): Error {
   const failure = toError(error);
   return refusals.has(failure.name) ? new RefusedError(failure) : failure;
+}
+
+const plain = /[\w/@-]/;
+// The server accepts control lines of 4096 bytes, which may hold two subjects and a header.
+const maxLength = 1024;
+const keptOfLongOnes = 512;
+
+/**
+ * A channel's name as a subject. Colons separate the subject's tokens, so that permissions can be
+ * given by `namespace.>`. Letters, digits and `_ - / @` stay, any other UTF-16 unit becomes
+ * `=` and its four hex digits, and the end of a very long name becomes its hash.
+ *
+ * @internal
+ */
+export function subjectOf(channel: string): string {
+  let subject = "";
+  for (let index = 0; index < channel.length; index++) {
+    const char = channel.charAt(index);
+    // No token may be empty.
+    const between = index > 0 && index < channel.length - 1 && channel.charAt(index - 1) !== ":";
+    if (char === ":" && between) subject += ".";
+    else subject += plain.test(char) ? char : escaped(char);
+  }
+  if (subject.length <= maxLength) return subject;
+  const hash = createHash("sha256").update(subject).digest("hex");
+  // No character is escaped as "=~".
+  return `${subject.slice(0, keptOfLongOnes)}=~${hash}`;
+}
+
+function escaped(char: string): string {
+  return `=${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

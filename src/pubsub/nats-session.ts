@@ -5,27 +5,26 @@ import {
   type NatsConnection,
   type Statuses,
   statusesOf,
+  subjectOf,
   type Violation,
 } from "./nats-client.js";
-import { NatsBatch } from "./nats-batch.js";
-import { subjectOf } from "./nats-subject.js";
 import { nextTurn, queueMicrotask } from "../timers.js";
 
 type Subscription = ReturnType<NatsConnection["subscribe"]>;
 
 /**
- * Dials connections that `make` makes and that are ours to close. `heardOf`: servers that the
- * connection has been told of.
+ * Dials connections that `make` makes, and closes them. `discovered`: servers that the cluster has
+ * announced.
  *
  * @internal
  */
 export function natsDial(
   make: () => Promise<NatsConnection>,
-  heardOf: (added: readonly string[], deleted: readonly string[]) => void,
+  discovered: (added: readonly string[], deleted: readonly string[]) => void,
 ): Dial {
   return async (lost, signal) => {
     const made = make();
-    // It can't be called off, only ended when it is there.
+    // It cannot be cancelled, only closed once it is made.
     const endLate = (): void => {
       made.then((connection) => connection.close()).catch(() => {});
     };
@@ -34,14 +33,14 @@ export function natsDial(
       const connection = await made.catch((error: unknown) => {
         throw asFailure(error);
       });
-      return new NatsSession(connection, true, lost, heardOf);
+      return new NatsSession(connection, true, lost, discovered);
     } finally {
       signal.removeEventListener("abort", endLate);
     }
   };
 }
 
-/** Dials by waiting until the user's own connection stands. @internal */
+/** Dials by waiting until the user's own connection is up. @internal */
 export function natsDialOver(connection: NatsConnection): Dial {
   return async (lost, signal) => {
     if (connection.isClosed() || connection.isDraining())
@@ -61,19 +60,16 @@ export function natsDialOver(connection: NatsConnection): Dial {
   };
 }
 
-/**
- * A connection for as long as it stands; the user's own is another session each time that it stands
- * again.
- */
+/** A connection until it is lost; the user's own is a new session each time it has reconnected. */
 class NatsSession implements BrokerSession {
   readonly maxPayload: number | undefined;
   readonly #connection: NatsConnection;
   readonly #isOurs: boolean;
   readonly #lost: (error: Error) => void;
-  readonly #heardOf: (added: readonly string[], deleted: readonly string[]) => void;
+  readonly #discovered: (added: readonly string[], deleted: readonly string[]) => void;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #statuses: Statuses;
-  /** Those whose flush is not over, the oldest first. */
+  /** Those whose flush has not settled, the oldest first. */
   readonly #batches = new Set<NatsBatch>();
   #filling: NatsBatch | undefined;
   #trouble: Error | undefined;
@@ -83,12 +79,12 @@ class NatsSession implements BrokerSession {
     connection: NatsConnection,
     isOurs: boolean,
     lost: (error: Error) => void,
-    heardOf: (added: readonly string[], deleted: readonly string[]) => void,
+    discovered: (added: readonly string[], deleted: readonly string[]) => void,
   ) {
     this.#connection = connection;
     this.#isOurs = isOurs;
     this.#lost = lost;
-    this.#heardOf = heardOf;
+    this.#discovered = discovered;
     this.maxPayload = connection.info?.max_payload;
     this.#statuses = statusesOf(connection);
     void this.#watch();
@@ -106,8 +102,7 @@ class NatsSession implements BrokerSession {
       callback: (error, message) => {
         if (error === null) onMessage(message.data);
         else if (refused !== undefined) refused(asFailure(error));
-        // A permission was taken away meanwhile: whether it comes back shows when all is subscribed
-        // to again.
+        // A permission was taken away: whether it is given again shows at the next subscription.
         else this.#break(toError(error));
       },
     });
@@ -131,7 +126,7 @@ class NatsSession implements BrokerSession {
   }
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
-    // Without the server's info it is connecting again and would keep the message until it has.
+    // Without the server's info it is reconnecting, and would keep the message until then.
     if (this.#ended !== undefined || this.#connection.info === undefined)
       return Promise.reject(this.#ended ?? disconnected());
     const subject = subjectOf(channel);
@@ -162,8 +157,7 @@ class NatsSession implements BrokerSession {
   }
 
   /**
-   * Settles when the server has what was said up to now; all that is said within a turn shares one
-   * round trip.
+   * Settles when the server has processed all requests so far; those of a turn share a round trip.
    */
   #acknowledged(subject?: string): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
@@ -184,7 +178,7 @@ class NatsSession implements BrokerSession {
   async #settle(batch: NatsBatch): Promise<void> {
     try {
       await this.#connection.flush();
-      // A refusal comes before the answer, but is told a few promises later.
+      // A refusal arrives before the answer, but nats.js reports it a few promises later.
       await nextTurn();
       batch.succeed();
     } catch (error) {
@@ -197,8 +191,8 @@ class NatsSession implements BrokerSession {
   async #watch(): Promise<void> {
     for await (const status of this.#statuses) {
       if (status.type === "error") this.#onError(status.error);
-      else if (status.type === "update") this.#heardOf(status.added ?? [], status.deleted ?? []);
-      // When the other side is silent, an orderly disconnect would wait for it.
+      else if (status.type === "update") this.#discovered(status.added ?? [], status.deleted ?? []);
+      // An orderly disconnect would wait for a silent server.
       else if (status.type === "disconnect" || status.type === "staleConnection") this.#break();
     }
   }
@@ -219,3 +213,37 @@ class NatsSession implements BrokerSession {
 }
 
 const disconnected = (): Error => new Error("the connection to the broker was lost");
+
+interface Waiter {
+  /** The subject of a publish; undefined: something else. */
+  readonly subject: string | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Requests that were sent to the server together, and are confirmed together. */
+class NatsBatch {
+  #waiting: Waiter[] = [];
+
+  add(subject: string | undefined): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiting.push({ subject, resolve, reject }));
+  }
+
+  /** The server has processed all of them. */
+  succeed(): void {
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** The server cannot be known to have processed them. */
+  fail(error: Error): void {
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** The server refuses what was published on a subject. */
+  refuse(subject: string, error: Error): void {
+    const refused = this.#waiting.filter((waiter) => waiter.subject === subject);
+    if (refused.length === 0) return;
+    this.#waiting = this.#waiting.filter((waiter) => waiter.subject !== subject);
+    for (const { reject } of refused) reject(error);
+  }
+}

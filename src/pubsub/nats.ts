@@ -14,24 +14,24 @@ import { natsDial, natsDialOver } from "./nats-session.js";
 import { commonPubSubOptions } from "./pubsub-options.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
-/** What {@link natsPubSub} is made with: exactly one of `servers` and `connection`. */
+/** Options of {@link natsPubSub}: exactly one of `servers` and `connection` is given. */
 export interface NatsPubSubOptions extends PubSubOptions {
   /**
-   * One server, or several of a cluster in an array or with commas between: `host[:port]`,
+   * One server, or several of a cluster in an array or separated by commas: `host[:port]`,
    * `nats://[user:password@]host[:port]` or `nats://token@host[:port]`, with `tls:` for TLS. User,
-   * password and token are percent-encoded. TLS and credentials in one URL count for all servers.
+   * password and token are percent-encoded. TLS and credentials in one URL apply to all servers.
    */
   servers?: string | readonly string[];
   /**
-   * A connection of nats.js. It is never closed; it connects again by its own options, and notices
-   * a server that has gone silent by its own `pingInterval`, whose default is two minutes.
+   * A connection of nats.js. It is never closed; it reconnects by its own options, and detects a
+   * silent server by its own `pingInterval`, whose default is two minutes.
    */
   connection?: NatsConnection;
-  /** What else the connection is made with, e.g. TLS and credentials; not with `connection`. */
+  /** Further options of the connection, e.g. TLS and credentials; not with `connection`. */
   options?: NatsOptions;
   /**
-   * Milliseconds that an attempt to connect to a server may take, and after which a server that
-   * says nothing is given up. Default 3000.
+   * Milliseconds after which an attempt to connect to a server fails, and a silent server counts as
+   * lost. Default 3000.
    */
   connectionTimeout?: Milliseconds;
 }
@@ -43,7 +43,7 @@ const names = ["servers", "connection", "options", "connectionTimeout"] as const
  * pubsub first connects; where it is not installed, the start fails and says so.
  *
  * When the connection is lost, another is made, after 25 to 50 ms at first and 1 to 2 s at most,
- * for as long as it takes. NATS keeps nothing for those who are away.
+ * for as long as it takes. NATS stores nothing for nodes that are disconnected.
  *
  * @throws {@link OptionError}
  */
@@ -73,7 +73,7 @@ export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOp
   const connectionOptions: NatsOptions = {
     noEcho: true,
     timeout,
-    // A server that leaves two pings unanswered is given up with the third.
+    // When the third ping is due and two are unanswered, the server counts as lost.
     pingInterval: timeout / 3,
     maxPingOut: 2,
     ...optionsOf(address),
@@ -103,7 +103,7 @@ function checkServers(value: unknown): NatsAddress {
   return natsAddress(servers as string[], refuse);
 }
 
-/** What an address says, as options of nats.js, which makes nothing of a URL but host and port. */
+/** An address as options of nats.js, which reads only host and port of a URL. */
 function optionsOf({ user, password, tls }: NatsAddress): NatsOptions {
   return {
     ...(user === undefined
@@ -111,7 +111,7 @@ function optionsOf({ user, password, tls }: NatsAddress): NatsOptions {
       : password === undefined
         ? { token: user }
         : { user, pass: password }),
-    // An empty object is enough for it to insist.
+    // An empty object is enough to require TLS.
     ...(tls ? { tls: {} } : {}),
   };
 }
@@ -130,7 +130,7 @@ function checkConnection(connection: unknown): NatsConnection {
 
 const credentials = ["user", "pass", "token", "authenticator"] as const;
 
-/** @throws OptionError also for what the address says, too */
+/** @throws OptionError also for what the address has, too */
 function checkOptions(value: unknown, address: NatsAddress): NatsOptions {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value))

@@ -1,19 +1,19 @@
 import type { PubSubError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import { channels } from "../telemetry/channels.js";
-import type { Codec } from "./codec.js";
+import type { Codec } from "./encodable.js";
 import { codecOf } from "./frame.js";
 import type { ResolvedPubSubOptions } from "./pubsub-options.js";
 import type { PubSubStatus } from "./transport.js";
 import type { Bus, Listening } from "./types.js";
 import type { WireChannels } from "./wire-channels.js";
 
-/** What a bus needs of its pubsub. @internal */
+/** What a bus uses of its pubsub. @internal */
 export interface BusPort {
   readonly status: PubSubStatus;
   readonly ordered: boolean;
-  readonly solitary: boolean;
-  readonly alone: boolean;
+  readonly localOnly: boolean;
+  readonly noPeersNow: boolean;
   readonly maxMessageSize: number;
   readonly trouble: unknown;
   refusalOf(prefix: string): PubSubError | undefined;
@@ -22,10 +22,10 @@ export interface BusPort {
   onStatus(fn: (status: PubSubStatus) => void): () => void;
 }
 
-/** What the names of the streams' channels begin with. @internal */
+/** The prefix of the streams' channels. @internal */
 export const busPrefix = (namespace: string): string => `${namespace}:bus:`;
 
-/** The streams' way to a pubsub's broker, on channels apart from those of the topics. @internal */
+/** Connects streams to a pubsub's broker, on channels apart from those of the topics. @internal */
 export class NodeBus implements Bus {
   readonly nodeName: string;
   readonly namespace: string;
@@ -51,11 +51,11 @@ export class NodeBus implements Bus {
   }
 
   get localOnly(): boolean {
-    return this.#port.solitary;
+    return this.#port.localOnly;
   }
 
   get noPeersNow(): boolean {
-    return this.#port.alone;
+    return this.#port.noPeersNow;
   }
 
   get status(): PubSubStatus {
@@ -85,7 +85,7 @@ export class NodeBus implements Bus {
   listen(channel: string, onMessage: (payload: Uint8Array) => void): Listening {
     const name = this.#nameOf(channel);
     return this.#wire.listen(name, (payload) => {
-      // A node tries whether it may publish again.
+      // A node has tested whether it may publish again.
       if (payload.length === 0) return;
       if (payload.length <= this.#sizeLimit) onMessage(payload);
       else this.reject(name, "oversized", payload.length);

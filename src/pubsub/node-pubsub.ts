@@ -12,9 +12,8 @@ import { observe } from "../telemetry/open-telemetry.js";
 import { Connection } from "./connection.js";
 import { RefusedError } from "./broker-session.js";
 import { type BusPort, busPrefix, NodeBus } from "./node-bus.js";
-import { codecOf, RejectedMessageError } from "./frame.js";
+import { codecOf, decodeTopicMessage, encodeTopicMessage, RejectedMessageError } from "./frame.js";
 import { checkTopic, type ResolvedPubSubOptions } from "./pubsub-options.js";
-import { decodeTopicMessage, encodeTopicMessage } from "./topic-message.js";
 import { checkSubscriber, Topics } from "./topics.js";
 import type { PubSubStatus, Transport } from "./transport.js";
 import {
@@ -27,8 +26,8 @@ import {
 import { WireChannels } from "./wire-channels.js";
 
 /**
- * A node's pubsub over any transport: topics, their local subscribers, and the connection of
- * whatever incarnation of its actor lives.
+ * A node's pubsub over any transport: its topics, their local subscribers, and the connection of
+ * the current incarnation of its actor.
  *
  * @internal
  */
@@ -37,25 +36,25 @@ export class NodePubSub implements PubSubWithBus {
   readonly [busOf]: Bus;
   readonly #options: ResolvedPubSubOptions;
   readonly #makeTransport: (random: () => number) => Transport;
-  /** No other node can ever hear it: nothing is encoded or sent. */
-  readonly #alone: boolean;
+  /** No other node can ever receive from it: nothing is encoded or sent. */
+  readonly #localOnly: boolean;
   readonly #wire: WireChannels;
   readonly #topics: Topics;
   readonly #listenings = new Map<string, Listening>();
   readonly #watchers = new Set<(status: PubSubStatus) => void>();
-  #holder: ActorRef | undefined;
+  #owner: ActorRef | undefined;
   #connection: Connection | undefined;
   #status: PubSubStatus = "closed";
 
   constructor(
     options: ResolvedPubSubOptions,
     makeTransport: (random: () => number) => Transport,
-    alone: boolean,
+    localOnly: boolean,
   ) {
     this.nodeName = options.nodeName;
     this.#options = options;
     this.#makeTransport = makeTransport;
-    this.#alone = alone;
+    this.#localOnly = localOnly;
     this.#wire = new WireChannels(options.nodeName);
     this.#topics = new Topics(options.nodeName, {
       begun: (topic) => this.#listenings.set(topic, this.#listenToTopic(topic)),
@@ -92,24 +91,24 @@ export class NodePubSub implements PubSubWithBus {
   }
 
   async broadcast(topic: string, message: unknown): Promise<void> {
-    this.#topics.serve(checkTopic(topic), message);
+    this.#topics.dispatch(checkTopic(topic), message);
     await this.#send(this.#topicChannel(topic), topic, message);
   }
 
   async broadcastFrom(from: TopicSubscriber, topic: string, message: unknown): Promise<void> {
     checkSubscriber("from", from);
-    this.#topics.serve(checkTopic(topic), message, from);
+    this.#topics.dispatch(checkTopic(topic), message, from);
     await this.#send(this.#topicChannel(topic), topic, message);
   }
 
   localBroadcast(topic: string, message: unknown): void {
-    this.#topics.serve(checkTopic(topic), message);
+    this.#topics.dispatch(checkTopic(topic), message);
   }
 
   async directBroadcast(nodeName: string, topic: string, message: unknown): Promise<void> {
     plainName("nodeName", nodeName);
     checkTopic(topic);
-    if (nodeName === this.nodeName) this.#topics.serve(topic, message);
+    if (nodeName === this.nodeName) this.#topics.dispatch(topic, message);
     else await this.#send(this.#nodeChannel(nodeName), topic, message);
   }
 
@@ -122,12 +121,12 @@ export class NodePubSub implements PubSubWithBus {
   }
 
   async #start(ctx: ActorContext): Promise<Connection> {
-    if (this.#holder?.alive === true) {
+    if (this.#owner?.alive === true) {
       throw new SupervisorError("already_started", `pubsub already started: ${this.nodeName}`, {
-        ref: this.#holder,
+        ref: this.#owner,
       });
     }
-    this.#holder = ctx.self as ActorRef;
+    this.#owner = ctx.self as ActorRef;
     const connection = new Connection(this.#open(ctx.system.random), {
       nodeName: this.nodeName,
       channels: this.#wire,
@@ -135,11 +134,11 @@ export class NodePubSub implements PubSubWithBus {
       random: ctx.system.random,
       busPrefix: busPrefix(this.#options.namespace),
       onStatus: () => {
-        if (this.#connection === connection) this.#tellStatus(connection.status);
+        if (this.#connection === connection) this.#setStatus(connection.status);
       },
     });
     this.#connection = connection;
-    this.#tellStatus(connection.status);
+    this.#setStatus(connection.status);
     const metrics: MetricSource = {
       measure: (into) => {
         for (const status of ["connected", "reconnecting"] as const)
@@ -178,7 +177,7 @@ export class NodePubSub implements PubSubWithBus {
     }
   }
 
-  #tellStatus(status: PubSubStatus): void {
+  #setStatus(status: PubSubStatus): void {
     if (status === this.#status) return;
     this.#status = status;
     for (const watcher of this.#watchers)
@@ -193,8 +192,8 @@ export class NodePubSub implements PubSubWithBus {
   }
 
   async #send(channel: string, topic: string, message: unknown): Promise<void> {
-    if (this.#alone) {
-      this.#standing();
+    if (this.#localOnly) {
+      this.#requireConnection();
       return;
     }
     let payload: Uint8Array;
@@ -210,14 +209,14 @@ export class NodePubSub implements PubSubWithBus {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw this.#error("not_encodable", `can't send on topic ${show(topic)}: ${why}`, cause);
     }
-    await this.#publish(channel, payload, this.#standing());
+    await this.#publish(channel, payload, this.#requireConnection());
   }
 
   async #publish(channel: string, payload: Uint8Array, connection: Connection): Promise<void> {
     const max = this.#maxMessageSize;
     if (payload.length > max)
       throw this.#error("too_large", `has a message of ${payload.length} bytes, more than ${max}`);
-    if (this.#alone) return;
+    if (this.#localOnly) return;
     try {
       await connection.transport.publish(channel, payload);
     } catch (cause) {
@@ -232,17 +231,20 @@ export class NodePubSub implements PubSubWithBus {
     }
   }
 
-  /** @param only whether it is no connection while the broker refuses a stream's channel */
-  #standing(only = false): Connection {
+  /** @param forStreams also fails while the broker refuses a stream's channel */
+  #requireConnection(forStreams = false): Connection {
     const connection = this.#connection;
-    if (connection !== undefined && (only ? connection.status === "connected" : connection.isUp))
+    if (
+      connection !== undefined &&
+      (forStreams ? connection.status === "connected" : connection.isUp)
+    )
       return connection;
     throw this.#status === "closed"
       ? this.#error("closed", "is not started, or stopped")
       : this.#error("not_connected", "has no connection");
   }
 
-  /** @param topic what the channel is for; undefined: any */
+  /** @param topic the topic of the channel; undefined: any */
   #receive(channel: string, payload: Uint8Array, topic: string | undefined): void {
     try {
       const message = decodeTopicMessage(payload, this.#options.maxMessageSize);
@@ -251,7 +253,7 @@ export class NodePubSub implements PubSubWithBus {
         (topic ?? message.topic) !== message.topic
       )
         throw new RejectedMessageError("malformed", "a message of another channel");
-      if (message.from !== this.nodeName) this.#topics.serve(message.topic, message.message);
+      if (message.from !== this.nodeName) this.#topics.dispatch(message.topic, message.message);
     } catch (error) {
       if (!(error instanceof RejectedMessageError)) throw error;
       this[busOf].reject(channel, error.reason, payload.length);
@@ -281,13 +283,13 @@ export class NodePubSub implements PubSubWithBus {
   #busPort(): BusPort {
     const status = (): PubSubStatus => this.#status;
     const ordered = (): boolean => this.#connection?.transport.ordered ?? false;
-    const alone = (): boolean => this.#alone || this.#connection?.transport.alone === true;
+    const noPeersNow = (): boolean => this.#localOnly || this.#connection?.transport.alone === true;
     const maxMessageSize = (): number => this.#maxMessageSize;
     const trouble = (): unknown => this.#connection?.trouble;
     return {
-      solitary: this.#alone,
-      get alone() {
-        return alone();
+      localOnly: this.#localOnly,
+      get noPeersNow() {
+        return noPeersNow();
       },
       get status() {
         return status();
@@ -303,7 +305,8 @@ export class NodePubSub implements PubSubWithBus {
       },
       refusalOf: (prefix) => this.#connection?.refusalOf(prefix),
       abandon: (prefix) => this.#connection?.abandon(prefix),
-      publish: async (channel, payload) => this.#publish(channel, payload, this.#standing(true)),
+      publish: async (channel, payload) =>
+        this.#publish(channel, payload, this.#requireConnection(true)),
       onStatus: (fn) => this.onStatus(fn),
     };
   }

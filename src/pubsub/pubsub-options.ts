@@ -49,12 +49,12 @@ export function resolvePubSubOptions(options: PubSubOptions): ResolvedPubSubOpti
   });
 }
 
-/** What nodes tell each other about themselves has to fit. */
+/** In bytes: the nodes' state messages have to fit. */
 const minMessageSize = 1024;
 
 /**
- * Parts an engine's options: fails for those that are neither its own (`own`) nor common to all
- * pubsubs, and gives the common ones for `createPubSub`.
+ * Fails for options that are neither an engine's own (`own`) nor common to all pubsubs, and returns
+ * the common ones for `createPubSub`.
  *
  * @internal
  */
@@ -63,7 +63,7 @@ export function commonPubSubOptions(
   options: object,
   own: readonly string[],
 ): PubSubOptions {
-  // A URL given instead of them may have a password in it.
+  // The value may be a URL with a password, which must not be shown.
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw refuseOption("options")(`an object (the options of ${what})`, shownKind(options));
   knownOptions(what, options, [...own, ...pubSubOptionNames]);

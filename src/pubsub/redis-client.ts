@@ -4,8 +4,8 @@ import type { RedisAddress } from "./broker-address.js";
 import { loadPeer, RefusedError, toError } from "./broker-session.js";
 
 /**
- * What node-redis' clients are made with: TLS, user and password or a credentials provider, name,
- * RESP version and so on. `url` has an option of its own, and commands are never queued while there
+ * Options of node-redis' clients: TLS, user and password or a credentials provider, name, RESP
+ * version and so on. `url` is an option of `redisPubSub`, and commands are never queued while there
  * is no connection.
  */
 export type RedisOptions = Omit<RedisClientOptions, "url" | "disableOfflineQueue" | "RESP"> & {
@@ -91,13 +91,12 @@ export interface RedisClientLike {
   readonly options?: object | undefined;
 }
 
-// Sessions are replaced, not mended; commands have no deadline of their own, and the timer of each
-// would cost more than the command.
+// Sessions are replaced, not repaired. Commands have no timeout: its timer would cost more than the
+// command.
 const ours = { disableOfflineQueue: true, clientSideCache: undefined, emitInvalidate: false };
 
 /**
- * What an address says, as options of node-redis; these take precedence over its `url`, which is
- * not used.
+ * An address as options of node-redis, which are used in place of its `url`.
  *
  * @internal
  */
@@ -201,13 +200,13 @@ export function copyOfCluster(
 ): RedisClusterConnection {
   const given = Reflect.get(client, "_options") as RedisClusterOptions | undefined;
   const defaults = (given?.defaults ?? {}) as RedisOptions;
-  // Where the options can't be seen they stay as they are, which is right but for the time limit.
+  // Options that cannot be read are kept, which is right but for the timeout.
   const overrides = given === undefined ? {} : { defaults: ofNodes(defaults, timeout) };
   return client.duplicate(overrides) as RedisClusterConnection;
 }
 
 /**
- * A node that is asked for the others has no other limit than its socket's; all other sockets are
+ * A node that is asked for the others has no other timeout than its socket's; all other sockets are
  * kept busy by pings.
  */
 function ofNodes(options: RedisOptions, timeout: Milliseconds): RedisClientOptions {
@@ -221,10 +220,10 @@ function ofNodes(options: RedisOptions, timeout: Milliseconds): RedisClientOptio
 
 const refusal =
   /^(?:WRONGPASS|NOAUTH|NOPERM|DENIED)\b|^ERR (?:AUTH|invalid password|Client sent AUTH|unknown command|This instance has cluster support disabled|DB index is out of range|invalid DB index|SELECT is not allowed)/i;
-// A server that doesn't know a command repeats what came with it, a password included.
+// A server repeats the arguments of a command it does not know, a password included.
 const repeated = /,? with args beginning with:.*/s;
 
-/** As {@link RefusedError} what the server won't say otherwise next time. @internal */
+/** An error as a {@link RefusedError} where the server would answer the same again. @internal */
 export function asFailure(error: unknown): Error {
   const { message } = toError(error);
   const failure = repeated.test(message)
@@ -242,11 +241,11 @@ export function bufferOf(payload: Uint8Array): Buffer {
 }
 
 const replacement = "\uFFFD";
-// A surrogate without its other half, which UTF-8 can't carry.
+// A lone surrogate, which UTF-8 cannot represent.
 const lone = /\p{Surrogate}/u;
 
 /**
- * The channel's name where it survives UTF-8, otherwise one that does and that no other channel
+ * The channel's name if UTF-8 can represent it, otherwise one that it can and that no other channel
  * has.
  *
  * @internal

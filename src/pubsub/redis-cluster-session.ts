@@ -40,20 +40,20 @@ class RedisClusterSession implements BrokerSession {
   readonly #timeout: Milliseconds;
   readonly #listeners = new Map<string, Listener>();
   /**
-   * The last thing under way for each channel: a cluster client doesn't keep the order of what it
-   * is asked by itself.
+   * The last pending request for each channel: a cluster client does not keep the order of requests
+   * itself.
    */
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #pending = new Map<string, Promise<unknown>>();
   /**
-   * They don't leave in the order in which they were asked for, so no ping could tell that they
-   * have.
+   * They are not sent in the order of the calls, so that an answered ping does not show that they
+   * have been sent.
    */
   readonly #publishing = new Set<Promise<unknown>>();
   #watchdog: Watchdog | undefined;
   #connecting: Promise<unknown> | undefined;
   #connected = false;
   #ended = false;
-  /** What a node has said, of which the cluster client says only that no node could be reached. */
+  /** A node's error, of which the cluster client says only that no node could be reached. */
   trouble: unknown;
 
   constructor(
@@ -67,7 +67,7 @@ class RedisClusterSession implements BrokerSession {
     for (const event of losses)
       cluster.on(event, (error) => {
         this.trouble ??= error;
-        // Until then it tries one node after the other.
+        // While it connects, it tries one node after the other.
         if (this.#connected) this.#break(asFailure(error));
       });
   }
@@ -126,20 +126,20 @@ class RedisClusterSession implements BrokerSession {
     if (this.#ended) return;
     this.#ended = true;
     this.#watchdog?.stop();
-    // What it is connecting to just now would stay; its nodes have a time limit each.
+    // A connection that is being made would stay; each has a timeout.
     const end = (): void => destroyQuietly(this.#cluster);
     if (this.#connected || this.#connecting === undefined) end();
     else this.#connecting.then(end, end);
   }
 
   async #next(channel: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#underWay.get(channel);
+    const before = this.#pending.get(channel);
     const now = before === undefined ? work() : before.then(work, work);
-    this.#underWay.set(channel, now);
+    this.#pending.set(channel, now);
     try {
       await now;
     } finally {
-      if (this.#underWay.get(channel) === now) this.#underWay.delete(channel);
+      if (this.#pending.get(channel) === now) this.#pending.delete(channel);
     }
   }
 

@@ -70,7 +70,10 @@ export function sentinelOf(client: RedisClientLike): RedisSentinel {
   return checkSentinel(Object.fromEntries(known));
 }
 
-/** A client keeps its options to itself, and hands them to the constructor of its copies: here to that of a stand-in. */
+/**
+ * A client keeps its options to itself, and hands them to the constructor of its copies: here to
+ * that of a stand-in.
+ */
 function givenTo(client: RedisClientLike): object | undefined {
   let given: unknown;
   const constructor = function (options: unknown): void {

@@ -13,8 +13,8 @@ import { Watchdog } from "./redis-watchdog.js";
 import { clearTimeout, setTimeout } from "../timers.js";
 
 /**
- * Dials the master that the Sentinels name. The session ends when they name another one: whoever
- * stays at a former master exchanges messages with nobody.
+ * Dials the master that the Sentinels name. The session ends when they name another one: a node
+ * that stays at a former master exchanges messages with no other node.
  *
  * @internal
  */
@@ -40,7 +40,7 @@ export function redisSentinelDial(settings: RedisSentinel, timeout: Milliseconds
 class Sentinels {
   readonly #settings: RedisSentinel;
   readonly #timeout: Milliseconds;
-  /** All that have been made and not destroyed. */
+  /** All that have been made and are not destroyed. */
   readonly #clients = new Set<RedisSentinelConnection>();
   /** The one that is asked. */
   #client: RedisSentinelConnection | undefined;
@@ -53,7 +53,10 @@ class Sentinels {
     this.#timeout = timeout;
   }
 
-  /** @throws (as a rejection) RefusedError when a Sentinel refuses, or does not know the name, and none answers */
+  /**
+   * @throws (as a rejection) RefusedError when a Sentinel refuses, or does not know the name, and
+   * none answers
+   */
   async find(): Promise<RedisNode> {
     const clients = await Promise.all(
       this.#settings.sentinelRootNodes.map((node) =>
@@ -73,19 +76,19 @@ class Sentinels {
     }
   }
 
-  /** Goes on asking; calls `moved` once when the master is another one. */
+  /** Keeps asking; calls `moved` once when the master is another one. */
   follow(master: RedisNode, moved: (error: Error) => void): void {
     const client = this.#client;
     if (client === undefined || this.#ended) return;
     this.#watchdog = new Watchdog(
       this.#timeout,
       async () => this.#compare(master, await this.#ask(client), moved),
-      // What was under way when a client was given up fails later.
+      // A request that was pending when its client was given up fails later.
       () => client === this.#client && this.#findAgain(master, moved),
     );
   }
 
-  /** The master may be well though no Sentinel is: nothing but their word ends the session. */
+  /** The master may be up though no Sentinel is: only their answer ends the session. */
   #findAgain(master: RedisNode, moved: (error: Error) => void): void {
     this.#forget();
     this.find().then(
@@ -153,7 +156,7 @@ class Sentinels {
   }
 }
 
-/** Of what all Sentinels have said, what no further attempt can mend. */
+/** Of the errors of all Sentinels, one that another attempt would not help. */
 function mostTelling({ errors }: AggregateError): Error {
   const failures = errors.map(asFailure);
   return failures.find((error) => error instanceof RefusedError) ?? toError(failures[0]);

@@ -5,7 +5,7 @@ import { Watchdog } from "./redis-watchdog.js";
 
 type Listener = (message: Buffer) => void;
 
-/** Makes a client; not at once if node-redis has to be loaded. @internal */
+/** Makes a client, asynchronously since node-redis may have to be loaded. @internal */
 export type Make<Client> = () => Client | Promise<Client>;
 
 /** A server, and what has to end with a session at it. */
@@ -58,7 +58,7 @@ class RedisSession implements BrokerSession {
   readonly #timeout: Milliseconds;
   readonly #onEnd: () => void;
   readonly #listeners = new Map<string, Listener>();
-  /** Those that have a socket. */
+  /** The clients that have a socket. */
   readonly #dialled = new Set<RedisConnection>();
   #watchdogs: Watchdog[] = [];
   #ended = false;
@@ -87,8 +87,8 @@ class RedisSession implements BrokerSession {
   async connect(): Promise<void> {
     const clients = [this.#publisher, this.#subscriber];
     await Promise.all(clients.map((client) => client.connect()));
-    // A server that wants a password lets clients of the older protocol in without one, and then
-    // refuses whatever they say.
+    // A server that requires a password lets clients of the older protocol connect without one, and
+    // then refuses every command.
     await Promise.all(clients.map((client) => client.ping()));
     if (this.#ended) throw new Error("the connection was lost while it was made");
     this.#watchdogs = clients.map(
@@ -141,8 +141,8 @@ class RedisSession implements BrokerSession {
     this.#ended = true;
     this.#onEnd();
     for (const watchdog of this.#watchdogs) watchdog.stop();
-    // One that is destroyed without a socket would still connect; the others follow as soon as they
-    // have one.
+    // A client that is destroyed without a socket would still connect: it is destroyed once it has
+    // one.
     for (const client of this.#dialled) destroyQuietly(client);
   }
 
@@ -152,7 +152,7 @@ class RedisSession implements BrokerSession {
 }
 
 /**
- * One that has never been connected, or has given up, refuses to be destroyed in some versions.
+ * Destroys a client. In some versions, one that has never been connected, or has given up, throws.
  *
  * @internal
  */

@@ -2,14 +2,12 @@ import type { Milliseconds } from "../options.js";
 import { toError } from "./broker-session.js";
 import { clearInterval, setInterval } from "../timers.js";
 
-/**
- * How often a ping has to stay unanswered in a row, at intervals of a third of the time allowed.
- */
+/** Intervals, of a third of the timeout each, that a ping may stay unanswered. */
 const maxMissed = 3;
 
 /**
- * Notices that the other side has gone silent: a process that is stopped, a cable that is cut. The
- * sockets themselves would not for many minutes. It counts turns, not time, so that a busy event
+ * Detects a silent server: its process is stopped, or the network is cut, which the sockets
+ * themselves do not notice for many minutes. It counts intervals, not time, so that a busy event
  * loop here is not taken for silence there.
  *
  * @internal
@@ -29,7 +27,7 @@ export class Watchdog {
     this.#timer = setInterval(() => this.#tick(), timeout / maxMissed);
   }
 
-  /** Something came: that is as good as an answer, which may be queued behind it. */
+  /** Something was received: this counts as an answer, which may be queued behind it. */
   heard(): void {
     this.#missed = 0;
   }

@@ -33,7 +33,10 @@ import { checkSentinel, isOfSentinel, sentinelOf } from "./redis-sentinel-option
 import { redisDial } from "./redis-session.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
-/** What {@link redisPubSub} is made with: exactly one of `url`, `client`, `sentinel` and `rootNodes`. */
+/**
+ * What {@link redisPubSub} is made with: exactly one of `url`, `client`, `sentinel` and
+ * `rootNodes`.
+ */
 export interface RedisPubSubOptions extends PubSubOptions {
   /**
    * Where the server is: `redis://[user:password@]host[:port][/database]`, `rediss:` for TLS, or
@@ -90,7 +93,7 @@ const names = [
  *
  * Each pubsub has two connections, one to publish and one to subscribe; with `sharded`, up to two
  * to each node. When one is lost, new ones are made, after 25 to 50 ms at first and 1 to 2 s at
- * most, for as long as it takes. Redis keeps nothing for those who are away.
+ * most, for as long as it takes. Redis stores nothing for nodes that are disconnected.
  *
  * @throws {@link OptionError}
  */

@@ -14,7 +14,7 @@ interface Refusal {
 
 /**
  * The channels that the broker refuses though there is a connection, for want of a permission. Each
- * is tried again, with growing pauses, until it is allowed or not wanted any more.
+ * is tried again with backoff until it is permitted or not needed any more.
  *
  * @internal
  */
@@ -26,8 +26,8 @@ export class Refusals {
   readonly #refused = new Map<string, Refusal>();
 
   /**
-   * @param random for the jitter of pauses, from 0 to 1
-   * @param changed called when a channel is refused, or is not any more
+   * @param random for the jitter of the backoff, from 0 to 1
+   * @param changed called when a channel is refused, and when it is no longer refused
    */
   constructor(nodeName: string, clock: Clock, random: () => number, changed: () => void) {
     this.#nodeName = nodeName;
@@ -44,9 +44,9 @@ export class Refusals {
   }
 
   /**
-   * Refused already: no effect.
+   * Adds a refusal; without effect if there is one already.
    *
-   * @param retry settles when it is allowed
+   * @param retry settles when the broker permits it
    */
   add(
     what: "subscribe to" | "publish on",
@@ -71,7 +71,7 @@ export class Refusals {
     return error;
   }
 
-  /** Nobody wants the channels whose names begin so any more. */
+  /** The channels whose names begin so are not needed any more. */
   drop(prefix: string): void {
     for (const [id, { channel }] of this.#refused) if (channel.startsWith(prefix)) this.#end(id);
   }

@@ -4,7 +4,7 @@ import { OptionError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { TopicSubscriber } from "./types.js";
 
-/** One subscription: whoever subscribes twice has two. */
+/** One subscription: a subscriber that subscribes twice has two. */
 interface Entry {
   readonly subscriber: TopicSubscriber;
   /** Ends the watch for the subscriber's death. */
@@ -12,7 +12,7 @@ interface Entry {
   active: boolean;
 }
 
-/** Told when a topic gets its first local subscriber, and when it loses its last. */
+/** Called when a topic gets its first local subscriber, and when it loses its last. */
 interface TopicsPort {
   begun(topic: string): void;
   ended(topic: string): void;
@@ -22,7 +22,7 @@ interface TopicsPort {
 export class Topics {
   readonly #nodeName: string;
   readonly #port: TopicsPort;
-  /** The lists are replaced, never changed: one that is being served stays as it is. */
+  /** The lists are replaced, never changed: messages may be dispatched while one is replaced. */
   readonly #entries = new Map<string, readonly Entry[]>();
 
   constructor(nodeName: string, port: TopicsPort) {
@@ -64,11 +64,8 @@ export class Topics {
     }
   }
 
-  /**
-   * Gives the message to all subscribers of the topic but `except`, in the order of their
-   * subscriptions.
-   */
-  serve(topic: string, message: unknown, except?: TopicSubscriber): void {
+  /** Dispatches a message to all subscribers but `except`, in the order of their subscriptions. */
+  dispatch(topic: string, message: unknown, except?: TopicSubscriber): void {
     const entries = this.#entries.get(topic);
     if (entries === undefined) return;
     for (const { subscriber, active } of entries) {

@@ -2,17 +2,19 @@ import type { ActorRef } from "../actor/ref.js";
 import type { PubSubError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import type { Codec } from "./codec.js";
+import type { Codec } from "./encodable.js";
 import type { PubSubStatus } from "./transport.js";
 
-/** Who gets a topic's messages: an actor as its messages, a function as its argument. */
+/** Receives a topic's messages: an actor as its messages, a function as its argument. */
 export type TopicSubscriber = ActorRef | ((message: unknown) => unknown);
 
 /**
- * Messages by topic, to every subscriber of exactly that topic on every node. Local subscribers are
- * served before a call returns, whatever becomes of the broker; the others at most once, in order
- * by sender. Whoever subscribes twice is served twice; an actor's death unsubscribes it. A function
- * that throws, or whose promise rejects, is reported and served again; promises are not waited for.
+ * Publishes messages by topic to all subscribers of exactly that topic on all nodes. Local
+ * subscribers receive a message before the call returns, even without a broker; those of other
+ * nodes receive it at most once, in the order of each sender. A subscriber that subscribes twice
+ * receives each message twice; an actor's death unsubscribes it. If a function throws, or its
+ * promise rejects, the error is reported, and the function stays subscribed; promises are not
+ * awaited.
  */
 export interface PubSub {
   /**
@@ -22,59 +24,60 @@ export interface PubSub {
   /** Whether it is connected to its broker. */
   readonly status: PubSubStatus;
   /**
-   * The child spec of the actor that holds the connection; its id is `pubsub:<nodeName>`. It stands
+   * The child spec of the actor that holds the connection; its id is `pubsub:<nodeName>`. Place it
    * before the stream servers that use it.
    */
   childSpec(): ChildSpec;
-  /** Gives the topic's messages to a subscriber, from now on. */
+  /** Subscribes to a topic, from now on. */
   subscribe(topic: string, subscriber: TopicSubscriber): void;
-  /** Drops all of this subscriber's subscriptions to the topic. */
+  /** Ends all of this subscriber's subscriptions to the topic. */
   unsubscribe(topic: string, subscriber: TopicSubscriber): void;
   /**
-   * @throws (as a rejection) {@link PubSubError} when the broker can't be reached; the local
-   * subscribers have it all the same
+   * Publishes a message to all nodes. Settles when the broker has accepted it.
+   *
+   * @throws (as a rejection) {@link PubSubError} when the broker cannot be reached; the local
+   * subscribers have received the message all the same
    */
   broadcast(topic: string, message: unknown): Promise<void>;
-  /** The same, but not to `from`. */
+  /** The same, except to the subscriber `from`. */
   broadcastFrom(from: TopicSubscriber, topic: string, message: unknown): Promise<void>;
-  /** To this node's subscribers alone. */
+  /** Publishes a message to this node's subscribers only. */
   localBroadcast(topic: string, message: unknown): void;
-  /** To the subscribers of one node alone. */
+  /** Publishes a message to the subscribers of one node only. */
   directBroadcast(nodeName: string, topic: string, message: unknown): Promise<void>;
-  /** Calls `fn` at each change of `status`; returns a function that ends that. */
+  /** Calls `fn` at each change of `status`; returns a function that ends this. */
   onStatus(fn: (status: PubSubStatus) => void): () => void;
 }
 
-/** What all pubsubs are made with. */
+/** The options of all pubsubs. */
 export interface PubSubOptions {
   /**
-   * This node's name, without ":", one that no other node of the namespace has. Default: a random
-   * one.
+   * This node's name, without ":", unique in the namespace. Default: a random one.
    */
   nodeName?: string;
   /**
-   * Keeps applications on one broker apart: nodes of other namespaces are neither heard nor heard
-   * from. Default `"nebulex"`.
+   * Separates applications on one broker: nodes of different namespaces exchange nothing. Default
+   * `"nebulex"`.
    */
   namespace?: string;
   /**
-   * How messages are encoded: compactly, or so that people can read them on the wire. Each node
-   * reads both. Default `"binary"`.
+   * How messages are encoded: compactly, or readable for people. Each node decodes both. Default
+   * `"binary"`.
    */
   codec?: "binary" | "json";
   /**
-   * A message of more bytes is neither sent nor taken. Default 1,048,576; a broker's own limit
-   * counts if it is less.
+   * The size in bytes above which a message is neither sent nor accepted, at least 1024. Default
+   * 1,048,576; the broker's own limit applies if it is less.
    */
   maxMessageSize?: number;
   /**
-   * Milliseconds after which a node that says nothing counts as silent, and readers are told that
-   * they may miss something. A sign of life is sent every third of it. Default 3000.
+   * Milliseconds after which a node that sends nothing counts as silent, and a gap tells readers
+   * that they may miss events. Each node sends a heartbeat every third of it. Default 3000.
    */
   heartbeat?: Milliseconds;
 }
 
-/** What comes of a bus's `listen`. @internal */
+/** A subscription of a bus. @internal */
 export interface Listening {
   /** Settles when the broker has the subscription; rejects if the pubsub is closed before. */
   readonly ready: Promise<void>;
@@ -82,7 +85,7 @@ export interface Listening {
 }
 
 /**
- * What streams use of a pubsub: bytes on channels of its namespace, under its own symbol.
+ * What streams use of a pubsub: bytes on channels of its namespace.
  *
  * @internal
  */
@@ -100,8 +103,8 @@ export interface Bus {
   /** In bytes: the option, or the broker's own limit if that is less. */
   readonly maxMessageSize: number;
   /**
-   * `onMessage` gets what comes from outside on the channel, this node's own included if the broker
-   * echoes it; it must not throw.
+   * Subscribes to a channel. `onMessage` receives its payloads, this node's own included if the
+   * broker echoes them; it must not throw.
    */
   listen(channel: string, onMessage: (payload: Uint8Array) => void): Listening;
   /** @throws (as a rejection) PubSubError */
@@ -109,20 +112,20 @@ export interface Bus {
   onStatus(fn: (status: PubSubStatus) => void): () => void;
   /** Why there is no connection, as far as is known. */
   readonly trouble: unknown;
-  /** That the broker refuses a channel whose name begins so, while it does. */
+  /** The broker's refusal of a channel whose name begins so; undefined: it refuses none. */
   refusalOf(prefix: string): PubSubError | undefined;
-  /** Nothing more is published on channels whose names begin so. */
+  /** Nothing more will be published on channels whose names begin so. */
   abandon(prefix: string): void;
-  /** How many messages from outside were not taken. */
+  /** How many received messages were rejected. */
   readonly rejected: number;
   /**
-   * Counts a message from outside that is not taken, and tells of it on
+   * Counts a received message that is rejected, and reports it on
    * `nebulex.pubsub.message_rejected`. `size` in bytes.
    */
   reject(channel: string, reason: string, size: number): void;
 }
 
-/** Where a PubSub made by `createPubSub` has its bus. @internal */
+/** The property of a PubSub made by `createPubSub` that holds its bus. @internal */
 export const busOf: unique symbol = Symbol("nebulex.bus");
 
 /** A PubSub that streams can run over. @internal */

@@ -4,49 +4,49 @@ import type { Listening } from "./types.js";
 
 type Listener = (payload: Uint8Array) => void;
 
-/** What becomes of subscriptions that a broker refuses. */
+/** Receives the subscriptions that a broker refuses. */
 interface RefusedSubscriptions {
   refused(channel: string, error: unknown, retry: () => Promise<void>): void;
-  /** Nobody listens to it any more. */
+  /** The channel has no listener any more. */
   ended(channel: string): void;
 }
 
-/** One channel that somebody here listens to. */
+/** A channel with at least one listener. */
 class WireChannel {
   readonly listeners = new Set<(payload: Uint8Array) => void>();
-  /** The transport that the subscription has been asked of. */
-  askedOf: Transport | undefined;
-  /** Whether that has the broker's word for it. */
-  stands = false;
+  /** The transport that the subscription was requested from. */
+  requestedFrom: Transport | undefined;
+  /** Whether the broker has confirmed it. */
+  isConfirmed = false;
   readonly #waiting = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
 
   get ready(): Promise<void> {
-    if (this.stands) return Promise.resolve();
+    if (this.isConfirmed) return Promise.resolve();
     const ready = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ resolve, reject });
     });
-    // Not everybody who listens waits for it.
+    // Not every listener waits for it.
     ready.catch(() => {});
     return ready;
   }
 
-  acknowledged(): void {
-    this.stands = true;
+  confirmed(): void {
+    this.isConfirmed = true;
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting.clear();
   }
 
   lost(error: Error): void {
-    this.stands = false;
-    this.askedOf = undefined;
+    this.isConfirmed = false;
+    this.requestedFrom = undefined;
     for (const { reject } of this.#waiting) reject(error);
     this.#waiting.clear();
   }
 }
 
 /**
- * Who listens to which channel of the broker: what each new connection has to subscribe to. It
- * outlives the connections.
+ * The listeners by channel: what each new connection has to subscribe to. It outlives the
+ * connections.
  *
  * @internal
  */
@@ -69,32 +69,30 @@ export class WireChannels {
     // The same function listening twice is two listeners.
     const listener: Listener = (payload) => onMessage(payload);
     channel.listeners.add(listener);
-    if (this.#transport !== undefined) void this.#ask(name, channel, this.#transport);
+    if (this.#transport !== undefined) void this.#subscribe(name, channel, this.#transport);
     const { ready } = channel;
     return { ready, close: () => this.#close(name, channel, listener) };
   }
 
-  /** A payload has come. */
+  /** Calls a channel's listeners with a received payload. */
   deliver(name: string, payload: Uint8Array): void {
     const channel = this.#channels.get(name);
     if (channel !== undefined) for (const listener of channel.listeners) listener(payload);
   }
 
-  /**
-   * A connection is there: everything is subscribed to with it. Settles when all of that stands.
-   */
+  /** Makes all subscriptions over a new connection; settles when the broker has them. */
   async attach(transport: Transport, refusals: RefusedSubscriptions): Promise<void> {
     this.#transport = transport;
     this.#refusals = refusals;
     await this.retry();
   }
 
-  /** Asks again for what the broker has refused. */
+  /** Requests again the subscriptions that the broker has refused. */
   async retry(): Promise<void> {
     const transport = this.#transport;
     if (transport === undefined) return;
     await Promise.all(
-      [...this.#channels].map(([name, channel]) => this.#ask(name, channel, transport)),
+      [...this.#channels].map(([name, channel]) => this.#subscribe(name, channel, transport)),
     );
   }
 
@@ -104,8 +102,8 @@ export class WireChannels {
     for (const channel of this.#channels.values()) channel.lost(this.#closed());
   }
 
-  async #ask(name: string, channel: WireChannel, transport: Transport): Promise<void> {
-    if (channel.askedOf === transport) return;
+  async #subscribe(name: string, channel: WireChannel, transport: Transport): Promise<void> {
+    if (channel.requestedFrom === transport) return;
     try {
       await this.#request(name, channel, transport);
     } catch (error) {
@@ -115,12 +113,12 @@ export class WireChannels {
   }
 
   async #request(name: string, channel: WireChannel, transport: Transport): Promise<void> {
-    channel.askedOf = transport;
+    channel.requestedFrom = transport;
     try {
       await transport.subscribe(name);
-      if (channel.askedOf === transport) channel.acknowledged();
+      if (channel.requestedFrom === transport) channel.confirmed();
     } catch (error) {
-      if (channel.askedOf === transport) channel.askedOf = undefined;
+      if (channel.requestedFrom === transport) channel.requestedFrom = undefined;
       throw error;
     }
   }
@@ -129,7 +127,7 @@ export class WireChannels {
     if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
     this.#channels.delete(name);
     this.#refusals?.ended(name);
-    const transport = channel.askedOf;
+    const transport = channel.requestedFrom;
     channel.lost(this.#closed());
     if (transport !== undefined) transport.unsubscribe(name).catch(() => {});
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { connect } from "@nats-io/transport-node";
-import { subjectOf } from "../../src/pubsub/nats-subject.js";
+import { subjectOf } from "../../src/pubsub/nats-client.js";
 import { resolveNats } from "../../src/pubsub/nats.js";
 import { natsPubSub } from "../../src/nats.js";
 import { failure } from "../helpers/actors.js";

@@ -1,4 +1,4 @@
-import type { Codec } from "../../src/pubsub/codec.js";
+import type { Codec } from "../../src/pubsub/encodable.js";
 import { frame } from "../../src/pubsub/frame.js";
 
 /** A message whose frame is right, whatever its content. */
