@@ -10,7 +10,7 @@ export type {
   Store,
   StoreQuery,
 } from "./cache/adapter.js";
-export type { ChangeSink, HashMemo } from "./cache/sink.js";
+export type { ChangeSink, HashMemo } from "./cache/adapter.js";
 export type {
   AnyCache,
   AsyncCache,

@@ -17,10 +17,9 @@ import {
   readStoreTtl,
   requireTtl,
 } from "./command-options.js";
-import type { Definition } from "./definition.js";
-import { type Instance, startInstance } from "./instance.js";
+import type { Definition, Instance, InstanceSlot } from "./instance.js";
 import { invalidateAll, invalidateKey } from "./invalidation.js";
-import type { InstanceSlot } from "./slot.js";
+import { startInstance } from "./start-instance.js";
 import type {
   EventStream,
   DrainOptions,

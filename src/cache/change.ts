@@ -1,6 +1,6 @@
 import { bothValues, CacheEvent, type Cause, MultiTarget } from "../event/event.js";
 import type { EventType } from "../event/types.js";
-import type { ChangeTap, HashMemo } from "./sink.js";
+import type { ChangeTap, HashMemo } from "./adapter.js";
 
 /** Makes the event of a change. @internal */
 export type MakeEvent<K, V> = (

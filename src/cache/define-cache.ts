@@ -2,10 +2,9 @@ import { OptionError } from "../errors.js";
 import { knownOptions, plainName } from "../options.js";
 import type { Adapter, AsyncAdapter } from "./adapter.js";
 import { localAdapter } from "./adapters/local-adapter.js";
-import { AsyncCacheHandle } from "./async-cache-handle.js";
 import { CacheHandle } from "./cache-handle.js";
-import { Definition, type MakeHandle, type UntypedCache } from "./definition.js";
-import type { AsyncCache, Cache } from "./types.js";
+import { Definition, type MakeHandle, type UntypedCache } from "./instance.js";
+import type { AsyncCache, AsyncCacheCommands, Cache } from "./types.js";
 
 /** Options of {@link defineCache}. */
 export interface CacheOptions<A extends Adapter | AsyncAdapter = Adapter> {
@@ -42,4 +41,49 @@ function checkAdapter(adapter: unknown): void {
   if (typeof adapter === "object" && adapter !== null && "open" in adapter)
     if (typeof adapter.open === "function") return;
   throw OptionError.invalid("adapter", "an adapter, e.g. localAdapter()", adapter);
+}
+
+/**
+ * A handle whose commands answer with a promise whatever happens: a wrong option and an instance
+ * that is not running are rejections, not throws.
+ *
+ * @internal
+ */
+export class AsyncCacheHandle<K, V> extends CacheHandle<K, V> {}
+
+const asyncCommands: Record<keyof AsyncCacheCommands<unknown, unknown>, true> = {
+  get: true,
+  fetch: true,
+  has: true,
+  ttl: true,
+  put: true,
+  putNew: true,
+  replace: true,
+  putAll: true,
+  putNewAll: true,
+  delete: true,
+  take: true,
+  expire: true,
+  touch: true,
+  increment: true,
+  decrement: true,
+  update: true,
+  getOrStore: true,
+  getAll: true,
+  deleteAll: true,
+  countAll: true,
+  invalidate: true,
+  invalidateAll: true,
+  info: true,
+};
+
+for (const name of Object.keys(asyncCommands) as (keyof typeof asyncCommands)[]) {
+  const command = CacheHandle.prototype[name] as (...args: unknown[]) => unknown;
+  Object.defineProperty(AsyncCacheHandle.prototype, name, {
+    value: async function (this: unknown, ...args: unknown[]): Promise<unknown> {
+      return await command.apply(this, args);
+    },
+    configurable: true,
+    writable: true,
+  });
 }

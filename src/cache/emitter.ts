@@ -6,7 +6,7 @@ import { CacheEvent, type Cause, type EventSource } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import { type Change, EntriesChange, EntryChange, type MakeEvent, QueryChange } from "./change.js";
 import { ListenerRegistration } from "./listener.js";
-import type { ChangeSink, ChangeTap, HashMemo } from "./sink.js";
+import type { ChangeSink, ChangeTap, HashMemo } from "./adapter.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**

@@ -1,19 +1,12 @@
-import { ActorRef } from "../actor/ref.js";
-import { isSpawnParent } from "../actor/spawn.js";
-import type { StartContext } from "../actor/start-context.js";
-import { type ActorContext, type ActorSystem, spawnIn } from "../actor/types.js";
-import { OptionError, SupervisorError } from "../errors.js";
-import { channels, reportCallbackError } from "../telemetry/channels.js";
-import { removeSource } from "../telemetry/metrics.js";
-import { observe } from "../telemetry/open-telemetry.js";
-import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
+import type { ActorRef } from "../actor/ref.js";
+import type { ActorSystem } from "../actor/types.js";
+import type { Adapter, AsyncAdapter, Store } from "./adapter.js";
 import { BypassedStore } from "./bypassed-store.js";
-import { CacheMetrics } from "./cache-metrics.js";
-import { Emitter } from "./emitter.js";
+import type { Emitter } from "./emitter.js";
 import { SingleFlight } from "./single-flight.js";
-import type { InstanceSlot } from "./slot.js";
+import type { StreamPort } from "./stream-port.js";
 import { Transactions } from "./transactions.js";
-import type { CacheInfo } from "./types.js";
+import type { AsyncCache, Cache, CacheInfo } from "./types.js";
 
 /** One incarnation of an instance: what its commands work on. @internal */
 export class Instance<K = unknown, V = unknown> {
@@ -62,103 +55,120 @@ export class Instance<K = unknown, V = unknown> {
   }
 }
 
-/** Starts an instance as an actor, which is up when the store is open. @internal */
-export async function startInstance(
-  slot: InstanceSlot,
-  adapter: Adapter | AsyncAdapter,
-  parent: StartContext,
-): Promise<ActorRef> {
-  if (!isSpawnParent(parent)) throw OptionError.invalid("parent", "a StartContext", parent);
-  const life = new InstanceLife(slot, adapter);
-  const cell = parent[spawnIn]<void, unknown>(
-    {
-      init: (ctx) => life.begin(ctx),
-      // Nobody has anything to say to a cache.
-      receive: () => {},
-      terminate: () => life.end(),
-    },
-    { id: slot.name },
-  );
-  return (await cell.ready) as ActorRef;
+/** Who wants to know when an instance starts and ends. Neither function may throw. @internal */
+export interface SlotWatcher {
+  /** Inside the start, before it settles: the instance takes commands already. */
+  started?(instance: Instance): void;
+  /** Inside the end: the instance takes no commands any more. */
+  ended?(instance: Instance): void;
 }
 
-class InstanceLife {
-  readonly #slot: InstanceSlot;
-  readonly #adapter: Adapter | AsyncAdapter;
-  #instance: Instance | undefined;
-  #metrics: CacheMetrics | undefined;
+/** The place of one instance of a cache: it outlives the instance's incarnations. @internal */
+export class InstanceSlot {
+  /** The cache's name. */
+  readonly cacheName: string;
+  /** The instance's name. */
+  readonly name: string;
+  /**
+   * The handle without an origin: kept as long as the slot, so that there is one slot of a name.
+   */
+  handle: object | undefined = undefined;
+  /** The incarnation that runs; commands go to it. */
+  running: Instance | undefined = undefined;
+  /** The instance's stream, while it has one. */
+  stream: StreamPort | undefined = undefined;
+  /**
+   * Asked before a listener is registered, with its id; a throw refuses it: the seam for fault
+   * injection.
+   */
+  registering: ((id: unknown) => void) | undefined = undefined;
+  readonly #watchers = new Set<SlotWatcher>();
+  #bypasses = 0;
 
-  constructor(slot: InstanceSlot, adapter: Adapter | AsyncAdapter) {
-    this.#slot = slot;
-    this.#adapter = adapter;
+  constructor(cacheName: string, name: string) {
+    this.cacheName = cacheName;
+    this.name = name;
   }
 
-  begin(ctx: ActorContext): void | Promise<void> {
-    this.#checkFree();
-    const { cacheName: cache, name } = this.#slot;
-    const { clock } = ctx.system;
-    const sink = new Emitter(cache, name, ctx.system);
-    const context = { cache, name, clock, sink };
-    if (this.#adapter.async !== true) this.#start(ctx, sink, this.#adapter.open(context));
-    else return this.#adapter.open(context).then((store) => this.#startAsync(ctx, sink, store));
+  /** Returns a function that ends it. What runs already is not told of. */
+  watch(watcher: SlotWatcher): () => void {
+    // An object of its own: each call is ended by itself, also with the same watcher.
+    const own: SlotWatcher = {
+      started: (instance) => watcher.started?.(instance),
+      ended: (instance) => watcher.ended?.(instance),
+    };
+    this.#watchers.add(own);
+    return () => void this.#watchers.delete(own);
   }
 
-  /** Takes no more commands; settles when the store is closed. A second call does nothing. */
-  end(): void | Promise<void> {
-    const instance = this.#instance;
-    if (instance === undefined) return;
-    this.#instance = undefined;
-    if (this.#metrics !== undefined) removeSource(this.#metrics);
-    this.#slot.end(instance);
-    instance.emitter.close();
-    return instance.opened.close();
+  /**
+   * Has reads miss and fills store nothing, of the incarnation that runs and of those to come,
+   * until the function that it returns is called, once; several bypasses end with the last.
+   */
+  bypass(): () => void {
+    if (++this.#bypasses === 1 && this.running !== undefined) this.running.bypassed = true;
+    return () => {
+      if (--this.#bypasses === 0 && this.running !== undefined) this.running.bypassed = false;
+    };
   }
 
-  async #startAsync(
-    ctx: ActorContext,
-    emitter: Emitter,
-    store: AsyncStore<unknown, unknown>,
-  ): Promise<void> {
-    // The actor may have been killed, or another one may have been started, while the store was
-    // opened.
-    if (ctx.self.alive && this.#slot.running === undefined) {
-      this.#start(ctx, emitter, store as unknown as Store<unknown, unknown>);
-      return;
-    }
-    await store.close();
-    this.#checkFree();
+  start(instance: Instance): void {
+    if (this.#bypasses > 0) instance.bypassed = true;
+    this.running = instance;
+    for (const watcher of this.#watchers) watcher.started?.(instance);
   }
 
-  #start(ctx: ActorContext, emitter: Emitter, store: Store<unknown, unknown>): void {
-    const instance = new Instance(
-      ctx.self,
-      ctx.system,
-      emitter,
-      store,
-      this.#adapter.async === true,
-    );
-    this.#instance = instance;
-    this.#metrics = new CacheMetrics(instance);
-    observe(this.#metrics);
-    ActorRef.targetOf(ctx.self).onDeath(() => void this.#endAtOnce());
-    this.#slot.start(instance);
+  end(instance: Instance): void {
+    this.running = undefined;
+    for (const watcher of this.#watchers) watcher.ended?.(instance);
+  }
+}
+
+/** A cache of either kind, before its keys and values have types. @internal */
+export type UntypedCache = Cache | AsyncCache;
+
+/** Makes a handle on a slot, without an origin or with one. @internal */
+export type MakeHandle = (
+  definition: Definition,
+  slot: InstanceSlot,
+  origin: ActorRef | null,
+) => UntypedCache;
+
+/** What a cache is: its name, its adapter, and its instances by name. @internal */
+export class Definition {
+  readonly name: string;
+  readonly adapter: Adapter | AsyncAdapter;
+  readonly #makeHandle: MakeHandle;
+  /**
+   * Weak: what runs or is held keeps its slot, and the slot its handle; nothing keeps the others.
+   */
+  readonly #handles = new Map<string, WeakRef<UntypedCache>>();
+  readonly #collected = new FinalizationRegistry<string>((name) => {
+    // There may be a new one of the same name.
+    if (this.#handles.get(name)?.deref() === undefined) this.#handles.delete(name);
+  });
+
+  constructor(name: string, adapter: Adapter | AsyncAdapter, makeHandle: MakeHandle) {
+    this.name = name;
+    this.adapter = adapter;
+    this.#makeHandle = makeHandle;
   }
 
-  async #endAtOnce(): Promise<void> {
-    try {
-      await this.end();
-    } catch (error) {
-      const { cacheName: cache, name } = this.#slot;
-      reportCallbackError(channels.callbackError, `store of cache ${name}`, error, { cache, name });
-    }
+  /**
+   * The same handle for the same name, as long as anything holds it, its slot or what runs there.
+   */
+  instance(name: string): UntypedCache {
+    const known = this.#handles.get(name)?.deref();
+    if (known !== undefined) return known;
+    const slot = new InstanceSlot(this.name, name);
+    const handle = this.#makeHandle(this, slot, null);
+    slot.handle = handle;
+    this.#handles.set(name, new WeakRef(handle));
+    this.#collected.register(handle, name);
+    return handle;
   }
 
-  #checkFree(): void {
-    const { name, running } = this.#slot;
-    if (running === undefined) return;
-    throw new SupervisorError("already_started", `cache already started: ${name}`, {
-      childId: name,
-      ref: running.ref,
-    });
+  withOrigin(slot: InstanceSlot, origin: ActorRef): UntypedCache {
+    return this.#makeHandle(this, slot, origin);
   }
 }

@@ -1,8 +1,7 @@
 import { isThenable } from "../callbacks.js";
 import { type Cause, causeOf } from "../event/event.js";
 import type { StoreQuery } from "./adapter.js";
-import type { Instance } from "./instance.js";
-import type { InstanceSlot } from "./slot.js";
+import type { Instance, InstanceSlot } from "./instance.js";
 
 const one: Cause = Object.freeze({ ...causeOf("delete"), invalidation: true });
 const several: Cause = Object.freeze({ ...causeOf("deleteAll"), invalidation: true });

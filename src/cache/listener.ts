@@ -3,7 +3,7 @@ import { OptionError } from "../errors.js";
 import { callable, knownOptions } from "../options.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { Change, MakeEvent } from "./change.js";
-import type { ChangeTap } from "./sink.js";
+import type { ChangeTap } from "./adapter.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**

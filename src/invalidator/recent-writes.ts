@@ -1,8 +1,7 @@
 import { valueKeeping } from "../cache/command.js";
-import type { Instance } from "../cache/instance.js";
+import type { Instance, InstanceSlot } from "../cache/instance.js";
 import { tap } from "../cache/listener.js";
-import type { ChangeTap } from "../cache/sink.js";
-import type { InstanceSlot } from "../cache/slot.js";
+import type { ChangeTap } from "../cache/adapter.js";
 import type { EventListener } from "../cache/types.js";
 import { type Cause, isStored } from "../event/event.js";
 import type { EventType } from "../event/types.js";

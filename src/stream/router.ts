@@ -1,5 +1,5 @@
 import { commands } from "../cache/command.js";
-import type { ChangeTap, HashMemo } from "../cache/sink.js";
+import type { ChangeTap, HashMemo } from "../cache/adapter.js";
 import { type Clock, nodeTimeOf } from "../clock.js";
 import { show } from "../errors.js";
 import {

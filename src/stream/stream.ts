@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { ActorRef } from "../actor/ref.js";
 import type { ActorSystem } from "../actor/types.js";
-import type { Instance } from "../cache/instance.js";
+import type { Instance, InstanceSlot } from "../cache/instance.js";
 import { tap } from "../cache/listener.js";
-import type { ChangeTap } from "../cache/sink.js";
-import type { InstanceSlot } from "../cache/slot.js";
+import type { ChangeTap } from "../cache/adapter.js";
 import type { StreamPort } from "../cache/stream-port.js";
 import type { AnyCache, EventListener } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";

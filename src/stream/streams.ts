@@ -1,5 +1,5 @@
 import { slotOf } from "../cache/cache-handle.js";
-import type { InstanceSlot } from "../cache/slot.js";
+import type { InstanceSlot } from "../cache/instance.js";
 import type { AnyCache } from "../cache/types.js";
 import { StreamNotFoundError } from "../errors.js";
 import type { Cursor } from "../log/cursor.js";

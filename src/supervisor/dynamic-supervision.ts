@@ -1,7 +1,7 @@
 import { ActorRef } from "../actor/ref.js";
 import { SupervisorError } from "../errors.js";
 import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-spec.js";
-import { interrupted } from "./interruption.js";
+import { interrupted } from "./operation.js";
 import type { RestartLimit } from "./restart-window.js";
 import type { RunningChild } from "./running-child.js";
 import { nameOf, refusal } from "./static-supervision.js";

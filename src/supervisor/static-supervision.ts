@@ -1,7 +1,7 @@
 import { ActorRef } from "../actor/ref.js";
 import { show, SupervisorError, type SupervisorErrorReason } from "../errors.js";
 import { badCombination, resolveChild, type ResolvedChildSpec } from "./child-spec.js";
-import { interrupted } from "./interruption.js";
+import { interrupted } from "./operation.js";
 import type { Milliseconds } from "../options.js";
 import {
   countFailure,

@@ -1,5 +1,5 @@
 import { slotOf } from "../cache/cache-handle.js";
-import type { InstanceSlot } from "../cache/slot.js";
+import type { InstanceSlot } from "../cache/instance.js";
 import type { AnyCache } from "../cache/types.js";
 import { knownOptions } from "../options.js";
 import { cacheOption } from "../stream/stream-options.js";

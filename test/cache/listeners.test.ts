@@ -3,7 +3,7 @@ import { defineCache } from "../../src/cache/define-cache.js";
 import { tap } from "../../src/cache/listener.js";
 import { slotOf } from "../../src/cache/cache-handle.js";
 import { localAdapter } from "../../src/cache/adapters/local-adapter.js";
-import type { ChangeTap, HashMemo } from "../../src/cache/sink.js";
+import type { ChangeTap, HashMemo } from "../../src/cache/adapter.js";
 import type { Cache } from "../../src/cache/types.js";
 import { ListenerExistsError, OptionError } from "../../src/errors.js";
 import { Listener as ChannelListener, until } from "../helpers/actors.js";

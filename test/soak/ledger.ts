@@ -1,7 +1,7 @@
 import { jest } from "@jest/globals";
 import type { Clock, TimerHandle } from "nebulex-streams";
 import { ActorCell } from "../../src/actor/cell.js";
-import { InstanceSlot } from "../../src/cache/slot.js";
+import { InstanceSlot } from "../../src/cache/instance.js";
 import { systemClock } from "../../src/clock.js";
 
 /** A clock that knows which of its timers are waiting. */

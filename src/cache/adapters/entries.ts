@@ -1,4 +1,56 @@
-import type { Entry } from "./entry.js";
+import type { Milliseconds } from "../../options.js";
+import type { HashMemo } from "../adapter.js";
+import type { Ttl } from "../types.js";
+import { LRUCache } from "lru-cache";
+
+/** An entry of a local store. @internal */
+export class Entry<K, V> implements HashMemo {
+  readonly key: K;
+  value: V;
+  hash: number | undefined = undefined;
+  /**
+   * From when on it counts as gone: whole milliseconds of the store's time, which is above 0 then.
+   * 0: never.
+   */
+  expiresAt: Milliseconds = 0;
+
+  constructor(key: K, value: V) {
+    this.key = key;
+    this.value = value;
+  }
+}
+
+/**
+ * An entry that has, or had, a TTL, with its place among those to look at when their time comes.
+ *
+ * @internal
+ */
+export class TimedEntry<K, V> extends Entry<K, V> {
+  ttl: Milliseconds = 0;
+  bucket: Bucket<K, V> | undefined = undefined;
+  position = 0;
+
+  /**
+   * Begins its TTL. Rounded up: a small integer lies in the object itself, a fraction is one more
+   * object.
+   */
+  start(ttl: Milliseconds, now: Milliseconds): void {
+    this.ttl = ttl;
+    this.expiresAt = Math.ceil(now + ttl);
+  }
+}
+
+/** An entry of the kind that its TTL needs; the TTL has not begun. @internal */
+export function newEntry<K, V>(key: K, value: V, ttl: Ttl): Entry<K, V> {
+  return ttl === null ? new Entry(key, value) : new TimedEntry(key, value);
+}
+
+/** Entries to look at together. @internal */
+export interface Bucket<K, V> {
+  /** When, counted in sweep intervals. */
+  readonly tick: number;
+  readonly entries: TimedEntry<K, V>[];
+}
 
 /** The entries of a local store by key, and who has to go for want of room. @internal */
 export interface Entries<K, V> {
@@ -53,5 +105,50 @@ export class UnlimitedEntries<K, V> implements Entries<K, V> {
 
   values(): Iterable<Entry<K, V>> {
     return this.#map.values();
+  }
+}
+
+/** A limited number of entries: the one that was used least recently makes room. @internal */
+export class LruEntries<K, V> implements Entries<K, V> {
+  readonly #lru: LRUCache<K & {}, Entry<K, V>>;
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+    this.#lru = new LRUCache({ max });
+  }
+
+  get size(): number {
+    return this.#lru.size;
+  }
+
+  get(key: K): Entry<K, V> | undefined {
+    return this.#lru.get(key as K & {});
+  }
+
+  peek(key: K): Entry<K, V> | undefined {
+    return this.#lru.peek(key as K & {});
+  }
+
+  add(entry: Entry<K, V>): Entry<K, V> | undefined {
+    const victim = this.#lru.size === this.#max ? this.#lru.pop() : undefined;
+    this.#lru.set(entry.key as K & {}, entry);
+    return victim;
+  }
+
+  replace(entry: Entry<K, V>): void {
+    this.#lru.set(entry.key as K & {}, entry);
+  }
+
+  delete(key: K): void {
+    this.#lru.delete(key as K & {});
+  }
+
+  clear(): void {
+    this.#lru.clear();
+  }
+
+  values(): Iterable<Entry<K, V>> {
+    return this.#lru.values();
   }
 }

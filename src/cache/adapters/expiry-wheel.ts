@@ -1,7 +1,7 @@
 import { outsideCalls } from "../../actor/call-context.js";
 import { type Clock, setBackgroundTimeout, type TimerHandle } from "../../clock.js";
 import type { Milliseconds } from "../../options.js";
-import type { Bucket, TimedEntry } from "./entry.js";
+import type { Bucket, TimedEntry } from "./entries.js";
 
 /** How many entries are looked at before the event loop has its turn. */
 const sliceSize = 20_000;

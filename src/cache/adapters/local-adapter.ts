@@ -2,10 +2,9 @@ import { integer, knownOptions, type Milliseconds } from "../../options.js";
 import type { Adapter, AdapterContext, Store } from "../adapter.js";
 import { readTtl } from "../command-options.js";
 import type { Ttl } from "../types.js";
-import { UnlimitedEntries } from "./entries.js";
+import { LruEntries, UnlimitedEntries } from "./entries.js";
 import { LocalStore } from "./local-store.js";
 import { LocalTable } from "./local-table.js";
-import { LruEntries } from "./lru-entries.js";
 
 /** Options of {@link localAdapter}. */
 export interface LocalAdapterOptions {

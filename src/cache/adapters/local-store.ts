@@ -2,9 +2,8 @@ import { OptionError } from "../../errors.js";
 import type { Cause } from "../../event/event.js";
 import type { Store, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
-import type { TimedEntry } from "./entry.js";
-import { putAll, putNewAll } from "./local-bulk.js";
-import { countAll, deleteAll, getAll, stream } from "./local-queries.js";
+import type { TimedEntry } from "./entries.js";
+import { countAll, deleteAll, getAll, putAll, putNewAll, stream } from "./local-bulk.js";
 import type { LocalTable } from "./local-table.js";
 
 const absent = Symbol("absent");

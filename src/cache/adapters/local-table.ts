@@ -1,13 +1,11 @@
-import type { Clock } from "../../clock.js";
+import type { Clock, TimerHandle } from "../../clock.js";
 import { type Cause, causeOf } from "../../event/event.js";
 import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
-import type { ChangeSink } from "../sink.js";
+import type { ChangeSink } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
-import { type Entry, newEntry, TimedEntry } from "./entry.js";
-import type { Entries } from "./entries.js";
+import { type Entries, type Entry, newEntry, TimedEntry } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
-import { StoreClock } from "./store-clock.js";
 
 const sweep: Cause = causeOf("sweep");
 
@@ -232,5 +230,28 @@ export class LocalTable<K, V> {
     entry.expiresAt = 0;
     this.#wheel.remove(entry as TimedEntry<K, V>);
     this.#timed--;
+  }
+}
+
+/** A store's time: milliseconds since it was opened, which keeps the numbers small. @internal */
+export class StoreClock implements Clock {
+  readonly #clock: Clock;
+  readonly #openedAt: Milliseconds;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#openedAt = clock.now();
+  }
+
+  now(): Milliseconds {
+    return this.#clock.now() - this.#openedAt;
+  }
+
+  setTimeout(fn: () => void, ms: Milliseconds): TimerHandle {
+    return this.#clock.setTimeout(fn, ms);
+  }
+
+  clearTimeout(handle: TimerHandle): void {
+    this.#clock.clearTimeout(handle);
   }
 }
