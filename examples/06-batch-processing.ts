@@ -1,12 +1,5 @@
 // Events in batches, e.g. to write many rows to a database at once.
-import {
-  batchHandler,
-  defineCache,
-  handlerPool,
-  startSupervisor,
-  streamServer,
-  whenIdle,
-} from "nebulex-streams";
+import { defineCache, handlerPool, startSupervisor, streamServer, whenIdle } from "nebulex-streams";
 
 const clicks = defineCache<string, number>({ name: "clicks" });
 
@@ -22,7 +15,7 @@ const tree = await startSupervisor({
     streamServer({ cache: clicks, include: ["value"] }),
     handlerPool({
       cache: clicks,
-      handler: batchHandler<string, number>({
+      handler: {
         maxSize: 3,
         maxWait: 20, // milliseconds that the first of a batch waits for others
         // An event counts as handled when its batch is. If this rejects, the batch is tried again.
@@ -32,7 +25,7 @@ const tree = await startSupervisor({
               target.kind === "key" ? [`${target.key}=${value}`] : [],
             ),
           ),
-      }),
+      },
       maxAttempts: 5,
     }),
   ],

@@ -2,7 +2,16 @@ import type { ExitReason } from "../actor/exit.js";
 import type { ActorRef } from "../actor/ref.js";
 import { OptionError } from "../errors.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
-import { callable, integer, knownOptions, type Milliseconds, milliseconds } from "../options.js";
+import {
+  callable,
+  integer,
+  type Milliseconds,
+  milliseconds,
+  option,
+  readOptions,
+  requiredOption,
+  type SchemaOf,
+} from "../options.js";
 
 /** What a handler knows of its place. */
 export interface HandlerContext {
@@ -31,17 +40,20 @@ export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = H
     state: State,
     ctx: Ctx,
   ): State | void | Promise<State | void>;
-  /** Is told of events that it will not be given. */
+  /** Reports events that will not be delivered. */
   onGap?(gap: GapEvent, state: State, ctx: Ctx): State | void | Promise<State | void>;
   /** Cleans up: after the last event, with the reason; not after a failed `init` or a kill. */
   terminate?(reason: ExitReason, state: State, ctx: Ctx): void | Promise<void>;
+  /** Tells it from {@link BatchHandlerOptions}, which have a `maxSize`. */
+  maxSize?: undefined;
 }
 
 /** A handler without a state. */
-export type HandlerFunction<K = unknown, V = unknown> = (
-  event: CacheEntryEvent<K, V, ActorRef>,
-  ctx: HandlerContext,
-) => void | Promise<void>;
+export interface HandlerFunction<K = unknown, V = unknown> {
+  (event: CacheEntryEvent<K, V, ActorRef>, ctx: HandlerContext): void | Promise<void>;
+  /** Tells it from {@link BatchHandlerOptions}, which have a `maxSize`. */
+  maxSize?: undefined;
+}
 
 /**
  * Receives an event that could not be handled, the error of its last attempt, and the worker's
@@ -53,7 +65,7 @@ export type OnDeadLetter<K = unknown, V = unknown> = (
   ctx: HandlerContext,
 ) => void | Promise<void>;
 
-/** Options of {@link batchHandler}. */
+/** A handler of batches: the `handler` of a pool, or the options of {@link batchHandler}. */
 export interface BatchHandlerOptions<K = unknown, V = unknown> {
   /** Events in a batch at the most: an integer above 0. */
   maxSize: number;
@@ -67,7 +79,7 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
     events: readonly CacheEntryEvent<K, V, ActorRef>[],
     ctx: HandlerContext,
   ): void | Promise<void>;
-  /** Is told of events that it will not be given; the batch before has been handled by then. */
+  /** Reports events that will not be delivered. The batch before has been handled by then. */
   onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
 }
 
@@ -103,26 +115,35 @@ export interface BatchTraits {
   abandon?(): number;
 }
 
+const batchSchema = {
+  maxSize: requiredOption((name, value) => integer(name, value, 1)),
+  maxWait: requiredOption((name, value) => milliseconds(name, value)),
+  handle: requiredOption((name, value) => callable(name, value as BatchHandlerOptions["handle"])),
+  onGap: option((name, value) =>
+    callable(name, value as NonNullable<BatchHandlerOptions["onGap"]>),
+  ),
+} satisfies SchemaOf<BatchHandlerOptions>;
+
 /**
- * A handler for pools that is given events in batches. An event counts as handled when its batch
- * is: a kill brings the batch again; a stop, and `whenIdle`, wait for it.
+ * A handler for pools that handles events in batches. An event counts as handled when its batch is:
+ * after a kill the whole batch is delivered again; a stop, and `whenIdle`, wait for it.
+ *
+ * Only a handler that stands by itself needs this function: a constant, or the default export of a
+ * worker pool's module. The `handler` of a {@link handlerPool} can be the options themselves, and
+ * the types of key and value are then those of its cache.
  *
  * @throws {@link OptionError}
  */
 export function batchHandler<K = unknown, V = unknown>(
   options: BatchHandlerOptions<K, V>,
 ): EventHandler<void, K, V> {
-  knownOptions("batchHandler", options, ["maxSize", "maxWait", "handle", "onGap"]);
-  const handle = callable("handle", options.handle).bind(options) as BatchHandlerOptions["handle"];
-  const onGap =
-    options.onGap === undefined ? undefined : callable("onGap", options.onGap).bind(options);
-  const traits: BatchTraits = {
-    maxSize: integer("maxSize", options.maxSize, 1),
-    maxWait: milliseconds("maxWait", options.maxWait),
-    handle,
-  };
+  const resolved = readOptions("batchHandler", batchSchema, options);
+  const { maxSize, maxWait } = resolved;
+  const handle = resolved.handle.bind(options);
+  const onGap = resolved.onGap?.bind(options);
+  const traits: BatchTraits = { maxSize, maxWait, handle };
   return {
-    // For who calls it without a pool: a batch of one.
+    // Called without a pool, it handles a batch of one.
     handle: (event, _state, ctx) =>
       handle([event as CacheEntryEvent<unknown, unknown, ActorRef>], ctx),
     ...(onGap === undefined
@@ -137,7 +158,7 @@ export function batchTraitsOf(handler: EventHandler): BatchTraits | undefined {
   return (handler as { [batch]?: BatchTraits })[batch];
 }
 
-/** Checks a pool's handler; a function becomes an object. @internal */
+/** Checks a handler, and returns it in one form, whatever it was written as. @internal */
 export function resolveHandler(value: unknown, option: string): EventHandler {
   if (typeof value === "function") {
     const handle = value as HandlerFunction;
@@ -150,6 +171,8 @@ export function resolveHandler(value: unknown, option: string): EventHandler {
       value,
     );
   }
+  if ("maxSize" in value || "maxWait" in value)
+    return batchHandler(value as BatchHandlerOptions) as EventHandler;
   const handler = value as EventHandler;
   callable("handle", handler.handle);
   for (const name of ["init", "onGap", "terminate"] as const)

@@ -20,6 +20,7 @@ import {
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import type { WorkerOptions } from "./delivery.js";
 import {
+  type BatchHandlerOptions,
   batchTraitsOf,
   type EventHandler,
   type HandlerFunction,
@@ -45,8 +46,14 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   partitions?: number;
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
-  /** Handles the events: a function, or an object with a state for each worker. */
-  handler: EventHandler<State, NoInfer<K>, NoInfer<V>> | HandlerFunction<NoInfer<K>, NoInfer<V>>;
+  /**
+   * Handles the events: a function, an object with a state for each worker, or, with `maxSize` and
+   * `maxWait`, one that handles them in batches.
+   */
+  handler:
+    | EventHandler<State, NoInfer<K>, NoInfer<V>>
+    | HandlerFunction<NoInfer<K>, NoInfer<V>>
+    | BatchHandlerOptions<NoInfer<K>, NoInfer<V>>;
   /**
    * Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`).
    */

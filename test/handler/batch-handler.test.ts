@@ -2,6 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import {
   type BatchHandlerOptions,
   batchHandler,
+  defineCache,
+  handlerPool,
   type HandlerPoolOptions,
   OptionError,
   whenIdle,
@@ -20,12 +22,12 @@ interface Setting extends Partial<BatchHandlerOptions<string, number>> {
 async function start({ pool, stream, ...options }: Setting = {}) {
   const clock = new SimulatedClock();
   const batches: Batches = [];
-  const handler = batchHandler<string, number>({
+  const handler: BatchHandlerOptions<string, number> = {
     maxSize: 3,
     maxWait: 100,
     handle: (events) => void batches.push(events.map(show)),
     ...options,
-  });
+  };
   const tree = await Tree.start({
     clock,
     ...(stream === undefined ? {} : { stream }),
@@ -212,9 +214,11 @@ describe("a batch handler", () => {
     [{ onGap: 1 }, "onGap"],
     [{ size: 1 }, "size"],
   ])("with the option %p is refused, by the name %s", (options, option) => {
-    const make = () =>
-      batchHandler({ maxSize: 1, maxWait: 0, handle: () => {}, ...options } as never);
-    expect(make).toThrow(OptionError);
-    expect(make).toThrow(expect.objectContaining({ option }));
+    const handler = { maxSize: 1, maxWait: 0, handle: () => {}, ...options } as never;
+    const cache = defineCache({ name: "users" });
+    for (const make of [() => batchHandler(handler), () => handlerPool({ cache, handler })]) {
+      expect(make).toThrow(OptionError);
+      expect(make).toThrow(expect.objectContaining({ option }));
+    }
   });
 });
