@@ -106,12 +106,12 @@ test("a reader of coalesced events ends with the same picture as one of all even
       const merged = new CoalescedEvents();
       const picture: Picture = new Map();
       let parts = 0;
-      let told = 0;
+      let given = 0;
       const read = (count: number): void => {
         for (let n = 0; n < count; n++) {
           const event = merged.shift();
           if (event === undefined) return;
-          told++;
+          given++;
           apply(picture, event);
         }
       };
@@ -127,7 +127,7 @@ test("a reader of coalesced events ends with the same picture as one of all even
           merged.add(event);
           parts += CacheEvent.split(event).length;
         }
-        expect(parts).toBe(told + merged.size + merged.coalesced);
+        expect(parts).toBe(given + merged.size + merged.coalesced);
       }
       read(Infinity);
       expect(picture).toEqual(model.entries);

@@ -4,12 +4,12 @@ import { CacheEvent } from "../../src/event/event.js";
 import type { EventType } from "../../src/event/types.js";
 import { about, aboutKeys, aboutQuery } from "../event/events.js";
 
-function coalesce(...events: CacheEvent[]): { told: CacheEvent[]; coalesced: number } {
+function coalesce(...events: CacheEvent[]): { given: CacheEvent[]; coalesced: number } {
   const merged = new CoalescedEvents();
   for (const event of events) merged.add(event);
-  const told: CacheEvent[] = [];
-  for (let next = merged.shift(); next !== undefined; next = merged.shift()) told.push(next);
-  return { told, coalesced: merged.coalesced };
+  const given: CacheEvent[] = [];
+  for (let next = merged.shift(); next !== undefined; next = merged.shift()) given.push(next);
+  return { given, coalesced: merged.coalesced };
 }
 
 const pairs: [EventType, EventType, EventType | "nothing"][] = [
@@ -28,22 +28,22 @@ const pairs: [EventType, EventType, EventType | "nothing"][] = [
 
 describe("coalesced events", () => {
   test.each(pairs)("%s and then %s is %s", (first, second, expected) => {
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       about(first, "k", first === "inserted" ? { value: 1 } : { value: 1, previous: 0 }),
       about(second, "k", { previous: 1, value: 2 }),
     );
-    expect(told.map(({ type }) => type)).toEqual(expected === "nothing" ? [] : [expected]);
+    expect(given.map(({ type }) => type)).toEqual(expected === "nothing" ? [] : [expected]);
     expect(coalesced).toBe(expected === "nothing" ? 2 : 1);
   });
 
   test.each(["invalidate", "invalidateAll"])("%s of what is new is not cancelled", (command) => {
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       about("inserted", "k"),
       about("deleted", "k", {}, command),
       about("inserted", "k"),
       about("deleted", "k"),
     );
-    expect(told.map(({ type }) => type)).toEqual(["deleted"]);
+    expect(given.map(({ type }) => type)).toEqual(["deleted"]);
     expect(coalesced).toBe(3);
   });
 
@@ -55,53 +55,53 @@ describe("coalesced events", () => {
     [["inserted", "updated", "deleted"], undefined],
     [["inserted", "deleted", "inserted", "updated", "deleted"], undefined],
   ] as [EventType[], EventType | undefined][])("%p come to %s", (types, expected) => {
-    const { told, coalesced } = coalesce(...types.map((type) => about(type, "k")));
-    expect(told.map(({ type }) => type)).toEqual(expected === undefined ? [] : [expected]);
-    expect(coalesced).toBe(types.length - told.length);
+    const { given, coalesced } = coalesce(...types.map((type) => about(type, "k")));
+    expect(given.map(({ type }) => type)).toEqual(expected === undefined ? [] : [expected]);
+    expect(coalesced).toBe(types.length - given.length);
   });
 
   test("have the newest value, sequence and command, and as previous what the reader last saw", () => {
     const first = about("updated", "k", { value: "b", previous: "a" });
     const last = about("updated", "k", { value: "c", previous: "b" });
-    const [told] = coalesce(first, last).told;
-    expect(told).toMatchObject({ type: "updated", value: "c", previous: "a" });
-    expect(told?.metadata.sequence).toBe(last.metadata.sequence);
+    const [given] = coalesce(first, last).given;
+    expect(given).toMatchObject({ type: "updated", value: "c", previous: "a" });
+    expect(given?.metadata.sequence).toBe(last.metadata.sequence);
   });
 
-  test("of an entry that went and came again have as previous what there was before", () => {
-    const [told] = coalesce(
+  test("of an entry that was removed and inserted again have the first value as previous", () => {
+    const [given] = coalesce(
       about("deleted", "k", { previous: "a" }),
       about("inserted", "k", { value: "b" }),
-    ).told;
-    expect(told).toMatchObject({ type: "updated", value: "b", previous: "a" });
+    ).given;
+    expect(given).toMatchObject({ type: "updated", value: "b", previous: "a" });
   });
 
   test("that are inserted have no previous", () => {
-    const [told] = coalesce(
+    const [given] = coalesce(
       about("inserted", "k", { value: "a" }),
       about("updated", "k", { value: "b", previous: "a" }),
-    ).told;
-    expect([told?.type, told?.value, "previous" in told!]).toEqual(["inserted", "b", false]);
+    ).given;
+    expect([given?.type, given?.value, "previous" in given!]).toEqual(["inserted", "b", false]);
   });
 
-  test("are those that came, the very same objects, where there is nothing to merge", () => {
+  test("are the same objects where there is nothing to merge", () => {
     const events = [about("inserted", "a"), about("deleted", "b"), aboutQuery("deleted", "x")];
-    const { told, coalesced } = coalesce(...events);
-    expect(told.every((event, index) => event === events[index])).toBe(true);
-    expect([told.length, coalesced]).toEqual([3, 0]);
+    const { given, coalesced } = coalesce(...events);
+    expect(given.every((event, index) => event === events[index])).toBe(true);
+    expect([given.length, coalesced]).toEqual([3, 0]);
   });
 
-  test("stand in the order of the newest of each key", () => {
-    const { told } = coalesce(
+  test("are in the order of the newest of each key", () => {
+    const { given } = coalesce(
       about("inserted", "a"),
       about("inserted", "b"),
       about("updated", "a"),
     );
-    expect(told.map((event) => CacheEvent.keyOf(event, undefined))).toEqual(["b", "a"]);
+    expect(given.map((event) => CacheEvent.keyOf(event, undefined))).toEqual(["b", "a"]);
   });
 
   test("count an event about several keys as one a key", () => {
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       aboutKeys("inserted", ["a", "b"], {
         values: new Map([
           ["a", 1],
@@ -111,7 +111,7 @@ describe("coalesced events", () => {
       about("deleted", "a"),
       about("updated", "b", { value: 3 }),
     );
-    expect(told.map(({ type, target, value }) => [type, target, value])).toEqual([
+    expect(given.map(({ type, target, value }) => [type, target, value])).toEqual([
       ["inserted", { kind: "key", key: "b" }, 3],
     ]);
     expect(coalesced).toBe(3);
@@ -119,56 +119,56 @@ describe("coalesced events", () => {
 
   test("about a prefix take with them what they match, and nothing else", () => {
     const query = aboutQuery("deleted", "a");
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       about("inserted", "a1"),
       about("updated", "b1"),
       about("updated", 5),
       query,
     );
-    expect(told.map((event) => CacheEvent.keyOf(event, "query"))).toEqual(["b1", 5, "query"]);
+    expect(given.map((event) => CacheEvent.keyOf(event, "query"))).toEqual(["b1", 5, "query"]);
     expect(coalesced).toBe(1);
   });
 
-  test("about a prefix take with them the older ones about the same, or about less", () => {
+  test("about a prefix replace older ones about the same, or about less", () => {
     const wide = aboutQuery("deleted", "a");
     const other = aboutQuery("deleted", "b");
     const all = aboutQuery("deleted");
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       all,
       aboutQuery("deleted", "a"),
       other,
       aboutQuery("deleted", "a1"),
       wide,
     );
-    expect(told).toEqual([all, other, wide]);
+    expect(given).toEqual([all, other, wide]);
     expect(coalesced).toBe(2);
   });
 
-  test("about everything take all with them, older queries included", () => {
+  test("about everything replace all others, older queries included", () => {
     const all = aboutQuery("deleted");
-    const { told, coalesced } = coalesce(
+    const { given, coalesced } = coalesce(
       about("inserted", "a"),
       aboutQuery("deleted", "a"),
       about("updated", 5),
       all,
     );
-    expect(told).toEqual([all]);
+    expect(given).toEqual([all]);
     expect(coalesced).toBe(3);
   });
 
-  test("stay behind a query that came before them", () => {
-    const { told } = coalesce(
+  test("are given behind a query that came before them", () => {
+    const { given } = coalesce(
       about("updated", "a1"),
       aboutQuery("deleted", "a"),
       about("inserted", "a1"),
     );
-    expect(told.map(({ target, type }) => [target.kind, type])).toEqual([
+    expect(given.map(({ target, type }) => [target.kind, type])).toEqual([
       ["query", "deleted"],
       ["key", "inserted"],
     ]);
   });
 
-  test("say which the oldest is that there is something to tell of", () => {
+  test("have the offset of the oldest that is to be given", () => {
     const merged = new CoalescedEvents();
     expect(merged.oldest).toBeUndefined();
     const events = [about("inserted", "a"), about("inserted", "b"), about("updated", "a")];

@@ -42,10 +42,10 @@ export interface ReaderTraits {
   bound?: number;
 }
 
-/** A reader that notes that it was woken. */
+/** A reader that counts how often it was woken, and keeps the gaps that were reported. */
 export class TestReader implements CursorReader {
   woken = 0;
-  readonly told: GapEvent[] = [];
+  readonly gaps: GapEvent[] = [];
   readonly cursor: Cursor;
 
   constructor(log: PartitionLog, position: number, traits: ReaderTraits = {}) {
@@ -59,7 +59,7 @@ export class TestReader implements CursorReader {
       skipOrigin,
       bound,
       tracked: true,
-      onGap: (gap) => void this.told.push(gap),
+      onGap: (gap) => void this.gaps.push(gap),
     });
     this.cursor.reader = this;
     log.add(this.cursor);

@@ -22,10 +22,10 @@ class CheckedReader {
   readonly #skip: number;
   readonly #log: PartitionLog;
   readonly #written: readonly Written[];
-  /** Sequence behind what it has been given or told of, for the first time. */
-  #told: number;
-  #inHand: Message[] = [];
-  /** How many of those in hand the present reader has been given. */
+  /** Sequence behind what it was given, as events or in a gap. */
+  #covered: number;
+  #unacked: Message[] = [];
+  /** How many of those the present reader has received. */
   #given = 0;
   #asleep = true;
 
@@ -35,8 +35,8 @@ class CheckedReader {
     this.#skip = skip;
     this.#log = log;
     this.#written = written;
-    this.#told = from === "latest" ? log.next : log.first;
-    this.reader = new TestReader(log, this.#told, {
+    this.#covered = from === "latest" ? log.next : log.first;
+    this.reader = new TestReader(log, this.#covered, {
       mask: maskOf(types),
       group: "group",
       skipOrigin: origins[skip],
@@ -48,18 +48,18 @@ class CheckedReader {
     if (cursor.reader === undefined) return false;
     this.#checkAwake();
     const message = cursor.next();
-    if (this.#given < this.#inHand.length) {
-      assert.equal(message, this.#inHand[this.#given++]);
+    if (this.#given < this.#unacked.length) {
+      assert.equal(message, this.#unacked[this.#given++]);
       return true;
     }
     if (message === undefined) {
-      this.#checkNothing(this.#told, this.#log.next);
-      this.#told = this.#log.next;
+      this.#checkNothing(this.#covered, this.#log.next);
+      this.#covered = this.#log.next;
       this.#asleep = true;
       this.reader.woken = 0;
       return false;
     }
-    this.#inHand.push(message);
+    this.#unacked.push(message);
     this.#given++;
     if (message instanceof CacheEvent) this.#checkEvent(CacheEvent.offsetOf(message));
     else this.#checkGap(message as GapEvent);
@@ -68,11 +68,11 @@ class CheckedReader {
 
   done(nth: number): void {
     if (this.#given === 0) return;
-    const [message] = this.#inHand.splice(nth % this.#given--, 1);
+    const [message] = this.#unacked.splice(nth % this.#given--, 1);
     this.reader.cursor.done(message as Message);
   }
 
-  /** The reader dies, and another one takes its place. */
+  /** The reader dies, and another one continues with its cursor. */
   replace(): void {
     const { cursor, reader } = { cursor: this.reader.cursor, reader: this.reader };
     cursor.detach();
@@ -84,7 +84,6 @@ class CheckedReader {
     });
     this.#given = 0;
     this.#asleep = true;
-    // What has been passed over is not looked at again.
   }
 
   leaveAlone(): void {
@@ -93,34 +92,32 @@ class CheckedReader {
 
   finish(): void {
     while (this.take()) this.done(0);
-    assert.equal(this.reader.cursor.lag, this.#inHand.length);
-    while (this.#inHand.length > 0) this.done(0);
+    assert.equal(this.reader.cursor.lag, this.#unacked.length);
+    while (this.#unacked.length > 0) this.done(0);
     assert.equal(this.reader.cursor.lag, 0);
   }
 
-  /**
-   * A reader that sleeps, with nothing told since, must have nothing to read in what was flushed.
-   */
+  /** A reader that was not woken must have nothing to read in what was flushed. */
   #checkAwake(): void {
     if (!this.#asleep) return;
-    if (this.reader.woken === 0 && !this.#log.dirty && this.#given === this.#inHand.length)
-      this.#checkNothing(this.#told, this.#log.next);
+    if (this.reader.woken === 0 && !this.#log.dirty && this.#given === this.#unacked.length)
+      this.#checkNothing(this.#covered, this.#log.next);
     this.#asleep = false;
   }
 
   #checkEvent(sequence: number): void {
     assert.equal(this.#wants(sequence), true);
-    this.#checkNothing(this.#told, sequence);
-    this.#told = sequence + 1;
+    this.#checkNothing(this.#covered, sequence);
+    this.#covered = sequence + 1;
   }
 
   #checkGap({ from, to }: GapEvent): void {
-    this.#checkNothing(this.#told, from);
-    assert.ok(from >= this.#told);
-    // Only what capacity does not hold any more is lost.
+    this.#checkNothing(this.#covered, from);
+    assert.ok(from >= this.#covered);
+    // Only what is beyond the capacity is lost.
     assert.ok(to >= from);
     assert.equal(to, this.#log.next - this.#log.limits.capacity - 1);
-    this.#told = to + 1;
+    this.#covered = to + 1;
   }
 
   #checkNothing(from: number, to: number): void {
@@ -163,7 +160,7 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant("leave" as const), reader }),
 );
 
-test("whatever readers do, each is given what it asked for once and in order, or told exactly what it misses", () => {
+test("whatever readers do, each is given what it asked for once and in order, or a gap with exactly what it misses", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(1, 5, 40, 256, 300, 2000),

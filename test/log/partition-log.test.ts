@@ -12,7 +12,7 @@ describe("a partition log", () => {
     expect(log.next).toBe(600);
   });
 
-  test("tells of a batch once, however many events it has, and again after a flush", () => {
+  test("reports a batch once, however many events it has, and again after a flush", () => {
     let dirty = 0;
     const log = makeLog(1000, 0, () => dirty++);
     append(log, 10);
@@ -32,7 +32,7 @@ describe("a partition log", () => {
     expect([all.woken, deleted.woken]).toEqual([1, 0]);
     append(log, 1, "deleted");
     log.flush();
-    // The first has not read yet, and knows already that there is something.
+    // The first reader was woken, and has not read yet.
     expect([all.woken, deleted.woken]).toEqual([1, 1]);
     expect(deleted.read().map(brief)).toEqual([10]);
   });
@@ -58,7 +58,7 @@ describe("a partition log", () => {
       append(log, capacity);
       append(log, 7);
       expect(reader.read().map(brief)).toEqual(["overrun 0..6", ...range(7, capacity + 7)]);
-      expect(reader.told.map(brief)).toEqual(["overrun 0..6"]);
+      expect(reader.gaps.map(brief)).toEqual(["overrun 0..6"]);
       expect(reader.cursor.dropped).toBe(7);
     },
   );
@@ -70,7 +70,7 @@ describe("a partition log", () => {
     expect(reader.read().map(brief)).toEqual(range(0, 300));
   });
 
-  test("gives a gap where the reader stands, whatever it has read before", () => {
+  test("gives a gap at the reader's position, whatever it has read before", () => {
     const log = makeLog(300);
     const reader = new TestReader(log, 0);
     append(log, 200);
@@ -93,7 +93,7 @@ describe("a partition log", () => {
     append(log, 1, "deleted");
     log.flush();
     expect(reader.read().map(brief)).toEqual([2000]);
-    expect(reader.told).toEqual([]);
+    expect(reader.gaps).toEqual([]);
   });
 
   test("keeps `retain` events behind the slowest reader, exactly", () => {
@@ -111,7 +111,7 @@ describe("a partition log", () => {
     expect(log.first).toBe(1400);
   });
 
-  test("keeps the last `retain` events when nobody reads", () => {
+  test("keeps the last `retain` events without readers", () => {
     const log = makeLog(2000, 100);
     append(log, 1500);
     log.flush();
@@ -119,7 +119,7 @@ describe("a partition log", () => {
     expect(log.first).toBe(1400);
   });
 
-  test("gives memory back when the slowest reader has caught up", () => {
+  test("frees memory when the slowest reader has caught up", () => {
     const log = makeLog(100_000);
     const reader = new TestReader(log, 0);
     append(log, 10_000);
@@ -132,14 +132,14 @@ describe("a partition log", () => {
     expect(log.at(9999)).toBeDefined();
   });
 
-  test("gives memory back after a batch that nobody reads", () => {
+  test("frees memory after a batch without readers", () => {
     const log = makeLog(100_000);
     append(log, 10_000);
     log.flush();
     expect(() => log.at(9000)).toThrow(TypeError);
   });
 
-  test("gives memory back when the slowest reader leaves", () => {
+  test("frees memory when the slowest reader leaves", () => {
     const log = makeLog(100_000);
     const reader = new TestReader(log, 0);
     append(log, 10_000);
@@ -174,7 +174,7 @@ describe("a partition log", () => {
 });
 
 describe("a cursor", () => {
-  test("gives again to the next reader what the last one had in hand, in order, and then the rest", () => {
+  test("gives the next reader what the last one left unacknowledged, in order, and then the rest", () => {
     const log = makeLog(100);
     const reader = new TestReader(log, 0, { group: "g" });
     append(log, 6);
@@ -188,7 +188,7 @@ describe("a cursor", () => {
     expect(reader.read().map(brief)).toEqual([0, 2, 3, 4, 5, 6]);
   });
 
-  test("wakes a reader that takes over what was left in hand, even if there is nothing else", () => {
+  test("wakes a reader that takes over unacknowledged messages, even if there are no others", () => {
     const log = makeLog(100);
     const reader = new TestReader(log, 0, { group: "g" });
     append(log, 1);
@@ -223,7 +223,7 @@ describe("a cursor", () => {
     expect(reader.read().map(brief)).toEqual([2, 3, 4]);
   });
 
-  test("says how much it has not handled, what is in hand included", () => {
+  test("counts what it has not handled, unacknowledged messages included", () => {
     const log = makeLog(100);
     const { cursor } = new TestReader(log, 0);
     append(log, 5);
@@ -239,7 +239,7 @@ describe("a cursor", () => {
     expect(cursor.hasHandled(3)).toBe(false);
   });
 
-  test("that is given another log tells which events of the old one it has not read", () => {
+  test("that is given another log reports which events of the old one it has not read", () => {
     const log = makeLog(100);
     const reader = new TestReader(log, 0);
     append(log, 10);
@@ -252,7 +252,7 @@ describe("a cursor", () => {
     expect(reader.cursor.dropped).toBe(6);
   });
 
-  test("that has read all tells of an empty gap when it is given another log", () => {
+  test("that has read all gives an empty gap when it is given another log", () => {
     const log = makeLog(100);
     const reader = new TestReader(log, 0);
     append(log, 10);
@@ -266,15 +266,14 @@ describe("a cursor", () => {
 describe("a coalescing cursor", () => {
   const keys = (reader: TestReader): (string | number)[] => reader.read().map(brief);
 
-  test("gives the newest event of each key of what went, then the rest of the log", () => {
+  test("gives the newest event of each key of what was dropped, then the rest of the log", () => {
     const log = makeLog(300);
     const reader = new TestReader(log, 0, { coalesces: true });
     for (let n = 0; n < 2000; n++)
       log.append(n < 10 ? "inserted" : "updated", causeOf("put"), n % 10, 0);
     const messages = reader.read() as CacheEvent[];
-    expect(reader.told).toEqual([]);
-    // Memory is given back when the log grows, by segments: there may be two more than the capacity
-    // needs.
+    expect(reader.gaps).toEqual([]);
+    // Memory is freed by segments when the log grows: there may be two more than the capacity needs.
     expect(messages.length).toBeLessThanOrEqual(10 + 300 + 2 * 256);
     expect(messages.length + reader.cursor.coalesced).toBe(2000);
     const sequences = messages.map((message) => CacheEvent.offsetOf(message));
@@ -285,7 +284,7 @@ describe("a coalescing cursor", () => {
     expect(range(0, 10).map(firstOf)).toEqual(range(0, 10).map(() => "inserted"));
   });
 
-  test("tells a gap with exact bounds when the distinct keys don't fit", () => {
+  test("gives a gap with exact bounds when the distinct keys don't fit", () => {
     const log = makeLog(300);
     const reader = new TestReader(log, 0, { coalesces: true });
     append(log, 2000);
@@ -295,16 +294,16 @@ describe("a coalescing cursor", () => {
         ? [message, message]
         : message.replace("overrun ", "").split("..").map(Number),
     ) as [number, number][];
-    // Nothing is left out, and nothing is told of twice.
+    // Each event is given once, or reported as lost once.
     expect(bounds.map(([from]) => from)).toEqual([
       0,
       ...bounds.slice(0, -1).map(([, to]) => to + 1),
     ]);
     expect(bounds.at(-1)?.[1]).toBe(1999);
-    expect(reader.told.length).toBeGreaterThan(0);
+    expect(reader.gaps.length).toBeGreaterThan(0);
   });
 
-  test("does not tell as lost what it has given already", () => {
+  test("does not report as lost what it has given already", () => {
     const log = makeLog(300);
     const reader = new TestReader(log, 0, { coalesces: true });
     append(log, 700);
