@@ -122,17 +122,27 @@ export const metrics = {
 /** @internal */
 export type MetricName = keyof typeof metrics;
 
+/**
+ * Upper bounds of the histograms' buckets, in seconds. The SDK's own are made for milliseconds: all
+ * times of handlers would be in its first bucket.
+ */
+const bounds = [
+  0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
 /** What is recorded as it happens, and not only when it is collected. @internal */
 export const histograms = {
   "nebulex.streams.handler.duration": {
     unit: "s",
     description: "Time of one call of a pool's handler, until its promise has settled.",
+    advice: { explicitBucketBoundaries: bounds },
   },
   "nebulex.streams.handler.delay": {
     unit: "s",
     description: "Time from an event's write until a pool has handled it.",
+    advice: { explicitBucketBoundaries: bounds },
   },
-} as const;
+};
 
 /** Attributes as they are exported: in a namespace of their own. */
 const attributeNames: Readonly<Record<string, string>> = {

@@ -122,6 +122,25 @@ test("records how long each call of a handler takes, and each event's delay", as
   expect(await counted("nebulex.streams.handler.delay")).toEqual([["s", 4]]);
 });
 
+test("the buckets of the histograms are for seconds, from 0.1 milliseconds on", async () => {
+  await using collector = new Collector();
+  const cache = defineCache<number, string>({ name: "metrics-buckets" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache }), handlerPool({ cache, handler: () => {} })],
+  });
+  cache.put(1, "value");
+  await whenIdle(cache);
+  const points = await collector.points();
+  const bounds = points
+    .filter(
+      ({ metric, attributes }) => /\.handler\.d/.test(metric) && attributes["name"] === cache.name,
+    )
+    .map(({ value }) => (value as { buckets: { boundaries: number[] } }).buckets.boundaries);
+  expect(bounds).toHaveLength(2);
+  for (const boundaries of bounds) expect([boundaries[0], boundaries.at(-1)]).toEqual([0.0001, 10]);
+});
+
 test("a handler's thenable is used once, so that one that works in `then` works once", async () => {
   await using _collector = new Collector();
   const cache = defineCache<number, string>({ name: "metrics-thenable" });
