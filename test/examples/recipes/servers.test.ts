@@ -130,3 +130,22 @@ test("Fastify: SIGTERM ends a client's stream of events, and it exits with 0", a
   expect(await response.text()).toContain("event: snapshot\n");
   expect(await program.ended()).toEqual({ status: 0, stderr: "" });
 });
+
+test("Prometheus: a scrape has the metrics of the tree, by cache, partition and group", async () => {
+  await using program = new Program("prometheus");
+  const url = await program.listening();
+  const scrape = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
+  const group = 'nebulex_group="sessions:handlers"';
+  const of = `nebulex_cache="sessions",nebulex_instance="sessions",nebulex_partition="0",${group}`;
+  const handled = new RegExp(`^nebulex_streams_handled_total{${of}} [1-9]`, "m");
+  const text = await waitFor(async () => {
+    const scraped = await scrape();
+    return handled.test(scraped) && scraped;
+  });
+  expect(text).toContain(`nebulex_streams_lag{${of}} `);
+  expect(text).toContain(`nebulex_streams_handler_delay_bucket{${of},le="0.0001"} `);
+  expect(text).toContain('nebulex_cache_hits_total{nebulex_cache="sessions"');
+  expect((await fetch(`${url}/else`)).status).toBe(404);
+  program.terminate();
+  expect(await program.ended()).toEqual({ status: 0, stderr: "" });
+});
