@@ -9,6 +9,7 @@ import {
   missingFiles,
   reachableFrom,
   timeFaults,
+  typeCircles,
 } from "./helpers/architecture.js";
 import { parseModule, readModules } from "./helpers/modules.js";
 import { projectRoot } from "./helpers/project-root.js";
@@ -36,6 +37,10 @@ describe("the source files", () => {
 
   test("have no import cycle", () => {
     expect(findCycle(modules)).toBeUndefined();
+  });
+
+  test("have no circle of imports, types included, but for pairs within a folder", () => {
+    expect(typeCircles(modules)).toEqual([]);
   });
 
   test("import no package but the dependencies", () => {
@@ -119,6 +124,23 @@ describe("the checks themselves", () => {
     expect(findCycle(circle)).toBe("actor/a.ts -> actor/b.ts -> actor/c.ts -> actor/a.ts");
     const typesOnly = parseModule("actor/c.ts", `import type { A } from "./a.js";`);
     expect(findCycle([...circle.slice(0, 3), typesOnly])).toBeUndefined();
+  });
+
+  test("name circles of types: between folders, and of more than two files", () => {
+    const files = [
+      parseModule("actor/a.ts", `import type { B } from "./b.js";`),
+      parseModule("actor/b.ts", `import type { C } from "./c.js";`),
+      parseModule("actor/c.ts", `import type { A } from "./a.js"; import "./alone.js";`),
+      parseModule("actor/alone.ts", `import type { B } from "../event/b.js";`),
+      parseModule("event/b.ts", `import type { A } from "./a.js";`),
+      parseModule("event/a.ts", `import type { B } from "./b.js";`),
+      parseModule("cache/a.ts", `import type { B } from "./adapters/b.js";`),
+      parseModule("cache/adapters/b.ts", `import type { A } from "../a.js";`),
+    ];
+    expect(typeCircles(files)).toEqual([
+      "actor/a.ts, actor/b.ts, actor/c.ts",
+      "cache/a.ts, cache/adapters/b.ts",
+    ]);
   });
 
   test("name a second importer of a package, and a missing file", () => {

@@ -59,10 +59,7 @@ export function missingFiles(modules: readonly Module[]): string[] {
   );
 }
 
-/**
- * One import cycle as `a -> b -> a`; none: undefined. Types may refer to each other within a layer, so type-only imports
- * don't count here; across layers they do, in `layerFaults`.
- */
+/** One cycle of what is loaded at run time, as `a -> b -> a`; none: undefined. */
 export function findCycle(modules: readonly Module[]): string | undefined {
   const imports = new Map(modules.map(({ path, loads }) => [path, loads]));
   const finished = new Set<string>();
@@ -87,6 +84,45 @@ export function findCycle(modules: readonly Module[]): string | undefined {
     if (cycle !== undefined) return cycle;
   }
   return undefined;
+}
+
+/**
+ * Groups of files that import each other in a circle, types included. Two files of one folder may: they are one
+ * concept. Tarjan, "Depth-First Search and Linear Graph Algorithms", 1972.
+ */
+export function typeCircles(modules: readonly Module[]): string[] {
+  const imports = new Map(modules.map(({ path, files }) => [path, files]));
+  const visits = new Map<string, { index: number; low: number; onStack: boolean }>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+
+  const visit = (path: string): { index: number; low: number; onStack: boolean } => {
+    const own = { index: visits.size, low: visits.size, onStack: true };
+    visits.set(path, own);
+    stack.push(path);
+    for (const file of imports.get(path) ?? []) {
+      if (!imports.has(file)) continue;
+      const known = visits.get(file);
+      if (known === undefined) own.low = Math.min(own.low, visit(file).low);
+      else if (known.onStack) own.low = Math.min(own.low, known.index);
+    }
+    if (own.low === own.index) {
+      const circle = stack.splice(stack.indexOf(path));
+      for (const file of circle) visits.set(file, { ...own, onStack: false });
+      circles.push(circle.sort());
+    }
+    return own;
+  };
+
+  for (const path of imports.keys()) if (!visits.has(path)) visit(path);
+  return circles
+    .filter((circle) => circle.length > 2 || new Set(circle.map(folderOf)).size > 1)
+    .map((circle) => circle.join(", "))
+    .sort();
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/") + 1);
 }
 
 /** What a file imports, types included, and all that those import in turn; itself too. */
