@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { checkAnchors } from "../../site/anchors.js";
+import { checkAnchors } from "../../docs/site/anchors.js";
 
 const folder = mkdtempSync(join(tmpdir(), "anchors-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import * as nats from "nebulex-streams/nats";
 import * as redis from "nebulex-streams/redis";
 import * as testing from "nebulex-streams/testing";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { type ServedSite, serveSite } from "../../site/serve.js";
+import { type ServedSite, serveSite } from "../../docs/site/serve.js";
 import { findBrowser, instruction } from "../helpers/browser.mjs";
 import { projectRoot } from "../helpers/project-root.js";
 
@@ -17,7 +17,9 @@ if (path === undefined) process.stderr.write(`tests left out: ${instruction}\n`)
 
 /** What `npm run docs` has built; `npm run test:site` runs it first. */
 const output = join(projectRoot, ".site", "public");
-const guides = readdirSync(join(projectRoot, "docs")).map((name) => name.replace(/\.md$/, ""));
+const guides = readdirSync(join(projectRoot, "docs"))
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => name.replace(/\.md$/, ""));
 
 describeInBrowser("the documentation's site", () => {
   let site: ServedSite;

@@ -15,10 +15,13 @@ const pages = new Map<string, string>([
 ]);
 
 function filesIn(folder: string): string[] {
-  return readdirSync(join(projectRoot, folder), { recursive: true, encoding: "utf8" })
-    .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => /\.(?:md|ts)$/.test(name))
-    .sort();
+  return (
+    readdirSync(join(projectRoot, folder), { recursive: true, encoding: "utf8" })
+      .map((name) => name.replaceAll("\\", "/"))
+      // What the site is made with is no page of it.
+      .filter((name) => /\.(?:md|ts)$/.test(name) && !name.startsWith("site/"))
+      .sort()
+  );
 }
 
 /**
