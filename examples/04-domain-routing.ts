@@ -1,5 +1,5 @@
 // A hash of your own decides what is handled together, and what is not for the stream at all.
-import { defineCache, handlerPool, startSupervisor, streamServer } from "nebulex-streams";
+import { defineCache, handlerPool, keysOf, startSupervisor, streamServer } from "nebulex-streams";
 
 const regions = ["eu", "us"];
 
@@ -22,9 +22,8 @@ const tree = await startSupervisor({
       cache: orders,
       handler: {
         init: (): string[] => [],
-        handle: ({ type, target }, seen) => {
-          if (target.kind === "key") seen.push(`${type} ${target.key}`);
-          if (target.kind === "keys") seen.push(`${type} ${target.keys.join(" + ")}`);
+        handle: (event, seen) => {
+          seen.push(`${event.type} ${keysOf(event)?.join(" + ") ?? "everything"}`);
         },
         terminate: (_reason, seen, { partition }) => {
           console.log(`${regions[partition ?? 0]}:`, seen);

@@ -26,13 +26,14 @@ export type {
 } from "./cache/types.js";
 
 // Events
-export type {
-  CacheEntryEvent,
-  EventMetadata,
-  EventTarget,
-  EventType,
-  GapEvent,
-  GapReason,
+export {
+  type CacheEntryEvent,
+  type EventMetadata,
+  type EventTarget,
+  type EventType,
+  type GapEvent,
+  type GapReason,
+  keysOf,
 } from "./event/types.js";
 export type { Cause } from "./event/event.js";
 

@@ -45,6 +45,7 @@ const mainNames = [
   "handlerPool",
   "hashReady",
   "invalidator",
+  "keysOf",
   "localAdapter",
   "localPubSub",
   "logTo",

@@ -14,6 +14,30 @@ export type EventTarget<K> =
   | { readonly kind: "keys"; readonly keys: readonly K[] }
   | { readonly kind: "query"; readonly query: { readonly prefix: string } | null };
 
+/**
+ * The keys that an event is about: one, or several.
+ *
+ * @returns undefined if they are not listed, since the event is about all entries that a query
+ * matches (`target.kind` is `"query"`): those with a prefix, or everything
+ *
+ * @example
+ * ```ts
+ * for (const key of keysOf(event) ?? everyKey()) refresh(key);
+ * ```
+ */
+export function keysOf<K>({
+  target,
+}: Pick<CacheEntryEvent<K>, "target">): readonly K[] | undefined {
+  switch (target.kind) {
+    case "key":
+      return [target.key];
+    case "keys":
+      return target.keys;
+    case "query":
+      return undefined;
+  }
+}
+
 /** Where an event stands in its stream. `Origin` is an actor's ref. */
 export interface EventMetadata<Origin = unknown> {
   /** `users:inserted`, or `users:2:inserted` on a stream with partitions. */

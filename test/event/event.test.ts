@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { inspect } from "node:util";
 import { CacheEvent, causeOf, MultiTarget, topicOf } from "../../src/event/event.js";
-import { eventTypes } from "../../src/event/types.js";
+import { eventTypes, keysOf } from "../../src/event/types.js";
 import { about, aboutKeys, aboutQuery, source } from "./events.js";
 
 describe("topics", () => {
@@ -13,6 +13,17 @@ describe("topics", () => {
       expect(about(type, "k").metadata.topic).toBe(`tenant:2:${type}`);
     },
   );
+});
+
+describe("the keys of an event", () => {
+  test.each([
+    ["one key", about("updated", "k"), ["k"]],
+    ["several keys", aboutKeys("deleted", ["a", "b"]), ["a", "b"]],
+    ["a prefix", aboutQuery("deleted", "u:"), undefined],
+    ["everything", aboutQuery("deleted"), undefined],
+  ])("about %s", (_what, event, keys) => {
+    expect(keysOf(event)).toEqual(keys);
+  });
 });
 
 describe("an event", () => {

@@ -5,6 +5,7 @@ import {
   defineCache,
   handlerPool,
   type HandlerFunction,
+  keysOf,
 } from "../../src/index.js";
 
 interface User {
@@ -27,6 +28,8 @@ const pools = [
     handler(event, ctx) {
       same<typeof event.target.kind, "key" | "keys" | "query">(true);
       same<typeof event.value, User | undefined>(true);
+      same<ReturnType<typeof keysOf<number>>, readonly number[] | undefined>(true);
+      for (const key of keysOf(event) ?? []) same<typeof key, number>(true);
       same<typeof ctx.attempt, number>(true);
     },
   }),
