@@ -77,7 +77,7 @@ describe("a reader with a capacity of its own", () => {
         other.read();
       }
       expect(log.next - log.first).toBeLessThanOrEqual(1000 + 512);
-      expect(other.told).toEqual([]);
+      expect(other.gaps).toEqual([]);
       expect(stalled.cursor.lag).toBeLessThanOrEqual(2 * 1000 + 512);
     }
   });
