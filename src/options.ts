@@ -72,7 +72,15 @@ export function callable<F>(option: string, value: F): F {
 }
 
 export function abortSignal(option: string, value: unknown): AbortSignal {
-  if (value instanceof AbortSignal) return value;
+  const signal = value as AbortSignal | null;
+  // Not by its class: a signal may come from another realm, e.g. that of a test runner.
+  if (
+    typeof signal === "object" &&
+    typeof signal?.aborted === "boolean" &&
+    typeof signal.throwIfAborted === "function" &&
+    typeof signal.addEventListener === "function"
+  )
+    return signal;
   throw OptionError.invalid(option, "an AbortSignal", value);
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, checkClock, systemClock } from "../clock.js";
 import { ActorExitError, FakeTimersError } from "../errors.js";
-import { callable, knownOptions, nonEmptyString } from "../options.js";
+import { callable, nonEmptyString, option, readOptions, type SchemaOf } from "../options.js";
 import { fakedAtLoad, mathRandom } from "../timers.js";
 import { ActorCell, type Runtime } from "./cell.js";
 import { Engine } from "./engine.js";
@@ -29,6 +29,12 @@ export interface SystemOptions {
   random?: () => number;
 }
 
+const schema = {
+  name: option(nonEmptyString, "system"),
+  clock: option((_name, value) => checkClock(value), systemClock),
+  random: option((name, value) => callable(name, value as () => number), mathRandom),
+} satisfies SchemaOf<SystemOptions>;
+
 class System implements ActorSystem {
   readonly name: string;
   readonly clock: Clock;
@@ -42,10 +48,10 @@ class System implements ActorSystem {
   #stopped: Promise<void> | undefined;
 
   constructor(options: SystemOptions) {
-    knownOptions("createSystem", options, ["name", "clock", "random"]);
-    this.name = options.name === undefined ? "system" : nonEmptyString("name", options.name);
-    this.clock = options.clock === undefined ? systemClock : checkClock(options.clock);
-    this.random = options.random === undefined ? mathRandom : callable("random", options.random);
+    const { name, clock, random } = readOptions("createSystem", schema, options);
+    this.name = name;
+    this.clock = clock;
+    this.random = random;
     if (fakedAtLoad.length > 0) throw new FakeTimersError(fakedAtLoad);
     this.nodeName = `${this.name.replaceAll(":", "-")}-${randomBytes(6).toString("hex")}`;
     this.#runtime = new SystemRuntime(this);

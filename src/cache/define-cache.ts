@@ -1,5 +1,11 @@
 import { OptionError } from "../errors.js";
-import { knownOptions, plainName } from "../options.js";
+import {
+  derivedOption,
+  plainName,
+  readOptions,
+  requiredOption,
+  type SchemaOf,
+} from "../options.js";
 import type { Adapter, AsyncAdapter } from "./adapter.js";
 import { localAdapter } from "./adapters/local-adapter.js";
 import { CacheHandle } from "./cache-handle.js";
@@ -14,6 +20,11 @@ export interface CacheOptions<A extends Adapter | AsyncAdapter = Adapter> {
   adapter?: A;
 }
 
+const schema = {
+  name: requiredOption(plainName),
+  adapter: derivedOption(adapterOption, () => localAdapter()),
+} satisfies SchemaOf<CacheOptions>;
+
 /**
  * Defines a cache. Nothing runs until one of its instances is started: the cache itself may stand
  * in a children list, or what its `childSpec()` gives. Two definitions of one name are two caches.
@@ -25,10 +36,7 @@ export function defineCache<K = unknown, V = unknown>(
   options: CacheOptions<AsyncAdapter> & { adapter: AsyncAdapter },
 ): AsyncCache<K, V>;
 export function defineCache(options: CacheOptions<Adapter | AsyncAdapter>): UntypedCache {
-  knownOptions("defineCache", options, ["name", "adapter"]);
-  const name = plainName("name", options.name);
-  const { adapter = localAdapter() } = options;
-  checkAdapter(adapter);
+  const { name, adapter } = readOptions("defineCache", schema, options);
   return new Definition(name, adapter, makeHandle).instance(name);
 }
 
@@ -37,10 +45,10 @@ const makeHandle: MakeHandle = (definition, slot, origin) =>
     ? (new AsyncCacheHandle(definition, slot, origin) as unknown as AsyncCache)
     : new CacheHandle(definition, slot, origin);
 
-function checkAdapter(adapter: unknown): void {
-  if (typeof adapter === "object" && adapter !== null && "open" in adapter)
-    if (typeof adapter.open === "function") return;
-  throw OptionError.invalid("adapter", "an adapter, e.g. localAdapter()", adapter);
+function adapterOption(name: string, value: unknown): Adapter | AsyncAdapter {
+  const adapter = value as Adapter | null;
+  if (typeof adapter === "object" && typeof adapter?.open === "function") return adapter;
+  throw OptionError.invalid(name, "an adapter, e.g. localAdapter()", value);
 }
 
 /**

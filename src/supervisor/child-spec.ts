@@ -2,7 +2,17 @@ import type { SpawnParent } from "../actor/types.js";
 import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import { OptionError, SupervisorError } from "../errors.js";
-import { boolean, integer, type Milliseconds, nonEmptyString, oneOf } from "../options.js";
+import {
+  boolean,
+  integer,
+  type Milliseconds,
+  nonEmptyString,
+  oneOf,
+  option,
+  requiredOption,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
 
 /** When a child that has ended is started again: always, after an abnormal exit, never. */
 export type RestartType = "permanent" | "transient" | "temporary";
@@ -50,12 +60,21 @@ export type ResolvedChildSpec = Readonly<Required<ChildSpec>>;
 /** The fields of a spec that a factory passes on from its own options. */
 export type ChildSettings = Pick<ChildSpec, "restart" | "shutdown" | "significant">;
 
-export const childSettings = ["restart", "shutdown", "significant"] as const;
-
 const fields = ["id", "start", "restart", "shutdown", "type", "significant"];
 const restartTypes = ["permanent", "transient", "temporary"] as const;
 const childTypes = ["worker", "supervisor"] as const;
 const workerShutdown: Milliseconds = 5000;
+
+/** What a factory reads for {@link makeChildSpec}; the defaults are those of a spec. @internal */
+export const childSchema = {
+  id: requiredOption(nonEmptyString),
+  restart: option((name, value) => oneOf(name, value, restartTypes)),
+  shutdown: option((_name, value): Shutdown => {
+    checkShutdown(value);
+    return value;
+  }),
+  significant: option(boolean),
+} satisfies SchemaOf<ChildSettings & { id: string }>;
 
 /**
  * Checks one entry of a children list, or what `startChild` was given, and fills in the defaults.
@@ -93,13 +112,14 @@ export function resolveChildSpec(spec: Partial<ChildSpec>): ResolvedChildSpec {
   return Object.freeze({ id, start, restart, shutdown, type, significant });
 }
 
-/** The spec that a factory gives for its options. @internal */
+type ChildFields = Partial<Resolved<typeof childSchema>> & { id: string };
+
+/** The spec that a factory returns for its options. @internal */
 export function makeChildSpec(
-  options: ChildSettings & { id: string },
+  { id, restart, shutdown, significant }: ChildFields,
   type: "worker" | "supervisor",
   start: (parent: SpawnParent) => Promise<ActorRef<never>>,
 ): ChildSpec {
-  const { id, restart, shutdown, significant } = options;
   const spec = { id, start: start as ChildSpec["start"], type };
   return {
     ...resolveChildSpec({

@@ -1,17 +1,24 @@
 import { checkBehavior } from "../actor/spawn.js";
 import { type Behavior, spawnIn } from "../actor/types.js";
-import { integer, knownOptions } from "../options.js";
-import { type ChildSettings, childSettings, type ChildSpec, makeChildSpec } from "./child-spec.js";
+import {
+  integer,
+  knownOptions,
+  option,
+  readOptions,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
+import { childSchema, type ChildSettings, type ChildSpec, makeChildSpec } from "./child-spec.js";
 import { DynamicSupervision } from "./dynamic-supervision.js";
 import type { RestartPauses } from "./restart-window.js";
 import { StaticSupervision } from "./static-supervision.js";
 import type { Supervision } from "./supervision.js";
 import {
-  limitOptions,
-  resolveLimit,
-  resolveStaticOptions,
+  limitOf,
+  limitSchema,
   type RestartLimitOptions,
-  staticOptions,
+  staticOptionsOf,
+  staticSchema,
   type StaticSupervisorOptions,
 } from "./supervisor-options.js";
 
@@ -38,6 +45,14 @@ export interface DynamicSupervisorOptions extends RestartLimitOptions, ChildSett
   maxChildren?: number;
 }
 
+const schema = { ...childSchema, ...staticSchema } satisfies SchemaOf<SupervisorOptions>;
+
+const dynamicSchema = {
+  ...childSchema,
+  maxChildren: option((name, value) => integer(name, value, 0), Infinity),
+  ...limitSchema,
+} satisfies SchemaOf<DynamicSupervisorOptions>;
+
 /**
  * The spec of an actor: a worker, with a shutdown time of 5000 ms by default.
  *
@@ -46,7 +61,7 @@ export interface DynamicSupervisorOptions extends RestartLimitOptions, ChildSett
 export function actor<State = unknown, Msg = unknown>(
   options: ActorOptions<State, Msg>,
 ): ChildSpec {
-  knownOptions("actor", options, ["id", "init", "receive", "terminate", ...childSettings]);
+  knownOptions("actor", options, [...Object.keys(childSchema), "init", "receive", "terminate"]);
   checkBehavior(options);
   const { init, receive, terminate } = options;
   const behavior: Behavior<State, Msg> = {
@@ -68,9 +83,8 @@ export function actor<State = unknown, Msg = unknown>(
  * @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name`
  */
 export function supervisor(options: SupervisorOptions): ChildSpec {
-  knownOptions("supervisor", options, ["id", ...staticOptions, ...childSettings]);
-  const resolved = resolveStaticOptions(options);
-  return supervisorSpec(options, () => new StaticSupervision(resolved));
+  const resolved = readOptions("supervisor", schema, options);
+  return supervisorSpec(resolved, () => new StaticSupervision(staticOptionsOf(resolved)));
 }
 
 /**
@@ -85,11 +99,12 @@ export function pausingSupervisor(
   options: Omit<SupervisorOptions, "maxRestarts">,
   progressOf: RestartPauses["progressOf"],
 ): ChildSpec {
-  const resolved = resolveStaticOptions(options);
-  const limit = { ...resolved.limit, maxRestarts: Infinity };
+  const resolved = readOptions("supervisor", schema, options);
+  const staticOptions = staticOptionsOf(resolved);
+  const limit = { ...staticOptions.limit, maxRestarts: Infinity };
   return supervisorSpec(
-    options,
-    () => new StaticSupervision({ ...resolved, limit, pauses: { progressOf } }),
+    resolved,
+    () => new StaticSupervision({ ...staticOptions, limit, pauses: { progressOf } }),
   );
 }
 
@@ -100,22 +115,15 @@ export function pausingSupervisor(
  * @throws OptionError, SupervisorError `bad_combination`
  */
 export function dynamicSupervisor(options: DynamicSupervisorOptions): ChildSpec {
-  knownOptions("dynamicSupervisor", options, [
-    "id",
-    "maxChildren",
-    ...limitOptions,
-    ...childSettings,
-  ]);
-  const maxChildren =
-    options.maxChildren === undefined ? Infinity : integer("maxChildren", options.maxChildren, 0);
-  const limit = resolveLimit(options);
-  return supervisorSpec(options, () => new DynamicSupervision({ maxChildren, limit }));
+  const resolved = readOptions("dynamicSupervisor", dynamicSchema, options);
+  const { maxChildren } = resolved;
+  return supervisorSpec(
+    resolved,
+    () => new DynamicSupervision({ maxChildren, limit: limitOf(resolved) }),
+  );
 }
 
-function supervisorSpec(
-  options: ChildSettings & { id: string },
-  make: () => Supervision,
-): ChildSpec {
+function supervisorSpec(options: Resolved<typeof childSchema>, make: () => Supervision): ChildSpec {
   const { id } = options;
   return makeChildSpec(options, "supervisor", async (parent) => {
     const supervision = make();

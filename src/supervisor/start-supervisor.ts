@@ -2,12 +2,12 @@ import { createSystem, isActorSystem } from "../actor/system.js";
 import type { ActorSystem } from "../actor/types.js";
 import { checkClock, type Clock } from "../clock.js";
 import { OptionError } from "../errors.js";
-import { knownOptions } from "../options.js";
+import { abortSignal, option, readOptions, type SchemaOf } from "../options.js";
 import { handleOf, type Supervisor } from "./handle.js";
 import { StaticSupervision } from "./static-supervision.js";
 import {
-  resolveStaticOptions,
-  staticOptions,
+  staticOptionsOf,
+  staticSchema,
   type StaticSupervisorOptions,
 } from "./supervisor-options.js";
 
@@ -24,6 +24,20 @@ export interface StartSupervisorOptions extends StaticSupervisorOptions {
   signal?: AbortSignal;
 }
 
+const schema = {
+  ...staticSchema,
+  system: option((name, value): ActorSystem => {
+    if (isActorSystem(value)) return value;
+    throw OptionError.invalid(name, "an ActorSystem", value);
+  }),
+  clock: option((name, value, { system }: { system: ActorSystem | undefined }) => {
+    const clock = checkClock(value);
+    if (system === undefined || clock === system.clock) return clock;
+    throw OptionError.invalid(name, "none beside system, or the system's own", clock);
+  }),
+  signal: option(abortSignal),
+} satisfies SchemaOf<StartSupervisorOptions>;
+
 /**
  * Starts a tree: the children one after the other, in order. When one fails, those that are up are
  * ended again, in reverse order.
@@ -34,15 +48,12 @@ export interface StartSupervisorOptions extends StaticSupervisorOptions {
  * `duplicate_child_name` before anything is started
  */
 export async function startSupervisor(options: StartSupervisorOptions): Promise<Supervisor> {
-  knownOptions("startSupervisor", options, [...staticOptions, "system", "clock", "signal"]);
-  const resolved = resolveStaticOptions(options);
-  const { clock, signal } = options;
-  const given = checkSystem(options.system, clock);
-  if (signal !== undefined) checkSignal(signal);
+  const resolved = readOptions("startSupervisor", schema, options);
+  const { system: given, clock, signal } = resolved;
   signal?.throwIfAborted();
 
   const system = given ?? createSystem(clock === undefined ? {} : { clock });
-  const supervision = new StaticSupervision(resolved);
+  const supervision = new StaticSupervision(staticOptionsOf(resolved));
   supervision.ownsSystem = given === undefined;
   try {
     await supervision.start(system, "supervisor", signal);
@@ -52,27 +63,4 @@ export async function startSupervisor(options: StartSupervisorOptions): Promise<
   }
   if (given === undefined) supervision.cell.onDeath(() => void system.stop());
   return handleOf(supervision);
-}
-
-function checkSystem(
-  system: ActorSystem | undefined,
-  clock: Clock | undefined,
-): ActorSystem | undefined {
-  if (clock !== undefined) checkClock(clock);
-  if (system === undefined) return undefined;
-  if (!isActorSystem(system)) throw OptionError.invalid("system", "an ActorSystem", system);
-  if (clock !== undefined && clock !== system.clock)
-    throw OptionError.invalid("clock", "none beside system, or the system's own", clock);
-  return system;
-}
-
-function checkSignal(signal: AbortSignal): void {
-  if (
-    typeof signal !== "object" ||
-    signal === null ||
-    typeof signal.aborted !== "boolean" ||
-    typeof signal.throwIfAborted !== "function" ||
-    typeof signal.addEventListener !== "function"
-  )
-    throw OptionError.invalid("signal", "an AbortSignal", signal);
 }

@@ -1,6 +1,13 @@
 import { OptionError, SupervisorError } from "../errors.js";
-import { integer, oneOf } from "../options.js";
-import type { ChildLike } from "./child-spec.js";
+import {
+  integer,
+  oneOf,
+  option,
+  requiredOption,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
+import type { ChildLike, ResolvedChildSpec } from "./child-spec.js";
 import type { RestartLimit } from "./restart-window.js";
 import { resolveStaticChild, type StaticOptions } from "./static-supervision.js";
 import { type AutoShutdown, autoShutdowns, strategies, type Strategy } from "./strategy.js";
@@ -26,31 +33,40 @@ export interface StaticSupervisorOptions extends RestartLimitOptions {
   autoShutdown?: AutoShutdown;
 }
 
-export const limitOptions = ["maxRestarts", "maxSeconds"] as const;
-export const staticOptions = ["strategy", "children", "autoShutdown", ...limitOptions] as const;
+/** @internal */
+export const limitSchema = {
+  maxRestarts: option((name, value) => integer(name, value, 0), 3),
+  maxSeconds: option((name, value) => integer(name, value, 1), 5),
+} satisfies SchemaOf<RestartLimitOptions>;
 
-const defaults = Object.freeze({ maxRestarts: 3, maxSeconds: 5 });
+/** @internal */
+export const staticSchema = {
+  strategy: requiredOption((name, value) => oneOf(name, value, strategies)),
+  autoShutdown: option((name, value) => oneOf(name, value, autoShutdowns), "never"),
+  ...limitSchema,
+  children: requiredOption(readChildren),
+} satisfies SchemaOf<StaticSupervisorOptions>;
 
-export function resolveLimit(options: RestartLimitOptions): RestartLimit {
-  const { maxRestarts = defaults.maxRestarts, maxSeconds = defaults.maxSeconds } = options;
-  return {
-    maxRestarts: integer("maxRestarts", maxRestarts, 0),
-    window: integer("maxSeconds", maxSeconds, 1) * 1000,
-  };
+/** @internal */
+export function limitOf({ maxRestarts, maxSeconds }: Resolved<typeof limitSchema>): RestartLimit {
+  return { maxRestarts, window: maxSeconds * 1000 };
 }
 
-/** @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name` @internal */
-export function resolveStaticOptions(options: StaticSupervisorOptions): StaticOptions {
-  const strategy = oneOf("strategy", options.strategy, strategies);
-  const { autoShutdown = "never" } = options;
-  oneOf("autoShutdown", autoShutdown, autoShutdowns);
-  const limit = resolveLimit(options);
-  if (!Array.isArray(options.children))
-    throw OptionError.invalid("children", "an array of child specs", options.children);
-  // Unlike map, from does not pass over holes.
-  const children = Array.from(options.children, (child) =>
-    resolveStaticChild("children", child, autoShutdown),
-  );
+/** @internal */
+export function staticOptionsOf(options: Resolved<typeof staticSchema>): StaticOptions {
+  const { strategy, autoShutdown, children } = options;
+  return { strategy, autoShutdown, limit: limitOf(options), children };
+}
+
+/** @throws OptionError, SupervisorError `bad_combination`, `duplicate_child_name` */
+function readChildren(
+  name: string,
+  value: unknown,
+  { autoShutdown }: { autoShutdown: AutoShutdown },
+): readonly ResolvedChildSpec[] {
+  if (!Array.isArray(value)) throw OptionError.invalid(name, "an array of child specs", value);
+  // Unlike map, from does not skip holes.
+  const children = Array.from(value, (child) => resolveStaticChild(name, child, autoShutdown));
   const ids = new Set<string>();
   for (const { id } of children) {
     if (ids.has(id))
@@ -59,5 +75,5 @@ export function resolveStaticOptions(options: StaticSupervisorOptions): StaticOp
       });
     ids.add(id);
   }
-  return { strategy, autoShutdown, limit, children };
+  return children;
 }

@@ -1,6 +1,6 @@
-import { integer, knownOptions, type Milliseconds } from "../../options.js";
+import { integer, type Milliseconds, option, readOptions, type SchemaOf } from "../../options.js";
 import type { Adapter, AdapterContext, Store } from "../adapter.js";
-import { readTtl } from "../command-options.js";
+import { requireTtl } from "../command-options.js";
 import type { Ttl } from "../types.js";
 import { LruEntries, UnlimitedEntries } from "./entries.js";
 import { LocalStore } from "./local-store.js";
@@ -24,9 +24,14 @@ export interface LocalAdapterOptions {
   sweepInterval?: Milliseconds;
 }
 
-const defaultSweepInterval: Milliseconds = 500;
 /** As many as a Map takes. */
 const mostEntries = 2 ** 24;
+
+const schema = {
+  maxEntries: option((name, value) => integer(name, value, 1, mostEntries)),
+  sweepInterval: option((name, value) => integer(name, value, 1), 500),
+  ttl: option((_name, value) => requireTtl(value), null),
+} satisfies SchemaOf<LocalAdapterOptions>;
 
 /**
  * Keeps the entries in this process; its commands are synchronous.
@@ -34,11 +39,7 @@ const mostEntries = 2 ** 24;
  * @throws {@link OptionError}
  */
 export function localAdapter(options: LocalAdapterOptions = {}): Adapter {
-  knownOptions("localAdapter", options, ["maxEntries", "ttl", "sweepInterval"]);
-  const { maxEntries, sweepInterval = defaultSweepInterval } = options;
-  if (maxEntries !== undefined) integer("maxEntries", maxEntries, 1, mostEntries);
-  integer("sweepInterval", sweepInterval, 1);
-  const ttl = readTtl(options.ttl) ?? null;
+  const { maxEntries, ttl, sweepInterval } = readOptions("localAdapter", schema, options);
   return Object.freeze({
     open<K, V>({ clock, sink }: AdapterContext<K, V>): Store<K, V> {
       const entries =
