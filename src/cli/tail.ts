@@ -113,7 +113,7 @@ class TailView {
 
   rejected(reason: string): void {
     this.#rejected++;
-    if (this.#rejected === 1) this.#say(`a message was rejected: ${reason}; others won't be told`);
+    if (this.#rejected === 1) this.#say(`a message was rejected: ${reason}; further ones are not reported`);
   }
 
   status(status: PubSubStatus, trouble: unknown): void {

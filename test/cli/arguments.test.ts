@@ -52,7 +52,7 @@ describe("what is understood", () => {
     });
   });
 
-  test("doctor watches one and a half heartbeats, or as long as it is told", () => {
+  test("doctor watches one and a half heartbeats, or as long as given", () => {
     const doctor = ["doctor", ...redis, "--cache", "c"];
     expect(optionsOf(...doctor)).toMatchObject({ timeout: 4500 });
     expect(optionsOf(...doctor, "--heartbeat", "1000")).toMatchObject({ timeout: 1500 });
@@ -154,7 +154,7 @@ describe("URLs", () => {
     expect(parse("--redis", "unix:/run/redis.sock").shown).toBe("unix:/run/redis.sock");
   });
 
-  test("of NATS may be several, without a scheme, and give up what is secret", () => {
+  test("of NATS may be several, without a scheme, and are shown without secrets", () => {
     expect(parse("--nats", "nats://ann:s@a:1, b:2,tls://[::1]:3")).toEqual({
       kind: "nats",
       urls: ["nats://ann:s@a:1", "nats://b:2", "tls://[::1]:3"],
@@ -210,7 +210,7 @@ describe("URLs", () => {
     expect(text).not.toContain("s3cret");
   });
 
-  test("secrets are taken out of what others say", () => {
+  test("secrets are masked in messages of others", () => {
     const broker = parse("--redis", "redis://ann:s%40crit@a");
     expect(withoutSecrets("no s@crit, no s%40crit", broker)).toBe("no ***, no ***");
   });

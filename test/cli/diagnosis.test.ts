@@ -108,7 +108,7 @@ describe("what is wrong", () => {
     ]);
   });
 
-  test("is not that an outbox is sometimes longer, or told of too seldom", () => {
+  test("is not that an outbox is sometimes longer, or has too few samples", () => {
     const well = [[0, 9], [0, 4, 9], [5, 4, 9, 9], [5, 5, 5, 5], [0, 0, 0, 1], [0, 0, 0, 1, 2], []];
     for (const samples of well)
       expect(diagnose({ ...healthy, nodes: [{ ...node, samples }] }, options)).toEqual([]);
@@ -132,7 +132,7 @@ All is well.
     );
   });
 
-  test("of problems, without what a terminal takes for orders", () => {
+  test("of problems, without control characters", () => {
     const text = reportText(
       reportOf({ ...healthy, nodes: [{ ...node, node: "\u001b[2J", silent: true }] }),
     );

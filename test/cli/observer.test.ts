@@ -8,7 +8,7 @@ import { type Bus, busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
 import { type ObservedNode, Observer } from "../../src/cli/observer.js";
 import { Cluster, fieldsOf, heartbeat, isData } from "../cluster/cluster.js";
 
-/** The bus, on which subscriptions to data stand only when `until` has settled. */
+/** The bus, whose subscriptions to data are ready only when `until` has settled. */
 function slow(bus: Bus, until: Promise<void>): Bus {
   const listen: Bus["listen"] = (channel, onMessage) => {
     if (!channel.includes(":data:")) return bus.listen(channel, onMessage);
@@ -24,7 +24,7 @@ function slow(bus: Bus, until: Promise<void>): Bus {
   });
 }
 
-/** An observer, and all that it has told. */
+/** An observer, and all that it has reported. */
 class Watching implements AsyncDisposable {
   readonly events: CacheEvent[] = [];
   readonly gaps: GapEvent[] = [];
@@ -92,7 +92,7 @@ class Watching implements AsyncDisposable {
 const two = { stream: { partitions: 2, include: ["value"] as const } };
 
 describe("an observer", () => {
-  test("learns of the nodes that are there, and sees what they write, whole", async () => {
+  test("finds the running nodes, and sees all that they write", async () => {
     await using cluster = new Cluster();
     const [a] = await cluster.startAll(["a", "b"], two);
     a!.cache.put("before", 0);
@@ -124,7 +124,7 @@ describe("an observer", () => {
     expect(watching.gaps).toEqual([]);
   });
 
-  test("is owed nothing that was sent before it listened, though a node that has been there says hello", async () => {
+  test("expects nothing that was sent before it subscribed, though a running node says hello", async () => {
     await using cluster = new Cluster();
     const a = await cluster.start("a");
     for (const key of ["k0", "k1", "k2"]) a.cache.put(key, 0);
@@ -148,7 +148,7 @@ describe("an observer", () => {
     expect([watching.keys, watching.gaps]).toEqual([["after"], []]);
   });
 
-  test("is no node: nobody hears of it, and it says nothing but its questions", async () => {
+  test("is no node: no node knows it, and it publishes only its questions", async () => {
     await using cluster = new Cluster();
     const said: unknown[] = [];
     const statuses: number[] = [];
@@ -168,7 +168,7 @@ describe("an observer", () => {
     expect(second.statuses).not.toContain("watcher up");
   });
 
-  test("follows nodes that come later, and misses nothing that they write at once", async () => {
+  test("follows nodes that start later, and misses nothing that they write at once", async () => {
     await using cluster = new Cluster();
     await using watching = await Watching.start(cluster);
     expect(watching.observer.nodes()).toEqual([]);
@@ -185,7 +185,7 @@ describe("an observer", () => {
     expect(watching.observer.nodes()).toEqual([]);
   });
 
-  test("owes what a new node writes before the subscriptions stand, and to later observers only what comes then", async () => {
+  test("expects what a new node writes before its subscriptions are made; later observers only what comes then", async () => {
     await using cluster = new Cluster();
     let subscribe = (): void => {};
     const subscribed = new Promise<void>((resolve) => (subscribe = resolve));
@@ -203,7 +203,7 @@ describe("an observer", () => {
     expect([late.gaps, later.gaps]).toEqual([[], []]);
   });
 
-  test("tells what is lost, with exact bounds", async () => {
+  test("reports gaps with exact bounds", async () => {
     await using cluster = new Cluster();
     const a = await cluster.start("a");
     await using watching = await Watching.start(cluster);
@@ -237,7 +237,7 @@ describe("an observer", () => {
   test("sees nodes of different shapes, and the events of all", async () => {
     await using cluster = new Cluster();
     await using watching = await Watching.start(cluster);
-    // Each of them starts while it does not hear of the other.
+    // Each of them starts while it cannot hear the other.
     cluster.hub.intercept(({ from, to }) =>
       from !== "watcher" && to !== "watcher" ? "drop" : "deliver",
     );
@@ -267,7 +267,7 @@ describe("an observer", () => {
     expect(none.shapes).toEqual([[expect.anything(), "a", []]]);
   });
 
-  test("tells a second node of one name from one that begins anew", async () => {
+  test("tells a second node of one name from one that restarts", async () => {
     await using cluster = new Cluster();
     await using watching = await Watching.start(cluster);
     const first = await cluster.start("a");
@@ -306,7 +306,7 @@ describe("an observer", () => {
     expect(watching.statuses).toEqual(["a up", "a silent", "a up"]);
   });
 
-  test("rejects what is no message, or made to hurt, and goes on", async () => {
+  test("rejects what is no message, or hostile, and continues", async () => {
     await using cluster = new Cluster();
     const a = await cluster.start("a");
     await using watching = await Watching.start(cluster);

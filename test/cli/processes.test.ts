@@ -19,7 +19,7 @@ afterAll(() => built[Symbol.asyncDispose]());
 
 const cli = (...args: string[]): Program => new Program(join(built.folder, "cli.js"), args);
 const heartbeat = 600;
-/** A node that is asked how far it is, and killed when it has answered. */
+/** A node that is killed when it has answered an observer. */
 const dies = -1;
 
 const engines = [
@@ -75,11 +75,11 @@ for (const { kind, binary, start } of engines) {
       expect(tail.stderr + tail.stdout).not.toContain("s3cret");
     });
 
-    test("tail tells what was lost while it was cut off, so that nothing is missing", async () => {
+    test("tail shows what was lost while it was cut off, so that nothing is missing", async () => {
       await using proxy = await Proxy.start(broker);
       await using tail = cli("tail", ...connection(proxy), "--json", "--partition", "0");
       await using _a = await node("a", 1, 5);
-      // The first writes may be over when it begins to listen.
+      // The first writes may precede its subscription.
       await tail.prints('"command":"put"');
       proxy.cut();
       await tail.prints("connected to");
@@ -87,7 +87,7 @@ for (const { kind, binary, start } of engines) {
       const length = tail.lines.length;
       await tail.prints(new RegExp(`(?:.*\\n){${length + 20}}`));
       expect(await tail.end()).toBe(0);
-      // Each sequence is there once, as an event or in a gap.
+      // Each sequence occurs once, as an event or in a gap.
       const covered: number[] = [];
       for (const message of tail.messages) {
         if (message["type"] === "gap") {
@@ -99,7 +99,7 @@ for (const { kind, binary, start } of engines) {
       expect(covered).toEqual(covered.map((_, index) => (first as number) + index));
     });
 
-    test("tail ends quietly when nobody reads it any more", async () => {
+    test("tail ends quietly when its output is closed", async () => {
       await using _a = await node("a", 1, 5);
       const child = spawn(
         process.execPath,
@@ -138,7 +138,7 @@ for (const { kind, binary, start } of engines) {
       expect(text.stdout).toContain("All is well.");
     });
 
-    test("doctor says what is wrong: nobody, a node that dies", async () => {
+    test("doctor reports problems: no node, a node that dies", async () => {
       await using alone = cli("doctor", ...connection(), "--timeout", "300");
       expect(await alone.status()).toBe(1);
       expect(alone.stdout).toContain("PROBLEM  No node has a stream of cache users");

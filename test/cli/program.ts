@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { waitFor } from "../../src/testing/wait-for.js";
 
-/** A program that runs, and what it prints. To be disposed. */
+/** A running program, and its output. To be disposed. */
 export class Program implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly #ended: Promise<unknown[]>;
@@ -24,7 +24,7 @@ export class Program implements AsyncDisposable {
     return this.stdout.split("\n").slice(0, -1);
   }
 
-  /** Its lines as what they are in JSON. */
+  /** Its lines, parsed as JSON. */
   get messages(): Record<string, unknown>[] {
     return this.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
@@ -44,7 +44,7 @@ export class Program implements AsyncDisposable {
     return status as number | null;
   }
 
-  /** Ends it by a signal; gives its exit status. */
+  /** Sends a signal; returns the exit status. */
   end(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     this.process.kill(signal);
     return this.status();
@@ -56,8 +56,8 @@ export class Program implements AsyncDisposable {
 }
 
 /**
- * A program that is a node: it writes every `writes` milliseconds; below 0 it dies soon after it
- * has been asked how far it is.
+ * A node as a program: it writes every `writes` milliseconds; below 0, it dies when asked its
+ * state.
  */
 export const nodeProgram = `
 import { defineCache, startSupervisor, streamServer } from "./index.js";

@@ -82,7 +82,7 @@ describe("a line for people", () => {
     );
   });
 
-  test("stays one line, and gives a terminal no orders, whatever comes", () => {
+  test("stays one line without control characters, whatever the event", () => {
     const event = eventAbout("k\n\u001b[31m\u2028\u202e", {
       command: "put\r\n",
       values: { value: Object.assign([1], { "\u0007": "\u0000" }) },
@@ -92,7 +92,7 @@ describe("a line for people", () => {
     expect(eventLine(event)).toContain("a\\u{1b}]0;x\\u{7}\\u{85} 3");
   });
 
-  test("a time that is none is shown as it came", () => {
+  test("an invalid time is shown as its number", () => {
     expect(eventLine(eventAbout("x", { at: 2 ** 53 }))).toMatch(/^\d+ a 3 inserted/);
   });
 
@@ -129,7 +129,7 @@ describe("a line of JSON", () => {
     });
   });
 
-  test("has a form for what JSON has none for", () => {
+  test("tags what JSON can't represent", () => {
     const key = [1n, new Date(5)];
     const value = new Map<unknown, unknown>([
       [new Uint8Array([1, 2]), new Set([undefined, NaN])],

@@ -30,9 +30,8 @@ export function idOf(of: { node: string; epoch: string; partition: number | null
 }
 
 /**
- * What is wrong with what a reader was given of other nodes: nothing twice, nothing out of order,
- * and what is missing was announced. `owed` says from which sequence on; what isn't in it is owed
- * from 0.
+ * The faults in what a reader received from other nodes: duplicates, wrong order, missing events
+ * without a gap. `owed`: the sequence from which on events are owed. Default 0.
  */
 export function faultsOf(
   reader: Reader,
@@ -85,8 +84,8 @@ function* faultsOfOne(
   }
   while (next < count && excused.has(next)) next++;
   if (next >= count) return;
-  // Of an epoch that ended unheard only the beginning of what is missing is known; of one never
-  // heard of, nothing.
+  // Of an epoch whose end was not received, only the beginning of the missing events is known; of
+  // an epoch of which nothing was received, nothing.
   const isOpen = openings.some((from) => from > last && from <= next);
   if (!isOpen && !(messages.length === 0 && nodeIsInDoubt))
     yield `${next}..${count - 1} missing at the end`;

@@ -34,9 +34,9 @@ export interface NodeOptions {
   readonly stream?: Omit<Partial<StreamServerOptions<unknown, unknown>>, "cache">;
   readonly pubsub?: Omit<LocalPubSubOptions, "hub" | "nodeName">;
   readonly cacheName?: string;
-  /** Another pubsub than the hub's own. */
+  /** A pubsub in place of the hub's. */
   readonly over?: PubSub;
-  /** Behind the stream server. */
+  /** Children after the stream server. */
   readonly children?: (cache: Store) => ChildLike[];
 }
 
@@ -62,7 +62,7 @@ export class ClusterNode {
     return getStream(this.cache).epoch;
   }
 
-  /** Collects what a reader of all partitions is given. */
+  /** Collects what a reader of all partitions receives. */
   read(options: Partial<SubscribeOptions> = {}): Reader {
     const reader = new Reader();
     const { partitions } = getStream(this.cache);
@@ -75,7 +75,7 @@ export class ClusterNode {
   }
 }
 
-/** What a reader has been given. */
+/** What a reader has received. */
 export class Reader {
   readonly messages: Message[] = [];
 
@@ -87,7 +87,7 @@ export class Reader {
     return this.messages.filter((it): it is GapEvent => it.type === "gap");
   }
 
-  /** Keys of single-key events that came from a node. */
+  /** The keys of a node's events about one key. */
   keysFrom(node: string): unknown[] {
     return this.events
       .filter(({ metadata }) => metadata.node === node)
@@ -100,13 +100,13 @@ export class Reader {
   }
 }
 
-/** Nodes on one hub, whose clock moves only when told. */
+/** Nodes on one hub, with a simulated clock. */
 export class Cluster implements AsyncDisposable {
   readonly hub: Hub = createHub();
   readonly clock = new SimulatedClock(1_700_000_000_000);
   readonly nodes = new Set<ClusterNode>();
 
-  /** Starts a node; the time goes on meanwhile. */
+  /** Starts a node; time passes meanwhile. */
   async start(name: string, options: NodeOptions = {}): Promise<ClusterNode> {
     const { stream, children, cacheName = "users" } = options;
     const pubsub =
@@ -155,7 +155,7 @@ export class Cluster implements AsyncDisposable {
     return promise;
   }
 
-  /** Waits for a condition, while time goes on. */
+  /** Waits for a condition, while time passes. */
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
     for (let turn = 0; turn < 5_000; turn++) {
       if (await condition()) return;
@@ -165,7 +165,7 @@ export class Cluster implements AsyncDisposable {
     throw new Error(`never came true: ${condition.toString()}`);
   }
 
-  /** Lets everything that is on its way arrive; the time stands still. */
+  /** Lets all messages in flight arrive; no time passes. */
   async rest(turns = 60): Promise<void> {
     for (let turn = 0; turn < turns; turn++) await nextTurn();
   }
@@ -208,10 +208,7 @@ export function isData(message: HubMessage): boolean {
   return message.channel.includes(":data:");
 }
 
-/**
- * Waits until every reader has heard each of the other nodes, so that nothing of what comes is not
- * owed.
- */
+/** Waits until each node has heard all others: from then on, readers are owed all events. */
 export async function warmUp(
   cluster: Cluster,
   nodes: readonly ClusterNode[],

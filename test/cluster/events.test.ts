@@ -31,7 +31,7 @@ const values: readonly unknown[] = [
 describe.each([undefined, 1, 4])("events of another node, partitions: %s", (partitions) => {
   const shape = partitions === undefined ? {} : { partitions };
 
-  test("are as they were there, but for the origin", async () => {
+  test("have the same content as on their own node, and its name", async () => {
     await using cluster = new Cluster();
     const [a, b] = await pair(cluster, { stream: { ...shape, include: ["value", "previous"] } });
     const [there, here] = [a.read(), b.read()];
@@ -104,7 +104,7 @@ describe.each([undefined, 1, 4])("events of another node, partitions: %s", (part
     }
   });
 
-  test("are filtered by type; a node is sent nothing of partitions that nobody on it reads", async () => {
+  test("are filtered by type; a node receives nothing of partitions that have no reader on it", async () => {
     await using cluster = new Cluster();
     const [a, b] = await pair(cluster, { stream: shape });
     const sent = new Map<string, number>();

@@ -7,7 +7,7 @@ import { eventTypes } from "../../src/event/types.js";
 import { Listener } from "../helpers/actors.js";
 import { Cluster, type ClusterNode, heartbeat, type Reader } from "./cluster.js";
 
-/** A state as it goes over the wire, but for what is given. */
+/** A state as it is sent, but for the fields given. */
 function state(
   kind: number,
   node: string,
@@ -21,7 +21,7 @@ function state(
 }
 const [hello, beat, bye] = [1, 3, 4];
 
-/** One event about a key, as it goes over the wire. */
+/** One event about a key, as it is sent. */
 function data(
   node: string,
   epoch: string,
@@ -43,10 +43,7 @@ function data(
   return [0, "nebulex", "users", "users", node, epoch, 1, 1, partition, after, to, columns];
 }
 
-/**
- * Two nodes with four partitions, a reader on b that has heard of a, and somebody who forges
- * messages.
- */
+/** Two nodes with four partitions, a reader on b that has heard a, and forged messages. */
 class Forgery implements AsyncDisposable {
   readonly cluster = new Cluster();
   readonly told = new Listener<{ reason: string }>("nebulex.pubsub.message_rejected");
@@ -68,7 +65,7 @@ class Forgery implements AsyncDisposable {
     return forgery;
   }
 
-  /** Sends what was forged, where such things go. */
+  /** Sends a forged message on its channel. */
   async send(...messages: unknown[][]): Promise<void> {
     const transport = (this.cluster.hub as Hub as LocalHub).transport("enemy");
     await transport.open({ message: () => {}, status: () => {} });
@@ -136,7 +133,7 @@ describe("a forged message", () => {
     },
   );
 
-  test("that claims a lot is a gap of that node, and of no other", async () => {
+  test("that claims many events makes a gap of that node, and of no other", async () => {
     await using forgery = await Forgery.begin();
     const { a, reader, cluster } = forgery;
     await forgery.send(
@@ -149,7 +146,7 @@ describe("a forged message", () => {
     expect(reader.gapsOf("a")).toEqual([]);
   });
 
-  test("of a new epoch of a real node, or of its end, costs notices without bounds, and none of its events", async () => {
+  test("of a new epoch of a real node, or of its end, causes gaps without bounds, and loses none of its events", async () => {
     await using forgery = await Forgery.begin();
     const { a, reader, cluster } = forgery;
     using _clashes = new Listener("nebulex.streams.shape_mismatch");
@@ -170,14 +167,14 @@ describe("a forged message", () => {
     expect(getStream(forgery.b.cache).nodes()).toMatchObject([{ node: "a", epoch: a.epoch }]);
   });
 
-  test("of each of 10,000 nodes leaves no more than 4096 of them, and the real ones' events come", async () => {
+  test("of each of 10,000 nodes leaves at most 4096 of them, and the events of real ones arrive", async () => {
     await using forgery = await Forgery.begin();
     const { a, b, reader, cluster } = forgery;
     for (let n = 0; n < 10_000; n += 1000) {
       await forgery.send(
         ...Array.from({ length: 1000 }, (_, more) => state(hello, `node ${n + more}`, "e", all)),
       );
-      // Real nodes go on saying that they are there.
+      // Real nodes keep sending heartbeats.
       await cluster.clock.advance(heartbeat / 3);
     }
     expect(getStream(b.cache).nodes().length).toBeLessThanOrEqual(4096);
@@ -210,7 +207,7 @@ describe("a forged message", () => {
       }
     };
     await until();
-    // All is told, and in fewer words.
+    // All is reported, with fewer gaps.
     expect(gaps.length).toBeLessThan(5000);
     const told = new Set(
       gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, n) => from + n)),

@@ -50,12 +50,12 @@ describe("a stream that begins, among other nodes", () => {
       expect(message).toContain(
         `{ partitions: ${partitions}, hash: ${hash?.name ?? "defaultHash"}`,
       );
-    // The one that has been there goes on, and says what it has seen.
+    // The older node continues, and reports the conflict.
     expect(clashes.messages).toMatchObject([{ node: "b" }]);
     expect(lookupStream(a.cache)?.registered).toBe(true);
   });
 
-  test("fails with a name that another node has, which goes on, and of which no other thinks that it has gone", async () => {
+  test("fails with the name of another node, which continues, and which no other node reports as gone", async () => {
     await using cluster = new Cluster();
     const [a, b] = await cluster.startAll(["a", "b"]);
     const reader = b!.read();
@@ -73,7 +73,7 @@ describe("a stream that begins, among other nodes", () => {
     expect(getStream(b!.cache).nodes()).toMatchObject([{ node: "a", epoch: a!.epoch }]);
   });
 
-  test("ends when the other node of its name is heard only later; it is the younger one that goes", async () => {
+  test("ends if another node of its name is heard later and is older", async () => {
     await using cluster = new Cluster();
     const [older] = await cluster.startAll(["a", "b"]);
     await cluster.clock.advance(heartbeat);
@@ -118,23 +118,23 @@ describe("a stream that begins, among other nodes", () => {
         childId: "users:stream",
         reason: expect.any(ShapeMismatchError),
       });
-      // The supervisor tries again and again, and no try succeeds.
+      // The supervisor restarts it, and no restart succeeds.
       await cluster.until(() => failures.messages.length > 3);
       expect(lookupStream(b.cache)).toBeUndefined();
       expect(data).toEqual([]);
     },
   );
 
-  test("waits for nobody where there is nobody, and not for ever", async () => {
+  test("does not wait without other nodes, and has a timeout", async () => {
     await using cluster = new Cluster();
     const before = cluster.clock.now();
     await cluster.start("a");
     expect(cluster.clock.now() - before).toBeLessThanOrEqual(heartbeat);
   });
 
-  test("does not take what its own former life has sent, and comes back late, for another node's", async () => {
+  test("does not take late messages of its own former epoch for another node's", async () => {
     await using cluster = new Cluster();
-    // A node that is alone on its hub waits for nobody's word.
+    // A node that is alone on its hub waits for no answer.
     await cluster.start("z", { cacheName: "orders" });
     const late: { channel: string; payload: Uint8Array }[] = [];
     let arrive: ((channel: string, payload: Uint8Array) => void) | undefined;

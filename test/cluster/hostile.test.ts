@@ -9,13 +9,13 @@ import { anyBytes, anyFrames, type Captured, damaged, forged } from "./hostile.j
 
 const partitions = 4;
 
-/** Two nodes that go on working, and somebody on their hub who means harm. */
+/** Two nodes that keep working, and an attacker on their hub. */
 class Siege implements AsyncDisposable {
   readonly cluster = new Cluster();
   readonly seed = anySeed();
   readonly random = new SeededRandom(this.seed);
   readonly captured: Captured[] = [];
-  /** What a reader was given last; all of them would be growth of our own. */
+  /** The last messages of a reader; all of them would be a memory leak of the test. */
   readonly counts = { events: 0, gaps: 0 };
   last: Message | undefined;
   a!: ClusterNode;
@@ -65,23 +65,23 @@ class Siege implements AsyncDisposable {
     return [...new Set(this.captured.map(({ channel }) => channel))];
   }
 
-  /** How many messages both have refused. */
+  /** How many messages both have rejected. */
   get rejected(): number {
     return this.a.bus.rejected + this.b.bus.rejected;
   }
 
-  /** Sends something to everybody who listens to the channel. */
+  /** Publishes to all nodes on a channel. */
   async send(channel: string, payload: Uint8Array): Promise<void> {
     if (this.#isOver) throw new Error("the test is over");
     const sent = this.#enemy.publish(channel, payload);
     if (++this.#sent % 500 === 0) await sent;
   }
 
-  /** Whether what is written on one node still comes to the other's readers. */
+  /** Whether events written on one node still reach the other's readers. */
   async stillWorks(): Promise<void> {
     await this.cluster.rest();
-    // Whoever was told a forged state of a node hears its true one: from a new epoch on at the
-    // latest.
+    // A node that has a forged state of another one receives its true state from the next epoch on,
+    // at the latest.
     for (const node of [this.a, this.b]) await this.cluster.hit(node, "users", "kill");
     await this.cluster.rest(200);
     for (const [from, to] of [
@@ -105,7 +105,7 @@ class Siege implements AsyncDisposable {
   }
 }
 
-describe("two nodes on a hub with somebody who means harm", () => {
+describe("two nodes on a hub with an attacker", () => {
   let siege: Siege;
   const warnings: Error[] = [];
   const warned = (warning: Error): void => void warnings.push(warning);
@@ -120,10 +120,10 @@ describe("two nodes on a hub with somebody who means harm", () => {
     process.off("warning", warned);
   });
 
-  /** How many nodes listen to a channel that real messages were seen on. */
+  /** How many nodes are subscribed to a channel that carried real messages. */
   const listeners = (channel: string): number => (channel.includes(":node:") ? 1 : 2);
 
-  test("12,000 messages of arbitrary bytes, of arbitrary values, and damaged ones are refused, counted and told, and no event or gap comes of them", async () => {
+  test("12,000 messages of arbitrary bytes, of arbitrary values, and damaged ones are rejected, counted and reported, and cause no event or gap", async () => {
     const { seed, random, channels, captured, counts } = siege;
     using told = new Listener<{ reason: string; channel: string }>(
       "nebulex.pubsub.message_rejected",
@@ -131,7 +131,7 @@ describe("two nodes on a hub with somebody who means harm", () => {
     let expected = 0;
     const before = siege.rejected;
     const send = async (channel: string, payload: Uint8Array): Promise<void> => {
-      // An empty message asks the broker whether it may be sent, and no node looks at it.
+      // An empty message tests the permission to publish, and nodes ignore it.
       if (payload.length > 0) expected += listeners(channel);
       await siege.send(channel, payload);
       if (told.messages.length > 10_000) {
@@ -156,11 +156,11 @@ describe("two nodes on a hub with somebody who means harm", () => {
     for (const reason of ["truncated", "version", "codec", "damaged", "malformed"])
       expect(seen.get(reason) ?? 0).toBeGreaterThan(0);
     await siege.stillWorks();
-    // What is neither taken nor refused is warned of.
+    // A message that is neither accepted nor rejected causes a warning.
     expect(warnings).toEqual([]);
   });
 
-  test("10,000 forged messages, well-formed but for one field, break nothing, and what is kept of them is bounded", async () => {
+  test("10,000 forged messages, well-formed but for one field, break nothing, and use bounded memory", async () => {
     const { seed, random, captured } = siege;
     using clashes = new Listener("nebulex.streams.shape_mismatch");
     for (let n = 0; n < 10_000; n++) {

@@ -4,7 +4,7 @@ import { frame, unframe } from "../../src/pubsub/frame.js";
 import { jsonCodec } from "../../src/pubsub/json-codec.js";
 import type { SeededRandom } from "../../src/testing/random.js";
 
-/** A real message, and where it was seen. */
+/** A real message, and its channel. */
 export interface Captured {
   readonly channel: string;
   readonly payload: Uint8Array;
@@ -41,12 +41,12 @@ export function* anyFrames(count: number, seed: number): Iterable<Uint8Array> {
     try {
       yield frame(seed % 2 === 0 ? binaryCodec : jsonCodec, value);
     } catch {
-      // What can't be encoded can't come, either.
+      // What cannot be encoded cannot be received, either.
     }
   }
 }
 
-/** A real message with some bytes changed, taken out or put in; never the same as it was. */
+/** A real message with some bytes changed, removed or inserted; never unchanged. */
 export function damaged({ payload }: Captured, random: SeededRandom): Uint8Array {
   const bytes = [...payload];
   for (let times = 1 + random.below(3); times > 0; times--) {
@@ -90,12 +90,12 @@ const nasty: readonly ((random: SeededRandom) => unknown)[] = [
   (random) => `made up ${random.below(1_000_000)}`,
 ];
 
-/** A real message with one of its fields changed, at whatever depth, and well-formed again. */
+/** A real message with one of its fields changed, at any depth, and framed again. */
 export function forged({ payload }: Captured, random: SeededRandom): Uint8Array {
   for (;;) {
     const fields = unframe(payload, Infinity) as unknown[];
     change(fields, random);
-    // Others must not be taken for the node itself.
+    // A message must not seem to come from the node itself.
     try {
       return frame(random.below(4) === 0 ? jsonCodec : binaryCodec, fields);
     } catch {

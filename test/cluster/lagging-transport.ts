@@ -2,8 +2,8 @@ import type { Transport, TransportEvents } from "../../src/pubsub/transport.js";
 import type { SeededRandom } from "../../src/testing/random.js";
 
 /**
- * A transport whose messages may be held, and are then let go in order; or one that promises no
- * order across channels, and mixes what comes on different ones.
+ * A transport that holds messages on request and then releases them in order; or one without an
+ * order across channels, which shuffles the messages of different ones.
  */
 export class LaggingTransport implements Transport {
   readonly ordered: boolean;
@@ -25,11 +25,11 @@ export class LaggingTransport implements Transport {
     return this.#inner.open({
       message: (channel, payload) => {
         this.#queue.push({ channel, payload });
-        if (this.ordered && !this.#held) this.#letGo();
+        if (this.ordered && !this.#held) this.#release();
         else this.#pump();
       },
       status: (status, error) => {
-        // What was on its way is lost with the connection.
+        // Messages in flight are lost with the connection.
         if (status === "reconnecting" && this.ordered) this.#queue = [];
         events.status(status, error);
       },
@@ -42,7 +42,7 @@ export class LaggingTransport implements Transport {
 
   release(): void {
     this.#held = false;
-    if (this.ordered) this.#letGo();
+    if (this.ordered) this.#release();
     else this.#pump();
   }
 
@@ -64,12 +64,12 @@ export class LaggingTransport implements Transport {
     return this.#inner.close();
   }
 
-  #letGo(): void {
+  #release(): void {
     for (const { channel, payload } of this.#queue.splice(0))
       this.#events?.message(channel, payload);
   }
 
-  /** Gives some messages a turn of the event loop, each the first of its channel. */
+  /** Delivers some messages in a turn of the event loop, each the first of its channel. */
   #pump(): void {
     if (this.#pumping || this.#held || this.ordered) return;
     this.#pumping = true;

@@ -11,7 +11,7 @@ export interface Write {
   readonly times: number;
 }
 
-/** Something that happens between nodes, or to one. */
+/** An operation on a node, or between nodes. */
 export type Op =
   | Write
   | { readonly kind: "turns"; readonly count: number }
@@ -65,7 +65,7 @@ const network = fc.record({
 });
 const restart = fc.record({ kind: kind("replace", "cache"), node });
 
-/** What loses nothing. */
+/** Operations that lose nothing. */
 export const harmless: fc.Arbitrary<Op> = fc.oneof(
   { arbitrary: write, weight: 10 },
   { arbitrary: turns, weight: 6 },

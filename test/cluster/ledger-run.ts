@@ -6,7 +6,7 @@ import { Cluster, type ClusterNode, heartbeat, Reader } from "./cluster.js";
 import { LaggingTransport } from "./lagging-transport.js";
 import { nodeNames, type Op, type Setup, type Write } from "./ledger-ops.js";
 
-/** Messages of one node to another that something happens to. */
+/** A fault on the messages of one node to another. */
 interface Affected {
   readonly kind: "lost" | "twice";
   readonly from: string;
@@ -14,7 +14,7 @@ interface Affected {
   messages: number;
 }
 
-/** Nodes that write and read, what goes wrong between them, and what the readers make of it. */
+/** Nodes that write and read, faults between them, and the faults in what the readers received. */
 export class LedgerRun implements AsyncDisposable {
   readonly readers: { readonly reader: Reader; readonly own: string }[] = [];
   readonly #setup: Setup;
@@ -34,7 +34,7 @@ export class LedgerRun implements AsyncDisposable {
     for (const name of nodeNames) this.#nodes.set(name, await this.#startNode(name));
     for (const node of this.#nodes.values()) this.#add(node.name, node.read());
     await this.#cluster.rest();
-    // After this everybody has heard of everybody: from here on nothing is not owed.
+    // Now all nodes have heard each other: from here on, readers are owed all events.
     await this.#writeEverywhere();
     for (const { reader } of this.readers)
       for (const { metadata } of reader.events)
@@ -79,7 +79,7 @@ export class LedgerRun implements AsyncDisposable {
     }
   }
 
-  /** Mends everything, and lets all be told. */
+  /** Ends all faults, and lets all gaps be reported. */
   async heal(): Promise<void> {
     const { hub, clock } = this.#cluster;
     this.#affected.length = 0;
@@ -95,7 +95,7 @@ export class LedgerRun implements AsyncDisposable {
     await this.#cluster.rest(100);
   }
 
-  /** What is wrong with what the readers were given. */
+  /** The faults in what the readers received. */
   faults(): string[] {
     return this.readers.flatMap(({ reader, own }) =>
       faultsOf(reader, own, this.#written.counts(), this.#owed).map(
@@ -161,7 +161,7 @@ export class LedgerRun implements AsyncDisposable {
   }
 
   #write({ cache }: ClusterNode, op: Write): void {
-    // Between a cache's death and its return there is nothing to write to.
+    // A cache that has died cannot be written to until it is back.
     try {
       for (let n = 0; n < op.times; n++) this.#writeOnce(cache, op.kind, op.key + n);
     } catch (error) {

@@ -17,7 +17,7 @@ async function play(
   check(run);
 }
 
-test("whatever goes wrong between three nodes, each reader gets each other node's events in order, none twice, and is told of those that it doesn't get", async () => {
+test("whatever fails between three nodes, each reader receives each other node's events in order, none twice, and gaps for the missing ones", async () => {
   const ops = fc.array(harmful, { minLength: 10, maxLength: 80 });
   await fc.assert(
     asyncProperty(setup, ops, (given, list) => play(given, list)),
@@ -25,7 +25,7 @@ test("whatever goes wrong between three nodes, each reader gets each other node'
   );
 });
 
-test("readers of three nodes are told the exact bounds of what overtakes them, and what overtakes the sending", async () => {
+test("readers of three nodes get exact bounds of the events that overran them or the sending", async () => {
   const ops = fc.array(harmful, { minLength: 10, maxLength: 60 });
   await fc.assert(
     asyncProperty(setup, ops, (given, list) => play({ ...given, capacity: 100 }, list)),
@@ -33,7 +33,7 @@ test("readers of three nodes are told the exact bounds of what overtakes them, a
   );
 });
 
-test("where nothing is lost between three nodes, readers are told of no loss", async () => {
+test("where nothing is lost between three nodes, readers get no gap", async () => {
   const ops = fc.array(harmless, { minLength: 10, maxLength: 80 });
   const check = ({ readers }: LedgerRun): void => {
     for (const { reader } of readers)

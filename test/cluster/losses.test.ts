@@ -3,7 +3,7 @@ import { lookupStream, PubSubError } from "../../src/index.js";
 import { Listener } from "../helpers/actors.js";
 import { Cluster, type ClusterNode, fieldsOf, heartbeat, isData, type Reader } from "./cluster.js";
 
-/** Two nodes; a reader on b has heard of a: its events have the sequences from 1 on from here. */
+/** Two nodes; a reader on b has received an event of a: the next one has the sequence 1. */
 async function pair(
   cluster: Cluster,
   stream: Parameters<Cluster["start"]>[1] = {},
@@ -26,7 +26,7 @@ async function putOneByOne(cluster: Cluster, { cache }: ClusterNode, keys: reado
 }
 
 describe("a reader of another node's events", () => {
-  test("is told of a message lost in the middle before it is given the next one", async () => {
+  test("gets a gap for a message lost in the middle before the next one", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     cluster.hub.intercept((message) =>
@@ -48,7 +48,7 @@ describe("a reader of another node's events", () => {
     ]);
   });
 
-  test("is told of the last message's loss by the next sign of life", async () => {
+  test("gets a gap for the last message by the next heartbeat", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     const cancel = cluster.hub.intercept((message) => (isData(message) ? "drop" : "deliver"));
@@ -63,7 +63,7 @@ describe("a reader of another node's events", () => {
     expect(reader.gaps).toHaveLength(1);
   });
 
-  test("is told what it missed as soon as its node is connected again", async () => {
+  test("gets a gap for what it missed as soon as its node is connected again", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     cluster.hub.disconnect("b");
@@ -77,7 +77,7 @@ describe("a reader of another node's events", () => {
     expect(reader.gapsOf("a")).toEqual(["1..3"]);
   });
 
-  test("misses nothing where the writing node was away for a while", async () => {
+  test("misses nothing after an outage of the writing node", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     cluster.hub.disconnect("a");
@@ -90,11 +90,11 @@ describe("a reader of another node's events", () => {
     expect(reader.events.map(({ metadata }) => metadata.sequence)).toEqual(
       Array.from({ length: 3000 }, (_, n) => n + 1),
     );
-    // Only that it had not been heard of for long.
+    // Only a gap since it was silent.
     expect(reader.gapsOf("a")).toEqual(["1..0"]);
   });
 
-  test("is told the exact bounds of what did not fit into the writing node's log while it was away", async () => {
+  test("gets the exact bounds of what did not fit into the writing node's log during its outage", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster, { stream: { capacity: 100, retain: 0 } });
     cluster.hub.disconnect("a");
@@ -107,7 +107,7 @@ describe("a reader of another node's events", () => {
     expect(reader.keysFrom("a")).toEqual(Array.from({ length: 100 }, (_, n) => `k${n + 901}`));
   });
 
-  test("is told once that a node is silent, and exactly what was lost when that is back", async () => {
+  test("gets one gap without bounds for a silent node, and exact bounds when it is back", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     using states = new Listener<{ node: string; status: string; pubsub: string }>(
@@ -126,7 +126,7 @@ describe("a reader of another node's events", () => {
     ).toEqual(["silent", "up"]);
   });
 
-  test("is told of a new epoch of a node that was killed in the old one, and given the new one's events from the first on", async () => {
+  test("gets a gap for a killed node, and all events of its next epoch", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     const { epoch } = a;
@@ -146,7 +146,7 @@ describe("a reader of another node's events", () => {
     ]);
   });
 
-  test("is told nothing of a node that stops in order, and starts again", async () => {
+  test("gets no gap for a node that stops in order, and starts again", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     for (let n = 0; n < 100; n++) a.cache.put(n, n);
@@ -157,11 +157,11 @@ describe("a reader of another node's events", () => {
     expect(reader.gapsOf("a")).toEqual([]);
   });
 
-  test("is told of what a node had written and not sent yet when its epoch ended", async () => {
+  test("gets a gap for what a node had written and not sent when its epoch ended", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     const { epoch } = a;
-    // Some of it is under way, and some waits for that.
+    // Some messages are in flight, and some wait for them.
     cluster.hub.pause("a");
     for (let n = 0; n < 40_000; n++) a.cache.put(n, n);
     await cluster.rest();
@@ -176,7 +176,7 @@ describe("a reader of another node's events", () => {
     expect(told).toMatchObject([{ from: sequences.length + 1, to: 40_000 }]);
   });
 
-  test("goes on when its stream server was killed as it waited for a broker that hangs, and another has taken over", async () => {
+  test("continues after its stream server was killed while the broker hung, and another one has taken over", async () => {
     await using cluster = new Cluster();
     const { a, b, reader } = await pair(cluster);
     cluster.hub.pause("b");
@@ -194,7 +194,7 @@ describe("a reader of another node's events", () => {
     expect(reader.gaps.filter(({ from, to }) => to >= from)).toEqual([]);
   });
 
-  test("is told what other nodes have written while its own stream was stopped, to the event", async () => {
+  test("gets exact bounds of what other nodes wrote while its own stream was stopped", async () => {
     await using cluster = new Cluster();
     const { a, b, reader } = await pair(cluster);
     const c = await cluster.start("c");
@@ -237,13 +237,13 @@ describe("a reader of another node's events", () => {
       },
     ]);
     expect(errors[0]?.reason).toBeInstanceOf(PubSubError);
-    // The last one, too, which nothing comes after.
+    // Also for the last one, which no message follows.
     a.cache.put("k41", value);
     await cluster.clock.advance(heartbeat);
     expect(reader.gapsOf("a")).toEqual(["20..20", "41..41"]);
   });
 
-  test("is told of an event that can't be encoded once, however often what is around it is sent again", async () => {
+  test("reports an event that can't be encoded once, however often the events around it are sent again", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster, { stream: { include: ["value"] } });
     using told = new Listener<{ status: string }>("nebulex.streams.broadcast");
@@ -257,7 +257,7 @@ describe("a reader of another node's events", () => {
     expect(told.messages.filter(({ status }) => status === "error")).toHaveLength(1);
   });
 
-  test("is given what a broker refused for a while, in order", async () => {
+  test("receives what a broker refused for a while, in order", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster);
     const warn = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
@@ -275,7 +275,7 @@ describe("a reader of another node's events", () => {
     const sequences = reader.events.map(({ metadata }) => metadata.sequence);
     expect(sequences).toEqual([...sequences].sort((x, y) => x - y));
     expect(lookupStream(a.cache)?.registered).toBe(true);
-    // Once, and not for each attempt.
+    // Once, not for each attempt.
     expect(warn.mock.calls.filter(([what]) => String(what).includes("refused"))).toHaveLength(1);
   });
 });

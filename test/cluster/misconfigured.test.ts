@@ -39,7 +39,7 @@ const startTree = (children: Parameters<typeof startSupervisor>[0]["children"]) 
     children,
   });
 
-describe("a pubsub that nobody has started", () => {
+describe("a pubsub that has not been started", () => {
   test.each([
     ["is not in the children list", false, { hub: createHub() }],
     ["stands behind the stream server", true, { hub: createHub() }],
@@ -59,7 +59,7 @@ describe("a pubsub that nobody has started", () => {
 });
 
 test("a client of ioredis is refused", () => {
-  // What its clients have in common with those of node-redis, and what tells them apart.
+  // What its clients have in common with those of node-redis, and what differs.
   const client = {
     status: "ready",
     options: { password: "s3cret" },

@@ -63,7 +63,7 @@ describe("events of several nodes", () => {
     expect([first.keysFrom("a"), keys]).toEqual([["one"], ["two"]]);
   });
 
-  test("reach an actor on another node that is not their origin, though broadcast_from keeps them from the one that is", async () => {
+  test("reach actors on other nodes, though broadcast_from keeps them from the actor that caused them", async () => {
     await using cluster = new Cluster();
     const [a, b] = await pair(cluster, { stream: { broadcastFun: "broadcast_from" } });
     const got: string[] = [];
@@ -115,7 +115,7 @@ describe("events of several nodes", () => {
       if (message.from === "a" && fields?.[0] === 3) told.push(fields[10]);
       return "deliver";
     });
-    // Under way: the broker has them, but has not said so.
+    // In flight: the broker has them, but has not confirmed them.
     cluster.hub.pause("a");
     write();
     await cluster.clock.advance(heartbeat / 3);
@@ -138,7 +138,7 @@ describe("events of several nodes", () => {
     expect(told).toEqual(told.map(() => 0));
   });
 
-  test("are given from the earliest on, or from a sequence of this node's, with the gaps between them", async () => {
+  test("are read from the earliest on, or from a sequence of this node, with the gaps between them", async () => {
     await using cluster = new Cluster();
     const [a, b] = await pair(cluster);
     const live = b.read();
@@ -167,7 +167,7 @@ describe("events of several nodes", () => {
     expect(() => b.read({ from: 3 })).toThrow("<= 2");
   });
 
-  test("overtake a reader that is slow, which is told what it missed of each node", async () => {
+  test("overrun a slow reader, which gets a gap for each node", async () => {
     await using cluster = new Cluster();
     const [a, b] = await pair(cluster, { stream: { capacity: 256, retain: 0 } });
     const seen: Message[] = [];
@@ -260,7 +260,7 @@ describe("events of several nodes", () => {
     );
   });
 
-  test("of a pubsub that keeps to itself need no broker, and nothing is sent", async () => {
+  test("of a pubsub without other nodes need no broker, and nothing is sent", async () => {
     const pubsub = localPubSub({ nodeName: "alone" });
     const cache = defineCache<string, number>({ name: "users" });
     const sup = await startSupervisor({

@@ -3,10 +3,7 @@ import fc, { asyncProperty } from "../helpers/fast-check.js";
 import { getStream } from "../../src/index.js";
 import { Cluster, type Message } from "./cluster.js";
 
-/**
- * Who writes, how often, and whether the reader then takes something and comes again with its
- * token.
- */
+/** Which node writes, how often, and whether the reader then reads and resumes with its token. */
 const step = fc.record({
   writer: fc.constantFrom("a", "b"),
   writes: fc.integer({ min: 1, max: 400 }),
@@ -33,7 +30,7 @@ const owed = [
   { ...at, writes: 296, reads: 114, resumes: false },
 ];
 
-test("a reader that comes again with its token is given everything once, or in a gap", async () => {
+test("a reader that resumes with its token receives each event once, or in a gap", async () => {
   await fc.assert(
     asyncProperty(
       fc.array(step, { minLength: 2, maxLength: 8 }),
@@ -44,7 +41,7 @@ test("a reader that comes again with its token is given everything once, or in a
         const stream = { retain, ...(partitions === undefined ? {} : { partitions }) };
         const [a, b] = await cluster.startAll(["a", "b"], { stream });
         if (a === undefined || b === undefined) throw new Error("no nodes");
-        // What comes to `b` while it has a reader that misses nothing is the truth.
+        // What `b` receives while it has a reader that misses nothing is the reference.
         const truth = b.read();
         await cluster.rest();
         let reader = b.cache.events({ gaps: true });
@@ -61,7 +58,7 @@ test("a reader that comes again with its token is given everything once, or in a
           if (!resumes) continue;
           const token = reader.position();
           await reader.return?.();
-          // What is before the token is let go, unless another reads it.
+          // The log drops what is before the token, unless it has another reader.
           if (restarts) await cluster.hit(b, "users:stream", "kill");
           reader = b.cache.events({ gaps: true, from: token });
         }
@@ -85,8 +82,7 @@ test("a reader that comes again with its token is given everything once, or in a
               gap.from <= sequence &&
               sequence <= gap.to,
           );
-        // Which of another node's events are trimmed nobody knows any more: then a gap without an
-        // end says so.
+        // Which events of another node were trimmed is not known: there is a gap without an end.
         const wrong = truth.events
           .map(({ metadata }) => metadata)
           .filter((place) =>
@@ -102,7 +98,7 @@ test("a reader that comes again with its token is given everything once, or in a
     {
       numRuns: 25,
       interruptAfterTimeLimit: 15_000,
-      // A token taken before the gap of the one before it has been given.
+      // A token from before the gap of the previous one was received.
       examples: [[owed, 3, 20]],
     },
   );

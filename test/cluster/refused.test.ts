@@ -24,18 +24,15 @@ interface Engine {
   change(broker: Broker, rights: Rights): Promise<void>;
   url(broker: Broker): string;
   pubsub(url: string, nodeName: string, heartbeat: number): PubSub;
-  /** What is left when something is taken away from those who are connected. */
+  /** The permissions that are left when some are taken away from connected users. */
   leaves: readonly Rights[];
   option: "--redis" | "--nats";
 }
 
 const settled = { timeout: 20_000 };
-/**
- * A start waits a heartbeat for its connection and goes on without one, so this has to be longer
- * than any pause of the machine.
- */
+/** A start waits a heartbeat for its connection: this has to be longer than any machine pause. */
 const patient = 15_000;
-/** How long a connection is away before readers hear of it. */
+/** How long a connection is lost before readers get a gap. */
 const quick = 200;
 
 async function node(pubsub: PubSub, name: string) {
@@ -110,14 +107,14 @@ function suite({ start, change, url, pubsub, leaves, option }: Engine): void {
       });
       a.cache.put("copy", 1);
       await change(broker, rights);
-      // Something has to be sent for the broker to refuse it.
+      // The broker refuses only what is sent.
       await waitFor(() => {
         a.cache.put("x", Math.random());
         return ps.status === "reconnecting";
       }, settled);
       await waitFor(() => a.cache.get("copy") === undefined, settled);
       expect(ps.status).toBe("reconnecting");
-      // This node's own name stands for nodes that it may not have heard of.
+      // A gap for unknown nodes has this node's own name.
       const open = expect.objectContaining({ reason: "transport", node: "a" });
       await waitFor(() => gaps.some((gap) => (gap as { node: string }).node === "a"), settled);
       expect(gaps).toContainEqual(open);
@@ -151,7 +148,7 @@ describeWith("redis-server")("a Redis that refuses channels", () => {
     change,
     url: ({ host, port }) => `redis://ann:s3cret@${host}:${port}`,
     pubsub: (url, nodeName, heartbeat) => redisPubSub({ url, nodeName, heartbeat }),
-    // Subscriptions that stand outlive the right to the command.
+    // Subscriptions outlive the permission to subscribe.
     leaves: ["none", "subscribe"],
     option: "--redis",
   });

@@ -7,15 +7,15 @@ import { Replicas } from "../../src/cluster/replicas.js";
 
 const heartbeat = 300;
 
-/** The books of a node that reads partition 0, with what its readers would be told. */
-class Books {
+/** The account of a node that reads partition 0, and what it reports to its readers. */
+class Account {
   readonly told: string[] = [];
   readonly replicas: Replicas;
   time = 0;
-  /** How far the other node's clock is behind. */
+  /** How far the other node's clock is behind, in milliseconds. */
   behind = 0;
 
-  constructor(ordered: boolean, before?: { books: Books; wanted: boolean }) {
+  constructor(ordered: boolean, before?: { account: Account; wanted: boolean }) {
     this.replicas = new Replicas({
       ordered,
       heartbeat,
@@ -30,11 +30,11 @@ class Books {
       },
     });
     if (before !== undefined)
-      this.replicas.takeOver(before.books.replicas, [{ index: 0, hasReaders: before.wanted }]);
+      this.replicas.takeOver(before.account.replicas, [{ index: 0, hasReaders: before.wanted }]);
     this.replicas.want(0);
   }
 
-  /** What has been told since the last call. */
+  /** What was reported since the last call. */
   news(): string[] {
     return this.told.splice(0);
   }
@@ -69,29 +69,29 @@ class Books {
   }
 }
 
-describe("the books on another node", () => {
-  test("count nobody as silent because this node itself was held up", () => {
-    const books = new Books(true);
-    books.state("hello", "one", -1);
-    books.time += 10 * heartbeat;
-    books.replicas.tick();
-    expect(books.news()).toEqual(["up"]);
-    // What was waiting to be read is there by now; if there was nothing, it is silent indeed.
-    books.time += heartbeat / 3;
-    books.replicas.tick();
-    expect(books.news()).toEqual(["silent", "one gap 0..-1"]);
+describe("the account of another node", () => {
+  test("counts no node as silent because this node itself was held up", () => {
+    const account = new Account(true);
+    account.state("hello", "one", -1);
+    account.time += 10 * heartbeat;
+    account.replicas.tick();
+    expect(account.news()).toEqual(["up"]);
+    // Messages that waited have been read by now: without any, the node is silent.
+    account.time += heartbeat / 3;
+    account.replicas.tick();
+    expect(account.news()).toEqual(["silent", "one gap 0..-1"]);
   });
 
-  test("give what came late of a life that is over its place there, over a transport without order", () => {
-    const books = new Books(false);
-    books.state("hello", "one", -1);
-    books.data("one", 0, 1, 2);
-    books.state("hello", "two", -1);
-    books.data("two", 0);
-    books.data("one", 2);
-    books.data("one", 3);
-    books.data("two", 1);
-    expect(books.news()).toEqual([
+  test("counts a late message by the epoch that it belongs to, over a transport without order", () => {
+    const account = new Account(false);
+    account.state("hello", "one", -1);
+    account.data("one", 0, 1, 2);
+    account.state("hello", "two", -1);
+    account.data("two", 0);
+    account.data("one", 2);
+    account.data("one", 3);
+    account.data("two", 1);
+    expect(account.news()).toEqual([
       "up",
       "one 0,1,2",
       "one gap 3..2",
@@ -103,25 +103,32 @@ describe("the books on another node", () => {
     ]);
   });
 
-  test("repeat the open gap of a node that is gone behind what came late of it", () => {
-    const books = new Books(false);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    books.pass(2 * heartbeat);
-    books.pass(100 * heartbeat);
-    expect(books.news()).toEqual(["up", "one 0", "silent", "one gap 1..0", "one gap 1..0", "down"]);
-    books.data("one", 2);
-    books.data("one", 2);
-    expect(books.news()).toEqual(["one gap 1..1", "one 2", "one gap 3..2"]);
+  test("repeats the open gap of a node that is gone after a late event of it", () => {
+    const account = new Account(false);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    account.pass(2 * heartbeat);
+    account.pass(100 * heartbeat);
+    expect(account.news()).toEqual([
+      "up",
+      "one 0",
+      "silent",
+      "one gap 1..0",
+      "one gap 1..0",
+      "down",
+    ]);
+    account.data("one", 2);
+    account.data("one", 2);
+    expect(account.news()).toEqual(["one gap 1..1", "one 2", "one gap 3..2"]);
   });
 
-  test("repeat the open gap of a silent node that begins anew: what was read again since then is in doubt", () => {
-    const books = new Books(true);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    books.pass(2 * heartbeat);
-    books.state("hello", "two", -1);
-    expect(books.news()).toEqual([
+  test("repeats the open gap of a silent node that restarts: copies made since then may be stale", () => {
+    const account = new Account(true);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    account.pass(2 * heartbeat);
+    account.state("hello", "two", -1);
+    expect(account.news()).toEqual([
       "up",
       "one 0",
       "silent",
@@ -131,72 +138,72 @@ describe("the books on another node", () => {
     ]);
   });
 
-  test("open no gap behind what came late of a node that said that it ends", () => {
-    const books = new Books(true);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    books.state("bye", "one", 0);
-    books.data("one", 0);
-    books.data("one", 1);
-    expect(books.news()).toEqual(["up", "one 0", "down", "one 1"]);
+  test("opens no gap after a late event of a node that ended in order", () => {
+    const account = new Account(true);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    account.state("bye", "one", 0);
+    account.data("one", 0);
+    account.data("one", 1);
+    expect(account.news()).toEqual(["up", "one 0", "down", "one 1"]);
   });
 
-  test("wait for what a node that ended has sent, over a transport without order, and tell what does not come", () => {
-    const books = new Books(false);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    books.state("bye", "one", 4);
-    books.data("one", 1, 2);
-    expect(books.news()).toEqual(["up", "one 0", "one 1,2"]);
-    books.pass(2 * heartbeat);
-    expect(books.news()).toEqual(["one gap 3..4", "down"]);
+  test("waits for the last events of a node that ended, over a transport without order, and reports the missing ones", () => {
+    const account = new Account(false);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    account.state("bye", "one", 4);
+    account.data("one", 1, 2);
+    expect(account.news()).toEqual(["up", "one 0", "one 1,2"]);
+    account.pass(2 * heartbeat);
+    expect(account.news()).toEqual(["one gap 3..4", "down"]);
   });
 
-  test("wait as long for what a node has sent that has begun anew meanwhile, over a transport without order", () => {
-    const books = new Books(false);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    books.state("bye", "one", 4);
-    books.state("hello", "two", -1);
-    books.data("one", 1, 2);
-    // Late as well, and no sign of a life that goes on.
-    books.state("reply", "one", 3);
-    expect(books.news()).toEqual(["up", "one 0", "restarted", "one 1,2"]);
+  test("waits as long for the last events of a node that has restarted meanwhile, over a transport without order", () => {
+    const account = new Account(false);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    account.state("bye", "one", 4);
+    account.state("hello", "two", -1);
+    account.data("one", 1, 2);
+    // A late message too: it does not show that the epoch continues.
+    account.state("reply", "one", 3);
+    expect(account.news()).toEqual(["up", "one 0", "restarted", "one 1,2"]);
     for (let n = 0; n < 4; n++) {
-      books.pass(heartbeat / 3);
-      books.state("beat", "two", -1);
+      account.pass(heartbeat / 3);
+      account.state("beat", "two", -1);
     }
-    expect(books.news()).toEqual(["one gap 3..4"]);
-    books.data("one", 3, 4);
-    expect(books.news()).toEqual([]);
+    expect(account.news()).toEqual(["one gap 3..4"]);
+    account.data("one", 3, 4);
+    expect(account.news()).toEqual([]);
   });
 
-  test("take no sign of life for a later one because it comes twice, over a transport without order", () => {
-    const books = new Books(false);
-    books.state("hello", "one", -1);
-    books.data("one", 0);
-    for (let n = 0; n < 3; n++) books.state("beat", "one", 4);
-    books.pass(heartbeat / 3);
-    books.state("beat", "one", 6);
-    books.data("one", 1, 2);
-    expect(books.news()).toEqual(["up", "one 0", "one 1,2"]);
+  test("does not take a repeated heartbeat for a later one, over a transport without order", () => {
+    const account = new Account(false);
+    account.state("hello", "one", -1);
+    account.data("one", 0);
+    for (let n = 0; n < 3; n++) account.state("beat", "one", 4);
+    account.pass(heartbeat / 3);
+    account.state("beat", "one", 6);
+    account.data("one", 1, 2);
+    expect(account.news()).toEqual(["up", "one 0", "one 1,2"]);
     for (let n = 0; n < 3; n++) {
-      books.pass(heartbeat / 3);
-      books.state("beat", "one", 6);
+      account.pass(heartbeat / 3);
+      account.state("beat", "one", 6);
     }
-    // A heartbeat has passed since the first of them, and not since the last.
-    expect(books.news()).toEqual(["one gap 3..4"]);
-    books.data("one", 5);
-    books.pass(heartbeat / 3);
-    expect(books.news()).toEqual(["one 5", "one gap 6..6"]);
+    // A heartbeat has passed since the first of them, not since the last.
+    expect(account.news()).toEqual(["one gap 3..4"]);
+    account.data("one", 5);
+    account.pass(heartbeat / 3);
+    expect(account.news()).toEqual(["one 5", "one gap 6..6"]);
   });
 
-  test("begin behind what was sent before they were asked for, over a transport with order and without", () => {
-    const ordered = new Books(true);
+  test("begins after what was sent before the question, over a transport with order and without", () => {
+    const ordered = new Account(true);
     ordered.state("reply", "one", 7);
     ordered.data("one", 9);
     expect(ordered.news()).toEqual(["up", "one gap 8..8", "one 9"]);
-    const unordered = new Books(false);
+    const unordered = new Account(false);
     unordered.state("reply", "one", 9);
     unordered.data("one", 8, 9);
     expect(unordered.news()).toEqual(["up", "one 8,9"]);
@@ -205,70 +212,70 @@ describe("the books on another node", () => {
   test.each([true, false])(
     "begin behind what was under way when another node said how far it is (ordered: %p)",
     (ordered) => {
-      const books = new Books(ordered);
-      // The broker has 308 and is passing 309 on, to those who had subscribed by then.
-      books.state("beat", "one", 308, 309);
-      books.data("one", 310);
-      expect(books.news()).toEqual(["up", "one 310"]);
-      books.data("one", 312);
-      expect(books.news()).toEqual(["one gap 311..311", "one 312"]);
+      const account = new Account(ordered);
+      // The broker has delivered 308, and delivers 309 to those subscribed by then.
+      account.state("beat", "one", 308, 309);
+      account.data("one", 310);
+      expect(account.news()).toEqual(["up", "one 310"]);
+      account.data("one", 312);
+      expect(account.news()).toEqual(["one gap 311..311", "one 312"]);
     },
   );
 
   test.each([true, false])(
     "begin behind nothing that was said before the subscription stood (ordered: %p)",
     (ordered) => {
-      const books = new Books(ordered);
-      books.replicas.unwant(0);
-      books.replicas.want(0, false);
-      books.state("beat", "one", 5);
-      books.replicas.want(0);
-      books.data("one", 8);
-      expect(books.news()).toEqual(["up", "one 8"]);
-      books.state("beat", "one", 8);
-      books.data("one", 10);
-      expect(books.news()).toEqual(["one gap 9..9", "one 10"]);
+      const account = new Account(ordered);
+      account.replicas.unwant(0);
+      account.replicas.want(0, false);
+      account.state("beat", "one", 5);
+      account.replicas.want(0);
+      account.data("one", 8);
+      expect(account.news()).toEqual(["up", "one 8"]);
+      account.state("beat", "one", 8);
+      account.data("one", 10);
+      expect(account.news()).toEqual(["one gap 9..9", "one 10"]);
     },
   );
 
-  test("owe a life that began under their eyes from its first event on, also when its first messages are lost", () => {
-    const books = new Books(true);
-    books.state("hello", "one", -1);
-    books.state("bye", "one", -1);
-    books.data("two", 3);
-    expect(books.news()).toEqual(["up", "down", "up", "two gap 0..2", "two 3"]);
+  test("expects all events of an epoch that began after it, also when its first messages are lost", () => {
+    const account = new Account(true);
+    account.state("hello", "one", -1);
+    account.state("bye", "one", -1);
+    account.data("two", 3);
+    expect(account.news()).toEqual(["up", "down", "up", "two gap 0..2", "two 3"]);
   });
 
-  test("measure the clock of a node that was silent, or seemed gone, anew", () => {
-    const books = new Books(true);
-    const skew = (): number | undefined => books.replicas.find("a")?.skew;
-    books.state("hello", "one", -1);
-    books.pass(2 * heartbeat);
+  test("measures the clock of a node anew after it was silent or seemed gone", () => {
+    const account = new Account(true);
+    const skew = (): number | undefined => account.replicas.find("a")?.skew;
+    account.state("hello", "one", -1);
+    account.pass(2 * heartbeat);
     // Its machine was suspended, and its clock with it.
-    books.behind = 2 * heartbeat;
-    books.state("beat", "one", -1);
+    account.behind = 2 * heartbeat;
+    account.state("beat", "one", -1);
     expect(skew()).toBe(2 * heartbeat);
-    books.pass(200 * heartbeat);
+    account.pass(200 * heartbeat);
     expect(skew()).toBeUndefined();
-    books.behind = 202 * heartbeat;
-    books.state("beat", "one", -1);
+    account.behind = 202 * heartbeat;
+    account.state("beat", "one", -1);
     expect(skew()).toBe(202 * heartbeat);
   });
 
-  test("are given on to those that follow, for partitions that are still read", () => {
-    const before = new Books(true);
+  test("is taken over by the next one, for partitions that are still read", () => {
+    const before = new Account(true);
     before.state("hello", "one", -1);
     before.data("one", 0);
-    const after = new Books(true, { books: before, wanted: true });
+    const after = new Account(true, { account: before, wanted: true });
     after.state("reply", "one", 5);
     expect(after.news()).toEqual(["one gap 1..5"]);
-    const unread = new Books(true, { books: after, wanted: false });
+    const unread = new Account(true, { account: after, wanted: false });
     unread.state("reply", "one", 9);
     expect(unread.news()).toEqual([]);
   });
 });
 
-test("gaps that follow one another are told as one, but for one without an end", () => {
+test("consecutive gaps are merged into one, except for one without an end", () => {
   const gaps = new Gaps();
   const gap = (from: number, to: number): GapEvent => ({
     type: "gap",

@@ -15,9 +15,7 @@ const shown = (message: Message): string =>
     ? `gap ${message.node} ${message.from}..${message.to}`
     : `${message.metadata.node} ${message.metadata.sequence}`;
 
-/**
- * Two nodes; on `b` a group that handles until it comes to `b`'s event `stuckAt`, where it stays.
- */
+/** Two nodes; on `b` a group whose handler blocks at `b`'s event `stuckAt`. */
 async function stuckPair(
   cluster: Cluster,
   stuckAt: number,
@@ -49,7 +47,7 @@ async function stuckPair(
   return { a, b, gate, handled, live };
 }
 
-/** Has the nodes write in turn, one event each, and waits until `b` has them in that order. */
+/** Has the nodes write in turn, one event each, in the order in which `b` receives them. */
 async function alternate(
   cluster: Cluster,
   { a, b, live }: { a: ClusterNode; b: ClusterNode; live: { messages: Message[] } },

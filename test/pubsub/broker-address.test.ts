@@ -142,7 +142,7 @@ function errorOf(fn: () => unknown): Error[] {
 }
 
 describe("a password", () => {
-  // Letters that stand nowhere else in an address or a message, and what URLs give a meaning.
+  // Letters that occur nowhere else in an address or a message, and characters special in URLs.
   const password = fc
     .array(fc.constantFrom(...":/?#@,%[]\\ \n12".split(""), "QXQ"), { maxLength: 8 })
     .map((parts) => `QXQ${parts.join("")}QXQ`);
@@ -166,7 +166,7 @@ describe("a password", () => {
   const url = fc
     .tuple(fc.constantFrom(...templates), password, fc.boolean())
     .map(([text, word, encode]) => {
-      // Where no host follows, what is behind an "@" can't be known to be none.
+      // Without a host, what follows an "@" may be a part of the password.
       const cut = text.endsWith("P") ? word.replaceAll("@", "") : word;
       return text.replaceAll("P", () => (encode ? encodeURIComponent(cut) : cut));
     });
@@ -208,7 +208,7 @@ describe("a password", () => {
     },
   );
 
-  test("is not in what is shown of an address, and is taken out of what others say", () => {
+  test("is not in what is shown of an address, and is masked in messages of others", () => {
     fc.assert(
       fc.property(url, (text) => {
         for (const read of [redis, nats]) {
@@ -219,7 +219,7 @@ describe("a password", () => {
             continue;
           }
           expect(address.shown).not.toContain("QXQ");
-          // A word with a ":" is a user and a password, and a user is no secret.
+          // A word with a ":" is a user, which is no secret, and a password.
           if (address.password !== undefined && address.user?.includes("QXQ") === true) continue;
           const said = `no ${text}, no ${address.password ?? address.user ?? ""}.`;
           expect(withoutSecrets(said, address)).not.toContain("QXQ");

@@ -14,7 +14,7 @@ export interface Engine {
 const quick = 600;
 const settled = { timeout: 20_000 };
 
-/** What both engines have to do when their broker, or the way to it, comes to harm. */
+/** What both engines have to do when their broker, or the network, fails. */
 export function brokerSuite({ start, settings }: Engine): void {
   let broker: Broker;
   let proxy: Proxy;
@@ -30,7 +30,7 @@ export function brokerSuite({ start, settings }: Engine): void {
   afterEach(() => proxy[Symbol.asyncDispose]());
   afterAll(() => broker.stop());
 
-  test("carries any bytes on channels of any name, to those who subscribe to just that", async () => {
+  test("carries any bytes on channels of any name, to subscribers of exactly that name", async () => {
     const long = "long".repeat(2000);
     const names = [
       ..."plain a:b/c a.b a..b .a a. * > a.* $SYS.x é =0020 {a}b".split(" "),
@@ -75,7 +75,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(inOrder ? b.heard : b.heard.sort()).toEqual(inOrder ? expected : expected.sort());
   });
 
-  test("serves a thousand subscriptions, again after a loss, and none that was given up", async () => {
+  test("serves a thousand subscriptions, again after a reconnect, and none that has ended", async () => {
     const channels = Array.from({ length: 1000 }, (_, n) => `channel:${n}`);
     await using a = await Tapped.connected(settings(broker));
     await using b = await Tapped.connected(settings(proxy), ...channels);
@@ -93,7 +93,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(b.heard).toEqual(expected);
   });
 
-  test("subscribes once, whoever asks twice, and again after unsubscribing", async () => {
+  test("subscribes once for repeated calls, and again after unsubscribing", async () => {
     await using a = await Tapped.connected(settings(broker));
     await using b = await Tapped.connected(settings(broker), "c", "c");
     const again = [
@@ -113,7 +113,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(b.heard).toEqual(["c=1", "d=3"]);
   });
 
-  test("tells of a loss, publishes nothing meanwhile, and is connected when all subscriptions stand", async () => {
+  test("reports a loss, publishes nothing meanwhile, and is connected when all subscriptions are made", async () => {
     await using a = await Tapped.connected(settings(broker), "c");
     await using b = await Tapped.connected(settings(proxy), "c");
     await b.losing(() => proxy.refuse());
@@ -122,7 +122,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(String(refused)).toContain("no connection");
     const late = b.transport.subscribe("late");
 
-    // The first message of another node, at the moment that `connected` is told, must come.
+    // The first message of another node must be received once `connected` is reported.
     const reached = new Gate();
     const tell = b.status.bind(b);
     b.status = (status, error) => {
@@ -156,12 +156,12 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(b.heard).toEqual(["c=back"]);
   });
 
-  test("gives a frozen broker up, and with it what is pending", async () => {
+  test("gives up a frozen broker, and rejects what is pending", async () => {
     await using a = await Tapped.connected(settings(broker, quick));
     await using b = await Tapped.connected(settings(broker, quick), "c");
     await broker.freeze();
-    // Publishing all the while, more than any buffer on the way holds: traffic of ours is no sign
-    // of life of theirs.
+    // It publishes more than any buffer holds: outgoing traffic does not show that the broker is
+    // up.
     const pending: Promise<unknown>[] = [];
     const big = new Uint8Array(200_000);
     const timer = setInterval(() => pending.push(failure(a.transport.publish("big", big))), 10);
@@ -188,7 +188,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(b.heard.filter((line) => line === "c=never")).toEqual([]);
   });
 
-  test("opens where nobody listens yet, and connects once somebody does", async () => {
+  test("opens before there is a broker, and connects once there is one", async () => {
     await proxy.refuse();
     await using b = new Tapped(settings(proxy));
     await b.transport.open(b);
@@ -201,7 +201,7 @@ export function brokerSuite({ start, settings }: Engine): void {
     expect(b.now).toBe("connected");
   });
 
-  test("opens before a broker that accepts and says nothing", async () => {
+  test("opens before a broker that accepts and does not answer", async () => {
     proxy.stall();
     await using b = new Tapped(settings(proxy, quick));
     await b.transport.open(b);
@@ -210,13 +210,13 @@ export function brokerSuite({ start, settings }: Engine): void {
     await b.until("connected");
   });
 
-  test("does not mind a name that can't be resolved", async () => {
+  test("opens with a name that can't be resolved", async () => {
     await using b = new Tapped(settings({ host: "nobody.invalid", port: 1 }));
     await b.transport.open(b);
     expect(b.statuses).toEqual(["reconnecting"]);
   });
 
-  test("lets out on close what was published", async () => {
+  test("sends on close what was published", async () => {
     await using b = await Tapped.connected(settings(broker), "c");
     const a = await Tapped.connected(settings(broker));
     const sent = Array.from({ length: 500 }, (_, n) => a.publish("c", String(n)));

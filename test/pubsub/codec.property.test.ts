@@ -113,7 +113,7 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
     for (const place of places) expect(() => codec.encode(place)).toThrow(message);
   });
 
-  test("takes any depth up to its limit, and no more, of anything", () => {
+  test("accepts any depth up to its limit, and no more", () => {
     const nests: ((inner: unknown) => unknown)[] = [
       (inner) => [inner],
       (inner) => ({ inner }),
@@ -128,7 +128,7 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
     }
   });
 
-  test("rejects, and nothing worse, whatever bytes have come", () => {
+  test("does nothing but reject, whatever the bytes are", () => {
     const take = (bytes: Uint8Array): void => {
       try {
         unframe(bytes, 10_000);
@@ -163,7 +163,7 @@ describe.each([binaryCodec, jsonCodec])("the codec $name", (codec) => {
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
   });
 
-  test("takes no message with anything left over", () => {
+  test("rejects a message with bytes left over", () => {
     const bytes = Uint8Array.of(...codec.encode({ a: 1 }), 0xc0);
     expect(() => unframe(sealed(codec.id, bytes), 1000)).toThrow(RejectedMessageError);
   });

@@ -122,7 +122,7 @@ describe("the start", () => {
     await waitFor(() => pubsub.status === "connected");
   });
 
-  test("waits a heartbeat for a broker that says nothing; a refusal that comes later is a crash", async () => {
+  test("waits a heartbeat for a broker that does not answer; a later refusal is a crash", async () => {
     const clock = new SimulatedClock();
     const transport = new FakeTransport();
     const pending = deferred();
@@ -165,7 +165,7 @@ describe("the start", () => {
     expect(transport.calls).toEqual(["close"]);
   });
 
-  test("is connected only when what was subscribed to stands with the broker", async () => {
+  test("is connected only when the broker has confirmed the subscriptions", async () => {
     const transport = new FakeTransport();
     const pending = deferred();
     transport.subscribing = (channel) =>
@@ -211,7 +211,7 @@ describe("the start", () => {
 });
 
 describe("the end of an incarnation", () => {
-  test("closes its transport, and nothing more comes through that", async () => {
+  test("closes its transport, and receives nothing more from it", async () => {
     const transports: FakeTransport[] = [];
     const pubsub = createPubSub(
       () => {
@@ -237,7 +237,7 @@ describe("the end of an incarnation", () => {
     expect(heard).toEqual(["hello"]);
   });
 
-  test("is told nothing more by what its broker still answers", async () => {
+  test("is not changed by what its broker still answers", async () => {
     const pending = deferred();
     const [first, second] = [new FakeTransport(), new FakeTransport()];
     first.subscribing = () => pending.promise;
@@ -248,14 +248,14 @@ describe("the end of an incarnation", () => {
     await (await holder(supervisor)).kill();
     await waitFor(() => pubsub.status === "connected");
     pending.resolve();
-    // A turn of the event loop, in which all that follows from it has happened.
+    // All effects happen within a turn of the event loop.
     await turn();
     expect(pubsub.status).toBe("connected");
   });
 });
 
 describe("the subscribers", () => {
-  test("one that another has unsubscribed in the middle of a broadcast is not served", () => {
+  test("one that is unsubscribed in the middle of a broadcast receives nothing", () => {
     const pubsub = createPubSub(new FakeTransport());
     const heard: unknown[] = [];
     const late = (): void => void heard.push("late");
@@ -401,24 +401,27 @@ describe("messages from outside", () => {
     ["too many bytes", new Uint8Array(2000), "nebulex:topic:t", "oversized"],
   ];
 
-  test.each(spoilt)("%s: counted, told and harmless", async (_what, payload, channel, reason) => {
-    const transport = new FakeTransport();
-    const pubsub = createPubSub(transport, { nodeName: "n", maxMessageSize: 1024 });
-    const heard: unknown[] = [];
-    pubsub.subscribe("t", (message) => heard.push(message));
-    await start(pubsub);
-    const told: unknown[] = [];
-    const listener = (message: unknown): void => void told.push(message);
-    channels.messageRejected.subscribe(listener);
-    transport.events.message(channel, payload);
-    channels.messageRejected.unsubscribe(listener);
-    expect(told).toEqual([{ pubsub: "n", channel, reason, size: payload.length }]);
-    expect(busIn(pubsub).rejected).toBe(1);
-    transport.events.message("nebulex:topic:t", frame(binaryCodec, good));
-    expect(heard).toEqual(["message"]);
-  });
+  test.each(spoilt)(
+    "%s: counted, reported and harmless",
+    async (_what, payload, channel, reason) => {
+      const transport = new FakeTransport();
+      const pubsub = createPubSub(transport, { nodeName: "n", maxMessageSize: 1024 });
+      const heard: unknown[] = [];
+      pubsub.subscribe("t", (message) => heard.push(message));
+      await start(pubsub);
+      const told: unknown[] = [];
+      const listener = (message: unknown): void => void told.push(message);
+      channels.messageRejected.subscribe(listener);
+      transport.events.message(channel, payload);
+      channels.messageRejected.unsubscribe(listener);
+      expect(told).toEqual([{ pubsub: "n", channel, reason, size: payload.length }]);
+      expect(busIn(pubsub).rejected).toBe(1);
+      transport.events.message("nebulex:topic:t", frame(binaryCodec, good));
+      expect(heard).toEqual(["message"]);
+    },
+  );
 
-  test("a node's own are dropped, and those on channels of nobody", async () => {
+  test("a node's own are dropped, and those on channels without a listener", async () => {
     const transport = new FakeTransport();
     const pubsub = createPubSub(transport, { nodeName: "n" });
     const heard: unknown[] = [];
@@ -464,7 +467,7 @@ describe("the bus", () => {
     });
   });
 
-  test("what is listened to is ready when the broker says so, before or after the start", async () => {
+  test("a subscription is ready when the broker has confirmed it, before or after the start", async () => {
     const transport = new FakeTransport();
     const pubsub = createPubSub(transport);
     const bus = busIn(pubsub);
@@ -482,7 +485,7 @@ describe("the bus", () => {
     await done;
   });
 
-  test("what is not ready when the pubsub ends is refused", async () => {
+  test("a subscription that is not ready when the pubsub ends is rejected", async () => {
     const transport = new FakeTransport();
     const pubsub = createPubSub(transport);
     const supervisor = await start(pubsub);
@@ -495,7 +498,7 @@ describe("the bus", () => {
     });
   });
 
-  test("a watcher of the status that throws keeps nobody else from it", async () => {
+  test("a watcher of the status that throws does not affect the others", async () => {
     const reports: unknown[] = [];
     const report = (message: unknown): void => void reports.push(message);
     const pubsub = createPubSub(new FakeTransport(), { nodeName: "watched" });

@@ -15,7 +15,7 @@ const ca = { ca: certificate.cert };
 const secret = "s3cr@t/%,";
 const encoded = encodeURIComponent(secret);
 
-/** Publishes to itself; gives what has come. */
+/** Publishes to itself; returns what was received. */
 async function echo(tapped: Tapped): Promise<string[]> {
   await tapped.publish("c", "x");
   await tapped.hears("c=x");

@@ -1,8 +1,6 @@
 import type { Transport, TransportEvents } from "../../src/pubsub/transport.js";
 
-/**
- * A transport that a test holds the strings of: it does as told, and writes down what it is asked.
- */
+/** A transport that a test controls, and that records the calls. */
 export class FakeTransport implements Transport {
   readonly ordered = false;
   maxPayload: number | undefined;

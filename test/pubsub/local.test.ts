@@ -16,12 +16,12 @@ async function start(options: LocalPubSubOptions): Promise<PubSub> {
   return pubsub;
 }
 
-/** Nodes `a` and `b` on one hub, and what `b` hears of topic `t`. */
+/** Nodes `a` and `b` on one hub, and what `b` receives on topic `t`. */
 async function pair() {
   const hub = createHub();
   const heard: unknown[] = [];
   const b = localPubSub({ nodeName: "b", hub });
-  // Before the start, so that the subscription stands when it is connected.
+  // Before the start, so that the subscription is made when it is connected.
   b.subscribe("t", (message) => heard.push(message));
   supervisors.push(await startSupervisor({ children: [b], strategy: "one_for_one" }));
   return { hub, a: await start({ nodeName: "a", hub }), b, heard };
@@ -40,7 +40,7 @@ describe("the options", () => {
 });
 
 describe("without a hub", () => {
-  test("it keeps to itself, and encodes nothing", async () => {
+  test("it reaches no other node, and encodes nothing", async () => {
     const [a, b] = [await start({ nodeName: "a" }), await start({ nodeName: "b" })];
     const heard: unknown[] = [];
     for (const pubsub of [a, b]) pubsub.subscribe("t", (message) => heard.push(message));
@@ -95,7 +95,7 @@ describe("a hub", () => {
     expect(heard).toEqual(["refused", "heard"]);
   });
 
-  test("loses what is on its way when a node is cut off", async () => {
+  test("loses what is in flight when a node is cut off", async () => {
     const { hub, a, b, heard } = await pair();
     hub.pause("b");
     await a.broadcast("t", "held, then lost");
@@ -109,7 +109,7 @@ describe("a hub", () => {
     expect(heard).toEqual(["own", "heard"]);
   });
 
-  test("holds a node that is paused, and lets all go on in order", async () => {
+  test("holds the messages of a paused node, and delivers them in order", async () => {
     const { hub, a, b, heard } = await pair();
     const atA: unknown[] = [];
     const bus = (b as PubSubWithBus)[busOf];
@@ -121,7 +121,7 @@ describe("a hub", () => {
       bus.publish("c", Uint8Array.of(byte)).then(() => order.push(`published ${byte}`)),
     );
     for (const message of [1, 2, 3]) await a.broadcast("t", message);
-    // One round trip of others: whatever was not held would be there.
+    // After a round trip of others, everything that is not held has arrived.
     await a.broadcast("fence", 0);
     expect([order, atA, heard]).toEqual([[], [], []]);
     hub.resume("b");
@@ -134,7 +134,7 @@ describe("a hub", () => {
     ]);
   });
 
-  test("takes what was published before the end, even a sudden one", async () => {
+  test("accepts what was published before the end, even a sudden one", async () => {
     const { hub, b, heard } = await pair();
     const c = localPubSub({ nodeName: "c", hub });
     const supervisor = await startSupervisor({ children: [c], strategy: "one_for_one" });

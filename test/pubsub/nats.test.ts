@@ -57,7 +57,7 @@ describeWith("nats-server")("natsPubSub and its user's connection", () => {
     await connection.close();
   });
 
-  test("is refused when it has been closed, and told as lost when it is closed later", async () => {
+  test("is refused when it has been closed, and reported as lost when it is closed later", async () => {
     const connection = await connect({ servers: at(broker) });
     await using a = await Tapped.connected(resolveNats({ connection })(), "c");
     await a.losing(() => connection.close());
@@ -81,7 +81,7 @@ describeWith("nats-server")("a NATS with limits", () => {
     await b.transport.subscribe("c");
   });
 
-  test("says what it takes at most, and a larger payload is not sent", async () => {
+  test("has a limit for payloads, and a larger one is not sent", async () => {
     const config = `max_payload: 2000`;
     await using broker = await startNats({ config });
     await using a = await Tapped.connected(resolveNats({ servers: at(broker) })(), "c");

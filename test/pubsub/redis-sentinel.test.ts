@@ -96,7 +96,7 @@ describeWith("redis-server")("redisPubSub and Sentinels", () => {
 });
 
 describeWith("redis-server")("a fail-over", () => {
-  test("by command, while the old master lives: the connection goes to the new one", async () => {
+  test("by command, while the old master is up: the connection goes to the new one", async () => {
     await using old = await startRedis();
     await using replica = await startRedis({ replicaOf: old });
     await waitFor(async () => /state=online/.test(await tellRedis(old, "INFO replication")));
@@ -117,7 +117,7 @@ describeWith("redis-server")("a fail-over", () => {
     expect(a.heard).toEqual(["c=1"]);
   });
 
-  test("of which only the Sentinels tell ends the connection to the old master", async () => {
+  test("that only the Sentinels know of ends the connection to the old master", async () => {
     await using old = await startRedis();
     await using next = await startRedis();
     await using sentinel = await startSentinel({ master: old, name });

@@ -143,8 +143,7 @@ describeWith("redis-server")("a Redis that wants a password", () => {
 describeWith("redis-server")("sharded pub/sub of a Redis Cluster", () => {
   brokerSuite({
     start: () => startRedis({ cluster: true }),
-    // The node names its own address to those who ask; what they are told to use instead may be a
-    // proxy's.
+    // The node announces its own address; the one to use instead may be a proxy's.
     settings: (address, connectionTimeout = 5000) => {
       const client = createCluster({
         rootNodes: [{ url: urlOf(address) }],

@@ -1,7 +1,7 @@
 import type { Codec } from "../../src/pubsub/encodable.js";
 import { frame } from "../../src/pubsub/frame.js";
 
-/** A message whose frame is right, whatever its content. */
+/** A message with a valid frame, whatever its content. */
 export function sealed(id: number, content: Uint8Array): Uint8Array {
   const codec: Codec = { id, name: "binary", encode: () => content, decode: () => undefined };
   return frame(codec, undefined);

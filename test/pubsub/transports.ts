@@ -2,10 +2,10 @@ import { BrokerTransport, type BrokerTransportOptions } from "../../src/pubsub/b
 import type { TransportEvents } from "../../src/pubsub/transport.js";
 import { waitFor } from "../../src/testing/wait-for.js";
 
-/** A transport and all that it tells. To be disposed. */
+/** A transport and all that it reports. To be disposed. */
 export class Tapped implements AsyncDisposable, TransportEvents {
   readonly transport: BrokerTransport;
-  /** What has come, as `channel=text`. */
+  /** The received messages, as `channel=text`. */
   readonly heard: string[] = [];
   readonly payloads: Uint8Array[] = [];
   readonly statuses: ("connected" | "reconnecting")[] = [];
@@ -42,7 +42,7 @@ export class Tapped implements AsyncDisposable, TransportEvents {
     await waitFor(() => this.now === status, { timeout: 20_000 });
   }
 
-  /** Does what ends the connection, and waits until it is noticed. */
+  /** Breaks the connection, and waits until the loss is reported. */
   async losing(action: () => unknown): Promise<void> {
     const before = this.statuses.length;
     await action();
@@ -53,7 +53,7 @@ export class Tapped implements AsyncDisposable, TransportEvents {
     return this.transport.publish(channel, Buffer.from(text));
   }
 
-  /** Waits until this has come. */
+  /** Waits until these have been received. */
   async hears(...lines: string[]): Promise<void> {
     await waitFor(() => lines.every((line) => this.heard.includes(line)), { timeout: 20_000 });
   }

@@ -60,7 +60,7 @@ describe("an account of ten events", () => {
     expect(accountOf({ runs, gaps: told }, { count: 10, ...alive })).toEqual({ ...nothing, ...is });
   });
 
-  test("a gap without an end is the last word on a life that was killed, if it begins behind what came", () => {
+  test("a gap without an end accounts for a killed epoch, if it begins after what was received", () => {
     const killed = { count: 10, owedFrom: 0, killed: true };
     const gap = (from: number) => [{ from, to: from - 1, reason: transport }];
     expect(accountOf({ runs: [0, 3], gaps: gap(4) }, killed)).toMatchObject({
@@ -74,7 +74,7 @@ describe("an account of ten events", () => {
     expect(accountOf({ runs: [0, 3], gaps: gap(2) }, killed)).toMatchObject({ unaccounted: 6 });
   });
 
-  test("what came before its time is not owed to a reader", () => {
+  test("a reader is not owed what came before it", () => {
     const late = { count: 10, owedFrom: 6, killed: false };
     expect(accountOf({ runs: [7, 9], gaps: [] }, late)).toMatchObject({
       received: 3,

@@ -1,29 +1,26 @@
 import type { SeenOrigin } from "./protocol.js";
 
-/** What a reader owes an account of: one life of one node in one partition. */
+/** What a reader has to account for: one epoch of one node in one partition. */
 export interface Written {
   /** Events written. */
   readonly count: number;
-  /** The first that the reader has to know of: what came before it, it was not there for. */
+  /** The first event that the reader is owed. */
   readonly owedFrom: number;
-  /** Whether that life ended without a goodbye: then "anything from here on" is the last word. */
+  /** Whether that epoch was killed: then a gap without an end accounts for the rest. */
   readonly killed: boolean;
 }
 
-/** What became of what was written, for one reader; in events. */
+/** What happened to the events written, for one reader; in events. */
 export interface Account {
   readonly received: number;
-  /** Not received, and told of in gaps. */
+  /** Missing, and reported in gaps. */
   readonly announced: number;
-  /** Neither. */
+  /** Neither received nor reported. */
   readonly unaccounted: number;
   readonly twice: number;
-  /** Received behind a later one. */
+  /** Received after a later one. */
   readonly outOfOrder: number;
-  /**
-   * Received, or told to be missing within bounds, though nobody wrote it; or told so, and received
-   * all the same.
-   */
+  /** Received, or reported as missing, but never written; or reported as missing, but received. */
   readonly madeUp: number;
 }
 
@@ -43,7 +40,7 @@ export function sum(accounts: readonly Account[]): Account {
   return total;
 }
 
-/** Compares what a reader has seen with what was written. */
+/** Compares what a reader has received with what was written. */
 export function accountOf(
   { runs, gaps }: Pick<SeenOrigin, "runs" | "gaps">,
   { count, owedFrom, killed }: Written,
@@ -66,8 +63,8 @@ export function accountOf(
   }
   for (const { from, to } of gaps) {
     madeUp += Math.max(0, to - Math.max(from, count) + 1);
-    // A gap without an end says nothing of what came after all; of a life that goes on, what is
-    // missing is told with its bounds.
+    // A gap without an end does not contradict later events; for an epoch that continues, missing
+    // events are reported with bounds.
     const isOpen = to < from;
     if (isOpen && (!killed || from <= last)) continue;
     const end = isOpen ? count - 1 : Math.min(to, count - 1);

@@ -26,10 +26,7 @@ import type {
 import { Witness } from "./witness.js";
 import { Writer } from "./writer.js";
 
-/**
- * What runs in a process of a cluster: a cache, its stream over a broker, and handlers that note
- * down what comes.
- */
+/** A node in a process of its own: a cache, its stream over a broker, and recording handlers. */
 export class ClusterNode implements NodeApi {
   readonly #config: NodeConfig;
   readonly #cache = defineCache<unknown, unknown>({ name: "shared" });

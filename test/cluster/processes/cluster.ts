@@ -20,12 +20,12 @@ export interface ClusterOptions {
   readonly keys: number;
 }
 
-/** One life of a node: what it wrote, and what the others were owed of it. */
+/** One epoch of a node: what it wrote, and what the others were owed of it. */
 interface Life {
   readonly process: NodeProcess;
   readonly notes: string;
   readonly epoch: string;
-  /** What those lives had written that were there when this one began, by epoch and partition. */
+  /** What the running epochs had written when this one began, by epoch and partition. */
   readonly before: ReadonlyMap<string, readonly number[]>;
   killed: boolean;
 }
@@ -33,10 +33,7 @@ interface Life {
 const bytes = 8;
 const patience = { timeout: 60_000, interval: 20 };
 
-/**
- * Processes that write, over a broker of their own, and the books on what becomes of it. To be
- * disposed.
- */
+/** Processes that write, over a broker of their own, and the account of it. To be disposed. */
 export class Cluster implements AsyncDisposable {
   readonly broker: Broker;
   readonly proxy: Proxy;
@@ -54,7 +51,7 @@ export class Cluster implements AsyncDisposable {
     closeSync(file);
   }
 
-  /** Settles when all know each other. */
+  /** Settles when all have heard each other. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const broker = await startBroker(options.engine);
     const cluster = new Cluster(options, broker, await Proxy.start(broker));
@@ -72,7 +69,7 @@ export class Cluster implements AsyncDisposable {
     return this.#options.engine;
   }
 
-  /** The processes that run. */
+  /** The running processes. */
   get running(): NodeProcess[] {
     return this.#lives.filter(({ killed }) => !killed).map(({ process }) => process);
   }
@@ -93,7 +90,7 @@ export class Cluster implements AsyncDisposable {
         keys,
         share,
         shares: names.length,
-        // Of these there are far fewer events.
+        // These have far fewer events.
         ...(capacity === undefined ? {} : { capacity: Math.ceil(capacity / 64) }),
       },
       ...(capacity === undefined ? {} : { capacity }),
@@ -105,7 +102,7 @@ export class Cluster implements AsyncDisposable {
     this.#lives.push({ process, notes, epoch, before, killed: false });
   }
 
-  /** SIGKILL, whatever it is doing. */
+  /** Sends SIGKILL. */
   async kill(node: string): Promise<void> {
     const life = this.#lives.findLast(({ process }) => process.name === node) as Life;
     await life.process.kill();
@@ -151,10 +148,7 @@ export class Cluster implements AsyncDisposable {
     return Promise.all(this.running.map((process) => process.call("report")));
   }
 
-  /**
-   * What has become of all that was written: for each process's own events, and for those of
-   * others.
-   */
+  /** What happened to all events written: to each process's own, and to those of others. */
   async accounts(): Promise<{ written: number; local: Account[]; remote: Account[] }> {
     const counts = new Map(this.#lives.map((life) => [life, this.#countsOf(life)] as const));
     const written = [...counts.values()].flat().reduce((total, count) => total + count, 0);
@@ -174,7 +168,7 @@ export class Cluster implements AsyncDisposable {
     return { written, local, remote };
   }
 
-  /** Copies held, and those that are not what is true. */
+  /** Copies held, and wrong ones among them. */
   async near(): Promise<{ held: number; stale: number }> {
     const reports = await Promise.all(this.running.map((process) => process.call("near")));
     const total = { held: 0, stale: 0 };
@@ -196,7 +190,7 @@ export class Cluster implements AsyncDisposable {
     return join(this.#folder, "truth");
   }
 
-  /** By partition; from a file, since one that was killed can't be asked. */
+  /** By partition; from a file, since a killed process cannot be asked. */
   #countsOf({ notes }: Life): number[] {
     const { buffer, byteOffset, length } = readFileSync(notes);
     return [...new Float64Array(buffer.slice(byteOffset, byteOffset + length))];
@@ -204,7 +198,7 @@ export class Cluster implements AsyncDisposable {
 
   #owedFrom(reader: Life, writer: Life, partition: number): Written["owedFrom"] {
     if (this.#lives.indexOf(writer) >= this.#lives.indexOf(reader)) return 0;
-    // Who was dead by then owes nothing.
+    // A process that had ended by then owes nothing.
     return reader.before.get(writer.epoch)?.[partition] ?? Infinity;
   }
 }

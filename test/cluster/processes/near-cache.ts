@@ -11,14 +11,11 @@ import { SeededRandom } from "../../../src/testing/random.js";
 import type { NearConfig, NearReport } from "./protocol.js";
 
 const bytes = 8;
-/** What is done with each burst of writes besides. */
+/** Called with each burst of writes. */
 const changes = 1;
 const reads = 8;
 
-/**
- * Copies of a source of truth in this process, kept coherent by an invalidator; the truth is a file
- * of numbers.
- */
+/** Copies of a source of truth, a file of numbers, kept coherent by an invalidator. */
 export class NearCache {
   readonly cache: Cache<string, number> = defineCache<string, number>({ name: "near" });
   readonly #config: NearConfig;
@@ -50,10 +47,7 @@ export class NearCache {
     ];
   }
 
-  /**
-   * Reads what is in demand, and changes some of what is this process's own to change: the truth
-   * first, then its copy.
-   */
+  /** Reads some keys, and changes some of this process's own: the truth first, then its copy. */
   live(): void {
     const { keys, share, shares } = this.#config;
     for (let left = changes; left > 0; left--) {

@@ -1,10 +1,10 @@
-/** One process of a cluster: told what to be by its environment, and what to do by its parent. */
+/** One process of a cluster: configured by its environment, controlled by its parent. */
 import { ClusterNode } from "./cluster-node.js";
 import { type Answer, type Call, configVariable, type NodeConfig } from "./protocol.js";
 
 const send = (answer: Answer): void => void process.send?.(answer);
 
-// Nobody is left without its parent.
+// It ends with its parent.
 process.on("disconnect", () => process.exit());
 
 const config = JSON.parse(process.env[configVariable] ?? "") as NodeConfig;

@@ -41,7 +41,7 @@ export class NodeProcess implements AsyncDisposable {
   }
 
   /**
-   * Settles when it runs.
+   * Settles when it is running.
    *
    * @throws (as a rejection) with what it printed, when it ends instead
    */
@@ -72,13 +72,13 @@ export class NodeProcess implements AsyncDisposable {
     });
   }
 
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#exited;
   }
 
-  /** Lets it end in order. */
+  /** Ends it in order. */
   async stop(): Promise<void> {
     await this.call("stop");
     await this.kill();

@@ -10,7 +10,7 @@ import type { EngineName, NodeConfig, PlainEvent } from "./protocol.js";
 const minute = 60_000;
 const patience = { timeout: 20_000, interval: 10 };
 
-/** What processes get of each other's events. */
+/** What processes receive of each other's events. */
 export function nodeSuite(engine: EngineName): void {
   describeWith(servers[engine])(`processes over ${engine}`, () => {
     let broker: Broker;
@@ -44,7 +44,7 @@ export function nodeSuite(engine: EngineName): void {
       await broker?.stop();
     });
 
-    test("events come once, those of a key in their order, with their origin", async () => {
+    test("events arrive once, those of a key in their order, with their node", async () => {
       const keys = Array.from({ length: 40 }, (_, index) => `order ${index}`);
       for (let version = 0; version < 25; version++)
         await Promise.all([
@@ -116,7 +116,7 @@ export function nodeSuite(engine: EngineName): void {
       for (const key of keys) expect(found.map(({ target }) => keyOf(target))).toContainEqual(key);
     });
 
-    test("what concerns several keys comes, too", async () => {
+    test("events about several keys arrive, too", async () => {
       await a.call("command", "putAll", [
         [
           ["many 1", 1],
@@ -137,7 +137,7 @@ export function nodeSuite(engine: EngineName): void {
         expect(target).toEqual({ kind: "query", query: { prefix: "many" } });
     });
 
-    test("who reads some types of event gets those of all nodes", async () => {
+    test("a reader of some types of event gets those of all nodes", async () => {
       await using picky = await start("picky", { events: ["deleted"] });
       await know(picky, "a");
       await know(picky, "b");
@@ -155,7 +155,7 @@ export function nodeSuite(engine: EngineName): void {
       ]);
     });
 
-    test("broadcast_from keeps an event from the actor that caused it, and from nobody on other nodes", async () => {
+    test("broadcast_from keeps an event from the actor that caused it, and from no actor on other nodes", async () => {
       await a.call("startReader");
       await b.call("startReader");
       await a.call("putFromReader", "from 1", 1);
@@ -166,11 +166,11 @@ export function nodeSuite(engine: EngineName): void {
       await waitFor(async () => (await fromAs(b)).length === 2, patience);
       await waitFor(async () => (await fromAs(a)).length === 1, patience);
       expect(await fromAs(a)).toEqual(["from 2"]);
-      // Of two partitions, either may be first.
+      // Either of two partitions may be first.
       expect(new Set(await fromAs(b))).toEqual(new Set(["from 1", "from 2"]));
     });
 
-    test("namespaces hear nothing of each other", async () => {
+    test("namespaces exchange nothing", async () => {
       await using other = await start("other", { namespace: "apart" });
       await know(apart, "other");
       await know(other, "apart");
@@ -197,7 +197,7 @@ export function nodeSuite(engine: EngineName): void {
       expect(String(error)).toContain("node names must differ");
     });
 
-    test("a process that ends in order has sent all, and is missed by nobody", async () => {
+    test("a process that ends in order has sent everything, and causes no gap", async () => {
       const last = await start("last", { include: ["value"] });
       await know(a, "last");
       await last.call("command", "putAll", [

@@ -49,12 +49,12 @@ export interface NearConfig {
   readonly keys: number;
   /** Events that a partition of its stream keeps. */
   readonly capacity?: number;
-  /** It alone changes the keys whose number has this remainder. */
+  /** Only this process changes the keys whose number has this remainder. */
   readonly share: number;
   readonly shares: number;
 }
 
-/** What a process has written in its life. */
+/** What a process has written. */
 export interface WriterReport {
   readonly epoch: string;
   /** Events, by partition: the sequence of the last one, plus one. */
@@ -62,39 +62,36 @@ export interface WriterReport {
   readonly failures: readonly string[];
   /** Milliseconds. */
   readonly longestPut: number;
-  /** Milliseconds for which the event loop did not come around. */
+  /** The longest time that the event loop was blocked, in milliseconds. */
   readonly longestStall: number;
 }
 
-/**
- * Sequences that a reader was told it misses; `to = from - 1`: those from there on, as many as
- * there may be.
- */
+/** A gap of a reader; `to = from - 1`: without an end. */
 export interface SeenGap {
   readonly from: number;
   readonly to: number;
   readonly reason: GapReason;
 }
 
-/** What came to a reader from one life of one node in one partition. */
+/** What a reader received from one epoch of one node in one partition. */
 export interface SeenOrigin {
   readonly node: string;
   readonly epoch: string;
   readonly partition: number;
-  /** Sequences as they came: pairs of the first and the last of each unbroken run. */
+  /** Sequences in order of receipt: pairs of the first and the last of each unbroken run. */
   readonly runs: readonly number[];
   readonly gaps: readonly SeenGap[];
 }
 
 export interface NearReport {
   readonly held: number;
-  /** Keys whose copy is not what is true. */
+  /** Keys whose copy is wrong. */
   readonly stale: readonly string[];
 }
 
 export interface NodeStatus {
   readonly pubsub: PubSubStatus;
-  /** The nodes that are heard of, without the silent ones. */
+  /** The known nodes, without the silent ones. */
   readonly nodes: readonly string[];
   readonly written: number;
   /** Bytes. */
@@ -114,14 +111,14 @@ export type PlainEvent = Pick<
   readonly fill: boolean;
 };
 
-/** What a process of a cluster does when it is told. */
+/** The commands of a process of a cluster. */
 export interface NodeApi {
   status(): NodeStatus;
   /** Writes so many events a second, until `rest`. */
   write(rate: number): void;
   rest(): void;
   report(): WriterReport;
-  /** What came to the handlers. */
+  /** What the handlers received. */
   seen(): SeenOrigin[];
   near(): NearReport;
   /** Does a command of the cache. */
@@ -129,7 +126,7 @@ export interface NodeApi {
     name: "put" | "putAll" | "delete" | "deleteAll" | "get" | "take",
     args: unknown[],
   ): unknown;
-  /** What the handlers were given, in order. */
+  /** The events that the handlers received, in order. */
   events(): PlainEvent[];
   /** Starts an actor that subscribes to all partitions. */
   startReader(): Promise<void>;

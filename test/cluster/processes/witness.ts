@@ -6,10 +6,10 @@ interface Notes extends SeenOrigin {
   readonly gaps: SeenGap[];
 }
 
-/** Notes down what comes to a node's handlers, by where it comes from. */
+/** Records what a node's handlers receive, by the node and epoch it comes from. */
 export class Witness {
   readonly #all = new Map<string, Notes>();
-  /** By partition: the one that was used last. */
+  /** By partition: the record that was used last. */
   readonly #latest: (Notes | undefined)[] = [];
 
   event({ metadata }: CacheEntryEvent): void {

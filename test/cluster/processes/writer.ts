@@ -6,12 +6,11 @@ import type { WriterConfig, WriterReport } from "./protocol.js";
 
 /** Milliseconds between two bursts. */
 const pause = 4;
-/** Who is behind makes up for it, but not all at once. */
+/** A writer that is late catches up, but not all at once. */
 const longestBurst = 400;
 
 /**
- * Puts entries at a steady rate, and counts for itself what events that makes: each put makes one,
- * whose partition is that of its key.
+ * Puts entries at a steady rate, and counts the events: one for each put, by the key's partition.
  */
 export class Writer {
   readonly #cache: Cache<string, number>;
@@ -26,7 +25,7 @@ export class Writer {
   #longestStall = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param besides what else is to be done with each burst */
+  /** @param besides called with each burst */
   constructor(
     cache: Cache<string, number>,
     partitions: number,
@@ -51,7 +50,7 @@ export class Writer {
   }
 
   write(rate: number): void {
-    // What is reported is of the time since it last rested.
+    // The report covers the time since the last rest.
     if (this.#timer === undefined) this.#longestPut = this.#longestStall = 0;
     this.rest();
     const began = performance.now();
