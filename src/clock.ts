@@ -2,35 +2,34 @@ import { OptionError } from "./errors.js";
 import type { Milliseconds } from "./options.js";
 import { clearTimeout, monotonicNow, setTimeout, wallClockNow } from "./timers.js";
 
-/** What a {@link Clock} returns for a timer; only that clock knows what it is. */
+/** The handle of a timer, opaque to all but the {@link Clock} that returned it. */
 export type TimerHandle = unknown;
 
 /**
- * Time, as a port: everything here that waits, expires or counts within a window asks a clock, so
- * that tests can drive it.
+ * The source of time: waits, TTLs and time windows use a clock, so that tests can control them.
  */
 export interface Clock {
-  /** Milliseconds since some fixed point; never goes back. */
+  /** Milliseconds since a fixed point; never goes back. */
   now(): Milliseconds;
-  /** Calls `fn` once, `ms` from now, never before `setTimeout` has returned. */
+  /** Calls `fn` once, `ms` from now, and never before `setTimeout` has returned. */
   setTimeout(fn: () => void, ms: Milliseconds): TimerHandle;
   /** Cancels a timer; one that has fired or was cancelled is ignored. */
   clearTimeout(handle: TimerHandle): void;
   /**
-   * Wall-clock time, in milliseconds since 1970. It is read once, when it is first needed: the
-   * times of events go on from there by `now()`, so that they never step when the wall clock is
+   * Wall-clock time, in milliseconds since 1970. It is read once, when it is first needed: from
+   * there the times of events advance by `now()`, so that they never jump when the wall clock is
    * set. Default: `now()`.
    */
   wallTime?(): Milliseconds;
 }
 
-/** The longest delay that Node's own timers take; a longer one fires at once there. */
+/** The longest delay that Node's own timers accept; a longer one fires at once. */
 const longestDelay = 2 ** 31 - 1;
 
-/** A timer of any length, made of timers that Node can count. */
+/** A timer of any length, made of several of Node's timers. */
 class LongTimer {
   #timer: NodeJS.Timeout;
-  #held = true;
+  #isRef = true;
 
   constructor(fn: () => void, ms: Milliseconds) {
     const deadline = monotonicNow() + ms;
@@ -42,14 +41,14 @@ class LongTimer {
               this.#timer = step();
             }, longestDelay)
           : setTimeout(fn, left);
-      if (!this.#held) timer.unref();
+      if (!this.#isRef) timer.unref();
       return timer;
     };
     this.#timer = step();
   }
 
   unref(): void {
-    this.#held = false;
+    this.#isRef = false;
     this.#timer.unref();
   }
 
@@ -73,11 +72,10 @@ export const systemClock: Clock = {
 const wallOffsets = new WeakMap<Clock, Milliseconds>();
 
 /**
- * The time that nodes publish and compare: the wall clock as it was when a clock was first asked
- * for it, and the monotonic time since then. All that compares times within one process has the
- * same offset.
+ * The time that nodes publish and compare: the wall clock as it was first read, plus the monotonic
+ * time since then. The offset is the same everywhere in a process.
  *
- * @returns a function that gives it, in milliseconds since 1970
+ * @returns a function that returns the time, in milliseconds since 1970
  * @internal
  */
 export function nodeTimeOf(clock: Clock): () => Milliseconds {

@@ -113,7 +113,8 @@ class TailView {
 
   rejected(reason: string): void {
     this.#rejected++;
-    if (this.#rejected === 1) this.#say(`a message was rejected: ${reason}; further ones are not reported`);
+    if (this.#rejected === 1)
+      this.#say(`a message was rejected: ${reason}; further ones are not reported`);
   }
 
   status(status: PubSubStatus, trouble: unknown): void {
