@@ -162,8 +162,12 @@ export class CacheNotStartedError extends NebulexError {
   /** The instance's name. */
   readonly cache: string;
 
-  constructor(name: string) {
-    super(`cache not started: ${name}`);
+  /** @param hasRun whether the instance has been running before */
+  constructor(name: string, hasRun = false) {
+    const why = hasRun
+      ? "it has been stopped, or waits for its restart"
+      : "put it into a supervisor's children list, and await startSupervisor before the first command";
+    super(`cache not started: ${name}: ${why}`);
     this.cache = name;
   }
 }

@@ -273,7 +273,7 @@ export class CacheHandle<K, V> implements Cache<K, V> {
 
   #running(): Instance<K, V> {
     const { running } = this.#slot;
-    if (running === undefined) throw new CacheNotStartedError(this.#slot.name);
+    if (running === undefined) throw new CacheNotStartedError(this.#slot.name, this.#slot.hasRun);
     return running as Instance<K, V>;
   }
 

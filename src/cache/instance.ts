@@ -75,6 +75,8 @@ export class InstanceSlot {
   handle: object | undefined = undefined;
   /** The incarnation that runs; commands go to it. */
   running: Instance | undefined = undefined;
+  /** Whether an incarnation has run. */
+  hasRun = false;
   /** The instance's stream, while it has one. */
   stream: StreamPort | undefined = undefined;
   /**
@@ -115,6 +117,7 @@ export class InstanceSlot {
   start(instance: Instance): void {
     if (this.#bypasses > 0) instance.bypassed = true;
     this.running = instance;
+    this.hasRun = true;
     for (const watcher of this.#watchers) watcher.started?.(instance);
   }
 

@@ -153,7 +153,7 @@ export class Stream {
    */
   register(cache: AnyCache): void {
     const instance = this.slot.running;
-    if (instance === undefined) throw new CacheNotStartedError(this.slot.name);
+    if (instance === undefined) throw new CacheNotStartedError(this.slot.name, this.slot.hasRun);
     if (this.#epochOver) this.#beginEpoch("cache_restarted");
     cache.registerEventListener(this.#listener, { id: this.listenerId });
     if (this.registeredWith === undefined && this.#unheard.hasChanged(instance))

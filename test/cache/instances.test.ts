@@ -85,6 +85,7 @@ describe("an instance", () => {
     const ref = await startCache(cache);
     void ref.kill();
     expect(() => cache.put("k", 1)).toThrow(CacheNotStartedError);
+    expect(() => cache.put("k", 1)).toThrow("it has been stopped, or waits for its restart");
   });
 
   test("is started again by its supervisor", async () => {

@@ -239,7 +239,11 @@ describe("validation comes first", () => {
     const log = new Log();
     const children = ["a", "b", "a"].map((id) => log.worker(id));
     expect(() => supervisor({ id: "s", ...one, children })).toThrow(
-      expect.objectContaining({ reason: "duplicate_child_name", childId: "a" }),
+      expect.objectContaining({
+        reason: "duplicate_child_name",
+        childId: "a",
+        message: 'two children have the id "a": give one of them an id of its own',
+      }),
     );
     await expect(startSupervisor({ ...one, children })).rejects.toMatchObject({
       name: "SupervisorError",
