@@ -3,6 +3,7 @@ import { resolveRedis } from "../../src/pubsub/redis.js";
 import { type RedisOptions, redisPubSub, type RedisPubSubOptions } from "../../src/redis.js";
 import { waitFor } from "../../src/testing/wait-for.js";
 import type { Broker } from "../helpers/brokers/broker.js";
+import { documentAt, rowsOf } from "../helpers/documents.js";
 import { Certificate } from "../helpers/brokers/certificate.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import {
@@ -110,6 +111,29 @@ describeWith("redis-server")("the ACL of docs/production.md", () => {
     await using _ = await startNode(pubsub("a", { url, options: { ...login, RESP: 2 } }));
     expect(warnings).toEqual([]);
     expect(await tellRedis(broker, "ACL LOG")).not.toMatch(/nebulex|subscribe|publish|ping/);
+  });
+});
+
+describeWith("redis-server")("the sizing of docs/production.md", () => {
+  test("is what three nodes cost Redis", async () => {
+    const cells = rowsOf(documentAt("docs/production.md"));
+    const said = (what: string): number =>
+      Number(cells.find(([first = ""]) => first.startsWith(what))?.[2]);
+    await using broker = await startRedis();
+    const start = (name: string) => startNode(pubsub(name, { url: at(broker) }), 4);
+    await using a = await start("a");
+    await using b = await start("b");
+    await using c = await start("c");
+    await exchange(a, b);
+    await exchange(b, c);
+    const clients = (await tellRedis(broker, "CLIENT LIST"))
+      .split("\n")
+      .filter((line) => line.includes("id="));
+    const subscriptions = clients.map((line) => Number(/ sub=(\d+)/.exec(line)?.[1]));
+    expect(clients.length - 1).toBe(said("connections to Redis"));
+    expect(subscriptions.reduce((sum, count) => sum + count, 0)).toBe(said("subscriptions"));
+    const channels = await tellRedis(broker, "PUBSUB CHANNELS");
+    expect(channels.match(/nebulex:/g)).toHaveLength(said("channels"));
   });
 });
 
