@@ -139,7 +139,11 @@ export type Resolved<Schema extends OptionSchema> = {
 
 type Read<T, Earlier extends object> = OptionSpec<T, Earlier>["read"];
 
-/** An option that need not be given. The default is undefined, null, or a value as `read` returns it. @internal */
+/**
+ * An optional option. Its default is undefined, null, or a value as `read` returns it.
+ *
+ * @internal
+ */
 export function option<T, Earlier extends object = object>(
   read: Read<T, Earlier>,
 ): OptionSpec<T | undefined, Earlier>;
@@ -163,7 +167,7 @@ export function derivedOption<T, Earlier extends object = object>(
   return { read, fallback: (_option, earlier) => fallback(earlier), isLive: false };
 }
 
-/** An option that has to be given: `read` is called in any case, and refuses undefined. @internal */
+/** A required option: `read` is called in any case, and refuses undefined. @internal */
 export function requiredOption<T, Earlier extends object = object>(
   read: Read<T, Earlier>,
 ): OptionSpec<T, Earlier> {

@@ -2,7 +2,7 @@ import { CacheEvent, isStored } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 
 /**
- * What a reader has to know of one key: of all that it has not read, the first event and the last.
+ * The unread events of one key, of which only the first and the last are needed.
  */
 interface Unread {
   readonly first: CacheEvent;
@@ -12,26 +12,26 @@ interface Unread {
 const notOneKey = Symbol("not one key");
 
 /**
- * The newest event of each key of a run of events, typed by what they come to for a reader that has
- * seen none of them: inserted and then updated is `inserted`; inserted and then gone is nothing;
- * gone and then inserted is `updated`. Sequence, command, origin and value are the newest event's;
- * `previous` is what the reader last saw. An event about several keys counts as one a key; one
- * about a query stays, and takes the keys that it matches with it.
+ * The newest event of each key in a run of events. Its type sums up the run for a reader that has
+ * read none of it: inserted and then updated is `inserted`; inserted and then removed is nothing;
+ * removed and then inserted is `updated`. Sequence, command, origin and value are the newest
+ * event's; `previous` is the value that the reader last read. An event about several keys counts as
+ * one for each; one about a query is kept, and replaces the events of the keys that it matches.
  *
  * @internal
  */
 export class CoalescedEvents {
-  /** In the order of the newest events. A query's event stands under itself. */
+  /** In the order of the newest events. The event of a query is its own key. */
   readonly #unread = new Map<unknown, Unread>();
-  /** How many events were merged into later ones, or cancelled out. */
+  /** How many events were merged into later ones, or cancelled each other out. */
   coalesced = 0;
 
-  /** How many keys (and queries) there is something to tell of. */
+  /** How many keys and queries have an event. */
   get size(): number {
     return this.#unread.size;
   }
 
-  /** Offset of the oldest event that there is something to tell of. */
+  /** Offset of the oldest event that is represented; undefined: none. */
   get oldest(): number | undefined {
     let oldest: number | undefined;
     for (const { first } of this.#unread.values())
@@ -60,7 +60,7 @@ export class CoalescedEvents {
     }
   }
 
-  /** Takes out the event of the key that has waited longest. */
+  /** Removes and returns the event whose newest part is oldest. */
   shift(): CacheEvent | undefined {
     for (const [key, { first, last }] of this.#unread) {
       this.#unread.delete(key);
@@ -84,7 +84,7 @@ export class CoalescedEvents {
     this.coalesced++;
     this.#unread.delete(key);
     if (earlier.first.type === "inserted" && !isStored(event.type)) {
-      // What was invalidated may be elsewhere, whether or not this reader has seen it.
+      // An invalidation also concerns copies outside this process: it is always given.
       if (isInvalidation(event)) this.#unread.set(key, { first: event, last: event });
       else this.coalesced++;
     } else this.#unread.set(key, { first: earlier.first, last: event });
@@ -93,7 +93,7 @@ export class CoalescedEvents {
   #addQuery(event: CacheEvent): void {
     const prefix = prefixOf(event);
     for (const [key, { last }] of this.#unread) {
-      // An older query goes with a newer one that matches all that it matched.
+      // A newer query replaces an older one if it matches all that that one matched.
       const text = key === last ? prefixOf(last) : key;
       if (prefix !== undefined && !(typeof text === "string" && text.startsWith(prefix))) continue;
       this.#unread.delete(key);
@@ -112,7 +112,7 @@ function isInvalidation({ command }: CacheEvent): boolean {
   return command === "invalidate" || command === "invalidateAll";
 }
 
-/** What a first and a last event of a key come to. */
+/** The type that sums up the events of a key. */
 function mergedType(first: EventType, last: EventType): EventType {
   if (!isStored(last)) return last;
   return first === "inserted" ? "inserted" : "updated";

@@ -59,7 +59,7 @@ export class Cursor extends ReaderPosition implements LogReader {
     this.activate();
   }
 
-  /** Goes on where another cursor of its group ends, which does not coalesce if this one does. */
+  /** Continues another cursor of its group, one of the two coalescing and the other not. */
   continueFrom(other: Cursor): void {
     const from = other.handledUpTo;
     this.handled = other.handled;
@@ -89,7 +89,7 @@ export class Cursor extends ReaderPosition implements LogReader {
    * The fast path: passes events straight from the log to the visitor as long as it has handled
    * each when it returns. It passes none while there are messages to be given before them.
    *
-   * @param limit offsets to look at, at the most
+   * @param limit offsets to read, at the most
    * @returns the event that is pending, if there is one: it is unacknowledged, as after `next`
    */
   run(visitor: Visitor, limit: number): CacheEvent | undefined {
@@ -173,7 +173,7 @@ export class Cursor extends ReaderPosition implements LogReader {
   }
 
   /**
-   * The log ends, with all that has not been taken from it; `log` takes its place. Without a reason
+   * Replaces the log by another; what was not read of the old one is lost. Without a reason
    * there was nothing in it.
    */
   replaceLog(log: PartitionLog, reason: GapReason | null): void {

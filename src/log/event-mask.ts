@@ -39,7 +39,7 @@ export function typesOf(mask: number): EventType[] {
   return eventTypes.filter((type) => (mask & typeBits[type]) !== 0);
 }
 
-/** Reads an option that lists types of event: at least one. @returns the mask of the types @internal */
+/** Reads an option that is a list of event types, and returns their mask. @internal */
 export function eventsOption(name: string, value: unknown): number {
   return maskOf(subsetOf(name, value, eventTypes, 1));
 }

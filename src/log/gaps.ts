@@ -179,7 +179,9 @@ export class Gaps {
   }
 }
 
-/** Whether a gap begins where another ends, so that one can report both. An open one stays alone. */
+/**
+ * Whether a gap begins where another ends, so that one can report both. An open one stays alone.
+ */
 function continues(before: GapEvent, gap: GapEvent): boolean {
   return (
     before.reason === gap.reason &&

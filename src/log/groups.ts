@@ -2,7 +2,7 @@ import { GroupBusyError } from "../errors.js";
 import type { Cursor } from "./cursor.js";
 
 /**
- * The places of named groups: one cursor for each partition that a group reads, or has read.
+ * The cursors of named groups: one for each partition that a group reads, or has read.
  *
  * @internal
  */

@@ -13,7 +13,7 @@ export const segmentBits = 8;
 /** @internal */
 export const segmentSize = 1 << segmentBits;
 
-/** An event as its parts. @internal */
+/** The parts of an event. @internal */
 export interface Row {
   readonly type: EventType;
   /** Milliseconds since its source began. */
@@ -35,8 +35,8 @@ export interface Row {
 const fixedSlots = 4;
 
 /**
- * A run of events, as rows of one array: what waits to be read is a few slots and not an object an
- * event, which is only made when it is read. Readers share it, if there are several.
+ * A run of events, as rows of one array: an unread event takes a few slots. Its object is made when
+ * it is read, and shared if there are several readers.
  *
  * @internal
  */
@@ -55,8 +55,8 @@ export class Segment {
   #made: (CacheEvent | undefined)[] | undefined;
 
   /**
-   * @param numbered whether an event's sequence is not its offset: `number` is to be called for
-   * each that is appended
+   * @param numbered whether an event's sequence is not its offset: `setSequence` is to be called
+   * after each `append`
    */
   constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
@@ -88,12 +88,12 @@ export class Segment {
     if (this.#includes.previous) slots[++slot] = previous;
   }
 
-  /** Gives the event that was appended last its sequence. */
+  /** Sets the sequence of the event that was appended last. */
   setSequence(number: number): void {
     (this.#numbers as number[])[this.length - 1] = number;
   }
 
-  /** An event as its parts, of a segment that is numbered. */
+  /** The parts of an event; only for a segment that is numbered. */
   row(offset: number): Row {
     const slots = this.#slots;
     const slot = offset * this.#width;
@@ -136,7 +136,7 @@ export class Segment {
     return event;
   }
 
-  /** Empties it, to be used again. */
+  /** Empties it for reuse. */
   clear(): void {
     this.length = 0;
     this.#slots.fill(undefined);
@@ -173,8 +173,7 @@ export class Segment {
 const maxSpare = 1024;
 
 /**
- * Segments that have been read, to be used again; held weakly, so that the garbage collector has
- * them if it needs memory.
+ * Empty segments for reuse, referred to weakly, so that the garbage collector can free them.
  *
  * @internal
  */

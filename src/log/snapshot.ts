@@ -9,8 +9,8 @@ import {
 const snapshotCause: Cause = Object.freeze({ ...causeOf("snapshot"), snapshot: true });
 
 /**
- * What a cache held at one point of its stream: the entries of one partition, as `inserted` events,
- * which are made as they are read.
+ * The entries of one partition of a cache at one point of its stream, as `inserted` events, which
+ * are made when they are read.
  *
  * @internal
  */
@@ -45,7 +45,7 @@ export class Snapshot {
   shift(): CacheEvent | undefined {
     const entry = this.#entries[this.#next];
     if (entry === undefined) return undefined;
-    // A long snapshot gives its memory back as it is read.
+    // The memory of a long snapshot is freed while it is read.
     this.#entries[this.#next++] = undefined;
     const event = new CacheEvent(
       "inserted",

@@ -8,8 +8,8 @@ import type { Stream } from "./stream.js";
 const maxInARow = 64;
 
 /**
- * Delivers messages to an actor as if they were in its mailbox. They stay in the log until the actor
- * has handled them, so that a slow actor's mailbox does not grow.
+ * Delivers messages to an actor as if they were in its mailbox. They stay in the log until the
+ * actor has handled them, so that a slow actor's mailbox does not grow.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ import { queueMicrotask } from "../timers.js";
 
 type Result = IteratorResult<StreamMessage, undefined>;
 
-/** A reader that is asked: a message counts as handled when the next one is asked for. @internal */
+/** A reader by pull: a message counts as handled when the next one is requested. @internal */
 export class EventIterator
   implements AsyncIterableIterator<StreamMessage, undefined>, EventStream, ClosableReader
 {
@@ -16,8 +16,8 @@ export class EventIterator
   unsubscribe: () => void = () => {};
   readonly #stream: Stream;
   readonly #mux: CursorMux;
-  readonly #asking: ((result: Result) => void)[] = [];
-  #inHand: Message | undefined;
+  readonly #requests: ((result: Result) => void)[] = [];
+  #current: Message | undefined;
   #closed = false;
   #finishing = false;
 
@@ -27,7 +27,7 @@ export class EventIterator
   }
 
   get given(): Message | undefined {
-    return this.#inHand;
+    return this.#current;
   }
 
   get lag(): number {
@@ -35,16 +35,16 @@ export class EventIterator
   }
 
   position(): string {
-    return this.subscription.position(this.#inHand);
+    return this.subscription.position(this.#current);
   }
 
   next(): Promise<Result> {
     if (this.#closed) return Promise.resolve(end);
-    const message = this.#asking.length === 0 ? this.#take() : undefined;
+    const message = this.#requests.length === 0 ? this.#take() : undefined;
     if (message !== undefined)
       return Promise.resolve({ value: message as StreamMessage, done: false });
     if (this.#finishing) this.wake();
-    return new Promise((resolve) => this.#asking.push(resolve));
+    return new Promise((resolve) => this.#requests.push(resolve));
   }
 
   return(): Promise<Result> {
@@ -57,7 +57,7 @@ export class EventIterator
   }
 
   wake(): void {
-    // In a turn of its own: a cursor must not be read while it is woken.
+    // Not within the call: a cursor must not be read while it is woken.
     queueMicrotask(() => this.#answer());
   }
 
@@ -68,26 +68,26 @@ export class EventIterator
 
   close(): void {
     this.#closed = true;
-    for (const resolve of this.#asking.splice(0)) resolve(end);
+    for (const resolve of this.#requests.splice(0)) resolve(end);
   }
 
   #answer(): void {
-    while (!this.#closed && this.#asking.length > 0) {
+    while (!this.#closed && this.#requests.length > 0) {
       const message = this.#take();
       if (message === undefined) {
         if (this.#finishing) this.unsubscribe();
         return;
       }
-      this.#asking.shift()?.({ value: message as StreamMessage, done: false });
+      this.#requests.shift()?.({ value: message as StreamMessage, done: false });
     }
   }
 
   #take(): Message | undefined {
-    const before = this.#inHand;
+    const before = this.#current;
     if (before !== undefined) this.#mux.done(before);
-    this.#inHand = this.#mux.next();
+    this.#current = this.#mux.next();
     if (before !== undefined) this.#stream.notifyProgress();
-    return this.#inHand;
+    return this.#current;
   }
 }
 

@@ -9,7 +9,7 @@ interface UncoveredGap {
 }
 
 /**
- * Reports the gaps of one stream: on their channel or, if nobody listens there and no reader is
+ * Reports the gaps of one stream: on their channel or, if that has no subscribers and no reader is
  * given what covers them, as a process warning. Gaps that concern all readers reach them in one
  * turn of the event loop, in which they are compared. An overrun concerns only the reader that was
  * too slow.
@@ -18,8 +18,8 @@ interface UncoveredGap {
  */
 export class GapReports {
   readonly #stream: string;
-  #given: GapEvent[] = [];
-  #unheard: UncoveredGap[] = [];
+  #delivered: GapEvent[] = [];
+  #undelivered: UncoveredGap[] = [];
   #scheduled = false;
 
   constructor(stream: string) {
@@ -32,18 +32,18 @@ export class GapReports {
       return;
     }
     if (!isLoss) return;
-    if (receivesGaps) this.#given.push(gap);
-    else this.#unheard.push({ gap, group });
+    if (receivesGaps) this.#delivered.push(gap);
+    else this.#undelivered.push({ gap, group });
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#warn);
   }
 
   readonly #warn = (): void => {
-    const given = this.#given;
-    const unheard = this.#unheard;
-    this.#given = [];
-    this.#unheard = [];
+    const given = this.#delivered;
+    const unheard = this.#undelivered;
+    this.#delivered = [];
+    this.#undelivered = [];
     this.#scheduled = false;
     for (const { gap, group } of unheard) {
       if (given.some((other) => covers(other, gap))) continue;
@@ -67,6 +67,6 @@ function covers(other: GapEvent, gap: GapEvent): boolean {
     other.from > gap.from
   )
     return false;
-  // One without events has an open end.
+  // A gap without events has an open end.
   return other.to < other.from || (gap.to >= gap.from && other.to >= gap.to);
 }

@@ -50,7 +50,7 @@ const eightBytesView = new DataView(eightBytes.buffer);
 const maxDepth = 64;
 /** More than any sensible key holds; a bound for what refers to the same things many times over. */
 const maxParts = 100_000;
-/** How many parts of the key in hand have been looked at. */
+/** Parts of the current key that have been visited. */
 let parts = 0;
 
 /**
@@ -66,7 +66,7 @@ let parts = 0;
 export function hashKey(key: unknown): number {
   if (typeof key === "string") return h32(key, seeds.string) | 0;
   if (typeof key === "number") {
-    // There are two zeros and many NaNs that are one key.
+    // The two zeros are one key, and so are all NaNs.
     eightBytesView.setFloat64(0, key === 0 ? 0 : key, true);
     if (Number.isNaN(key)) eightBytes.fill(255);
     return h32Raw(eightBytes, seeds.number) | 0;

@@ -5,13 +5,13 @@ export class MissedChangeDetector {
   #instance: Instance | undefined;
   #changes: number | undefined = 0;
 
-  /** What came before concerns nobody. */
-  countsFrom(instance: Instance): void {
+  /** Earlier changes are not counted. */
+  countFrom(instance: Instance): void {
     this.#instance = instance;
     this.#changes = changesOf(instance);
   }
 
-  /** Whether there may have been changes in a cache that the stream begins to listen to. */
+  /** Whether a cache that the stream is about to register with may have changed. */
   hasChanged(instance: Instance): boolean {
     const before = this.#instance === instance ? this.#changes : 0;
     const now = changesOf(instance);
@@ -19,7 +19,7 @@ export class MissedChangeDetector {
   }
 }
 
-/** Undefined for a store that is elsewhere, which can't be asked at once. */
+/** Undefined for a store outside the process, which has no synchronous counters. */
 function changesOf({ opened, emptyInvalidations }: Instance): number | undefined {
   const info = opened.info();
   if ("then" in info) return undefined;

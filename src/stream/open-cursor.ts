@@ -37,8 +37,7 @@ export function openCursor(
   const { group, mask, gaps, tracked, skipOrigin, coalesces = false, bound = Infinity } = request;
   const kept = group === null ? undefined : stream.groups.find(group, index);
   if (group !== null) stream.groups.checkFree(group, index, log.source.partition);
-  // A partition that was gone for a while has another log than the one that its place was left
-  // with.
+  // A partition that was removed and added again has another log than the group's cursor.
   if (kept !== undefined && kept.log !== log) kept.replaceLog(log, null);
   if (kept?.coalesces === coalesces) {
     kept.reattach(reader, { mask, gaps, skipOrigin, bound });

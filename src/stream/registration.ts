@@ -52,13 +52,13 @@ export function registerWithBackoff({
   if (failure === undefined) return Promise.resolve();
   const run = (number: number): void => {
     if (number > 1) failure = attempt();
-    // p-retry gives up at once on a TypeError: what it is shown is never one.
+    // p-retry gives up at once on a TypeError: it is never passed one.
     if (failure !== undefined) throw new Error("registration failed", { cause: failure.error });
   };
   const wait = async (number: number, error: Error): Promise<void> => {
     const delay = backoff(number, initial, max, random());
     onRetry({ attempt: number, delay, error: error.cause });
-    // Our own wait in place of p-retry's, so that it goes by the system's clock.
+    // Waits by the system's clock, not by p-retry's own timer.
     await sleep(clock, delay, signal);
   };
   return pRetry(run, {

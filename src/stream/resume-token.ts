@@ -12,13 +12,13 @@ export type ResumePoints = ReadonlyMap<number, ResumePoint>;
 
 const version = "1";
 const maxPartitions = 65_536;
-/** Characters of a token at the most: beyond, it is not looked at. */
+/** Characters of a token at the most; a longer one is not parsed. */
 const maxLength = 256 + 48 * maxPartitions;
 const shape = /^1\.[0-9a-z]{1,7}\.[0-9a-f]{16}(?:-[0-9a-f]{16})*\.[0-9a-z_]+(?:-[0-9a-z_]+)*$/;
 
 /**
- * A text of what may stand in a header: version, stream, epochs, and for each partition its index,
- * offset, sequence, and which epoch.
+ * A text with characters that an HTTP header allows: version, stream, epochs, and for each
+ * partition its index, offset, sequence, and the index of its epoch.
  *
  * @internal
  */
@@ -58,7 +58,7 @@ export function decodeToken(stream: string, token: string): ResumePoints {
   return points;
 }
 
-/** NaN for what is no such number. */
+/** NaN for any other text. */
 function numberIn(text: string): number {
   const number = /^[0-9a-z]{1,11}$/.test(text) ? Number.parseInt(text, 36) : Number.NaN;
   return Number.isSafeInteger(number) ? number : Number.NaN;
@@ -89,8 +89,8 @@ export function tokenOf(stream: Stream, cursors: readonly Cursor[], given?: Mess
 /**
  * The points that a token has for the logs of a stream.
  *
- * @throws OptionError for what is no token of this stream, that lacks one of the partitions, or is
- * beyond the end of a log
+ * @throws OptionError for a text that is no token of this stream, and for a token that lacks one of
+ * the partitions or is beyond the end of a log
  * @internal
  */
 export function pointsIn(
@@ -118,7 +118,7 @@ export function pointsIn(
 }
 
 /**
- * Tells a cursor what is lost between a point and the oldest event that it can be given.
+ * Gives a cursor gaps for what is lost between a point and the oldest event that is kept.
  *
  * @internal
  */
@@ -131,20 +131,20 @@ export function reportMissed(
   const { source, first } = log;
   const { cache, name, partition, node, epoch } = source;
   const gap = { type: "gap", cache, name, partition, node } as const;
-  const tell = (from: number, to: number, reason: GapReason, of = epoch): void => {
+  const report = (from: number, to: number, reason: GapReason, of = epoch): void => {
     cursor.setResumePoint(point);
     cursor.reportGap({ ...gap, from, to, reason, epoch: of } satisfies GapEvent);
   };
   const isOver = point.epoch !== epoch;
   const { offset, sequence } = isOver ? { offset: 0, sequence: 0 } : point;
-  if (isOver) tell(point.sequence, point.sequence - 1, ended, point.epoch);
-  else if (point.incomplete) tell(sequence, sequence - 1, "overrun");
+  if (isOver) report(point.sequence, point.sequence - 1, ended, point.epoch);
+  else if (point.incomplete) report(sequence, sequence - 1, "overrun");
   const lost = log.sequenceAt(first) - sequence;
-  if (offset < first && lost > 0) tell(sequence, sequence + lost - 1, "overrun");
-  // Of other nodes' events it is not known any more how many there were.
+  if (offset < first && lost > 0) report(sequence, sequence + lost - 1, "overrun");
+  // How many events of other nodes there were is not known any more.
   const mayMissOthers = offset < first && (first - offset !== lost || log.droppedGapSince(offset));
   if (log.numbered && (isOver || mayMissOthers))
-    tell(log.nextSequence, log.nextSequence - 1, "transport");
+    report(log.nextSequence, log.nextSequence - 1, "transport");
 }
 
 function nameOf({ slot }: Stream): string {

@@ -17,17 +17,16 @@ import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
-/** Events between two looks at the clock within one turn of the event loop; a power of 2. */
-const eventsPerLook = 16;
+/** Events between two readings of the clock within one turn of the event loop; a power of 2. */
+const eventsPerReading = 16;
 
 /**
- * Makes an event of each change, and appends it to the log of its key's partition. Nothing in it
- * throws.
+ * Appends an event for each change to the log of its key's partition. It never throws.
  *
  * @internal
  */
 export class Router implements ChangeTap<unknown, unknown> {
-  /** Events that their hash left out, and those that could not be routed. */
+  /** Events that their hash excluded, and events that could not be routed. */
   discarded = 0;
   failed = 0;
   readonly #logs: readonly PartitionLog[];
@@ -39,11 +38,8 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #startedAt: number;
   readonly #pubsub: string | null;
   #at = 0;
-  /**
-   * Whether a hash is asked where a key belongs, and not for an event: that is neither counted nor
-   * told.
-   */
-  #asking = false;
+  /** Whether a key is located without an event: results are then neither counted nor reported. */
+  #onlyLocates = false;
   #appended = 0;
 
   constructor(logs: readonly PartitionLog[], options: ResolvedStreamOptions, clock: Clock) {
@@ -68,7 +64,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     const log = this.#logOf(type, cause, key, value, previous, memo);
     if (log === undefined) return;
     log.append(type, cause, key, this.#time(log), value, previous);
-    if (channels.broadcast.hasSubscribers) this.#tell(log);
+    if (channels.broadcast.hasSubscribers) this.#publish(log);
   }
 
   entries(
@@ -112,9 +108,9 @@ export class Router implements ChangeTap<unknown, unknown> {
 
   /** The log that an event about a key goes to; undefined: none. */
   logOf(key: unknown, value: unknown): PartitionLog | undefined {
-    this.#asking = true;
+    this.#onlyLocates = true;
     const log = this.#logOf("inserted", commands.stream.plain, key, value, undefined, undefined);
-    this.#asking = false;
+    this.#onlyLocates = false;
     return log;
   }
 
@@ -129,13 +125,13 @@ export class Router implements ChangeTap<unknown, unknown> {
     const { partitions, hash } = this.#options;
     if (partitions === null) return this.#logs[0];
     if (hash !== defaultHash)
-      return this.#askHash(hash, partitions, type, cause, key, value, previous);
+      return this.#callHash(hash, partitions, type, cause, key, value, previous);
     let hashed = memo?.hash;
     if (hashed === undefined) {
       try {
         hashed = hashKey(key);
       } catch (error) {
-        this.#fail(new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at), error);
+        this.#reportFailure(new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at), error);
         return undefined;
       }
       if (memo !== undefined) memo.hash = hashed;
@@ -143,7 +139,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     return this.#logs[partitionOfHash(hashed, partitions)];
   }
 
-  #askHash(
+  #callHash(
     hash: Hash,
     partitions: number,
     type: EventType,
@@ -158,11 +154,11 @@ export class Router implements ChangeTap<unknown, unknown> {
     try {
       partition = hash(event as never);
     } catch (error) {
-      this.#fail(event, error);
+      this.#reportFailure(event, error);
       return undefined;
     }
     if (partition === "none") {
-      if (!this.#asking) this.discarded++;
+      if (!this.#onlyLocates) this.discarded++;
       return undefined;
     }
     if (
@@ -172,7 +168,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     ) {
       return this.#logs[partition as number];
     }
-    this.#fail(
+    this.#reportFailure(
       event,
       new RangeError(
         `hash gave ${show(partition)}: expected "none" or an integer >= 0 and < ${partitions}`,
@@ -203,23 +199,23 @@ export class Router implements ChangeTap<unknown, unknown> {
     previousValues?: ReadonlyMap<unknown, unknown>,
   ): void {
     log.append(type, cause, new MultiTarget(target), this.#time(log), values, previousValues);
-    if (channels.broadcast.hasSubscribers) this.#tell(log);
+    if (channels.broadcast.hasSubscribers) this.#publish(log);
   }
 
   /**
-   * Time since the epoch began, in whole milliseconds; looked up once a batch and every few events,
-   * since looking costs. Other nodes compare it with the times of their own writes: for them it
-   * must not be older than the event.
+   * Time since the epoch began, in whole milliseconds. The clock is read once a batch and every few
+   * events, since a reading costs; with a pubsub for each event, since other nodes compare the time
+   * with those of their own writes.
    */
   #time(log: PartitionLog): number {
-    if ((this.#appended++ & (eventsPerLook - 1)) === 0 || !log.dirty || this.#pubsub !== null) {
+    if ((this.#appended++ & (eventsPerReading - 1)) === 0 || !log.dirty || this.#pubsub !== null) {
       this.#at = this.now();
     }
     return this.#at;
   }
 
-  /** Tells of the event that was appended last. */
-  #tell(log: PartitionLog): void {
+  /** Publishes the event that was appended last. */
+  #publish(log: PartitionLog): void {
     const { name, partition } = log.source;
     const event = log.at(log.next - 1);
     const topic = topicOf(name, partition, event.type);
@@ -227,8 +223,8 @@ export class Router implements ChangeTap<unknown, unknown> {
     channels.broadcast.publish({ status: "ok", reason: null, pubsub, topic, event });
   }
 
-  #fail(event: CacheEvent, error: unknown): void {
-    if (this.#asking) return;
+  #reportFailure(event: CacheEvent, error: unknown): void {
+    if (this.#onlyLocates) return;
     this.failed++;
     if (channels.broadcast.hasSubscribers) {
       channels.broadcast.publish({

@@ -1,15 +1,14 @@
 import { outsideCalls } from "../actor/call-context.js";
 import { setImmediate } from "../timers.js";
 
-/** Who wants a turn of its own. @internal */
+/** A task that runs in a turn of its own. @internal */
 export interface Runnable {
   /** Must not throw. */
   takeTurn(): void;
 }
 
 /**
- * Gives those that were scheduled their turns in a later turn of the event loop, all of them in
- * one.
+ * Runs the scheduled tasks in a later turn of the event loop, all of them in one.
  *
  * @internal
  */

@@ -118,7 +118,7 @@ export function resolveStreamOptions(options: StreamServerOptions): ResolvedStre
   return Object.freeze(resolved);
 }
 
-/** Whether a stream can go on with its logs when its options change from one to the other. @internal */
+/** Whether a stream can keep its logs when its options change. @internal */
 export function canKeepLogs(from: ResolvedStreamOptions, to: ResolvedStreamOptions): boolean {
   return sameOptions(schema, from, to);
 }

@@ -23,7 +23,7 @@ import { slotFor, streamOf } from "./streams.js";
  *
  * It registers as the cache's listener when it starts. While the cache is not up, or refuses, it
  * goes on trying with exponential backoff, without failing its own start. Killed or crashed, it
- * leaves log, readers' places and epoch to its next incarnation, and what is written meanwhile is
+ * leaves logs, positions and epoch to its next incarnation, and what is written meanwhile is
  * in the log; stopped in order, it drops them.
  *
  * Its start fails with {@link SupervisorError} `already_started` when the instance has a live
@@ -50,7 +50,7 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
   });
 }
 
-/** Throws before anything of the stream is touched: what its last server left is kept. */
+/** Throws before the stream is changed: what its last server left is kept. */
 function checkStarted(pubsub: PubSub | null, stream: string): void {
   if (pubsub?.status !== "closed") return;
   const { nodeName } = pubsub;
@@ -62,12 +62,12 @@ function checkStarted(pubsub: PubSub | null, stream: string): void {
 }
 
 /**
- * Only the first start of a process waits: nothing may be written to a stream whose keys can't be
- * hashed.
+ * Waits until keys can be hashed, before anything can be written to the stream. Only the first
+ * start of a process has to wait.
  */
 async function startWhenHashReady<T>(ctx: ActorContext, start: () => T | Promise<T>): Promise<T> {
   await hashReady;
-  // It may have been killed meanwhile, and the stream be another incarnation's.
+  // This incarnation may have been killed meanwhile, and another one may run the stream.
   if (!ctx.self.alive) throw new ActorExitError(ctx.self.id, "killed");
   return await start();
 }
@@ -88,7 +88,7 @@ class StreamServer {
     this.#ctx = ctx;
     stream.start(ctx.self, ctx.system, options);
     const unwatch = stream.slot.watch({
-      // A cache that starts under a living stream server is heard from its first command on.
+      // A cache that starts later is registered with before its first command.
       started: () => this.#register(),
       ended: () => this.#register(),
     });

@@ -27,20 +27,20 @@ import { Router } from "./router.js";
 import { RunQueue } from "./run-queue.js";
 import { busIn, canKeepLogs, type ResolvedStreamOptions } from "./stream-options.js";
 import { MissedChangeDetector } from "./missed-change-detector.js";
-import { StreamTally } from "./tally.js";
+import { StreamMetrics } from "./stream-metrics.js";
 
-/** A reader, as far as its stream goes. @internal */
+/** What a stream calls on its readers. @internal */
 export interface StreamReader {
-  /** The number of partitions has changed: it has to choose its cursors anew. */
-  reshape(): void;
+  /** The number of partitions has changed: the reader has to choose its cursors again. */
+  partitionsChanged(): void;
   /** The system that the stream ran in has been stopped. */
   systemStopped(): void;
 }
 
 /**
- * The stream of one cache instance: its logs, and its readers' places. It belongs to the instance's
- * definition, not to an actor, and so outlives the stream server that runs it and the cache that
- * feeds it.
+ * The stream of one cache instance: its logs and the cursors of its readers. It belongs to the
+ * instance's definition, not to an actor, and so outlives its stream servers and the runs of the
+ * cache.
  *
  * @internal
  */
@@ -49,36 +49,36 @@ export class Stream {
   readonly groups = new Groups();
   readonly readers = new Set<StreamReader>();
   readonly queue = new RunQueue();
-  readonly metrics = new StreamTally(this);
+  readonly metrics = new StreamMetrics(this);
   /** One for each partition; one in all without partitions. */
   logs: readonly PartitionLog<Cursor>[] = [];
   options!: ResolvedStreamOptions;
   system!: ActorSystem;
   /** The stream server that runs it, or that ran it last. */
   server: ActorRef | undefined;
-  /** Called when the stream can't go on. */
+  /** Called when the stream fails. */
   onFailure: ((error: Error) => void) | undefined;
   /** Whether there is a stream to read: from the start of a stream server to its orderly stop. */
   open = false;
-  /** The run of the cache that feeds it. */
+  /** The run of the cache whose changes it receives. */
   registeredWith: Instance | undefined;
   router!: Router;
   #listener!: EventListener;
-  /** Whether the cache that fed the logs has ended. */
-  #epochOver = false;
-  /** Whether nothing has been, or could be, written in this epoch. */
-  #untouched = true;
-  /** Those who want to know when the broker is gone, and back. */
+  /** Whether the run of the cache whose changes are in the logs has ended. */
+  #cacheHasEnded = false;
+  /** Whether nothing was, or could be, written in this epoch. */
+  #isEmpty = true;
+  /** Notified when the broker is lost, and when it is back. */
   readonly brokerWatchers = new Set<BrokerWatcher>();
-  /** What connects it with other nodes' streams; undefined: events stay in the process. */
+  /** Exchanges events with other nodes; undefined: events stay in the process. */
   replicator: Replicator | undefined;
-  /** What the last link has kept of other nodes. */
-  #books: Replicas | undefined;
-  /** Why there was a new epoch. */
-  #beganFor: GapReason | null = null;
-  /** Ends the wait for the end of its system. */
-  #unwatch: (() => void) | undefined;
-  readonly #unheard = new MissedChangeDetector();
+  /** The replicas that the last replicator knew. */
+  #lastReplicas: Replicas | undefined;
+  /** Why this epoch began. */
+  #epochReason: GapReason | null = null;
+  /** Stops the wait for the end of its system. */
+  #stopWatchingSystem: (() => void) | undefined;
+  readonly #missedChanges = new MissedChangeDetector();
   #flushing = false;
   readonly #port: StreamPort;
   readonly #progressWaiters = new Set<() => void>();
@@ -111,7 +111,7 @@ export class Stream {
   }
 
   /**
-   * A stream server starts. It takes over what the last one left behind, if that was not stopped in
+   * A stream server starts. It takes over the logs of the last one, if that was not stopped in
    * order and had the same options.
    */
   start(server: ActorRef, system: ActorSystem, options: ResolvedStreamOptions): void {
@@ -125,41 +125,42 @@ export class Stream {
     const before = this.system as ActorSystem | undefined;
     if (before !== system) {
       if (before?.ending === true) this.#systemStopped();
-      this.#unwatch?.();
-      this.#unwatch = undefined;
+      this.#stopWatchingSystem?.();
+      this.#stopWatchingSystem = undefined;
     }
-    this.#unwatch ??= system.onStopped(() => this.#systemStopped());
+    this.#stopWatchingSystem ??= system.onStopped(() => this.#systemStopped());
     const same =
       this.logs.length > 0 && this.system === system && canKeepLogs(this.options, options);
     this.server = server;
     this.system = system;
     this.options = options;
-    if (!same) this.#unlink();
+    if (!same) this.#disconnect();
     this.#connect();
-    if (!same || !(this.open || this.#untouched)) {
+    if (!same || !(this.open || this.#isEmpty)) {
       this.#unregister();
-      this.#beginEpoch(this.#untouched ? null : this.#lossReason);
+      this.#beginEpoch(this.#isEmpty ? null : this.#lossReason);
     }
     if (this.replicator?.begun === false) this.replicator.begin(this.logs);
-    if (this.slot.running !== undefined) this.#unheard.countsFrom(this.slot.running);
+    if (this.slot.running !== undefined) this.#missedChanges.countFrom(this.slot.running);
     this.open = true;
     this.slot.stream = this.#port;
     observe(this.metrics);
   }
 
   /**
-   * Registers with the cache that runs now; again, if it is registered already. @throws when there
-   * is none, or it refuses
+   * Registers with the cache that runs now; again, if it is registered already.
+   *
+   * @throws when there is none, or it refuses
    */
   register(cache: AnyCache): void {
     const instance = this.slot.running;
     if (instance === undefined) throw new CacheNotStartedError(this.slot.name, this.slot.hasRun);
-    if (this.#epochOver) this.#beginEpoch("cache_restarted");
+    if (this.#cacheHasEnded) this.#beginEpoch("cache_restarted");
     cache.registerEventListener(this.#listener, { id: this.listenerId });
-    if (this.registeredWith === undefined && this.#unheard.hasChanged(instance))
-      this.#tellUnheard();
+    if (this.registeredWith === undefined && this.#missedChanges.hasChanged(instance))
+      this.#reportMissedChanges();
     this.registeredWith = instance;
-    this.#untouched = false;
+    this.#isEmpty = false;
     if (channels.listenerRegistered.hasSubscribers)
       channels.listenerRegistered.publish(this.#describe());
   }
@@ -169,46 +170,45 @@ export class Stream {
   }
 
   /**
-   * The stream server has crashed or was killed: the cache goes on writing to the logs, for the
-   * next one.
+   * The stream server has crashed or was killed. A cache that runs goes on writing to the logs for
+   * the next server.
    */
   serverLost(server: ActorRef): void {
     if (this.server === server && this.slot.running === undefined) this.close();
   }
 
   /**
-   * The stream server was stopped in order: the logs are dropped, and readers that are still there
-   * are told what they miss. When its system ends with it, the logs stay until that has been
-   * stopped: what is left in them can still be read.
+   * The stream server was stopped in order: the logs are dropped, and the remaining readers are
+   * given gaps. If its system is ending, the logs can be read until the system has stopped.
    */
   close(): void {
     if (!this.open) return;
     this.open = false;
     this.slot.stream = undefined;
     removeSource(this.metrics);
-    this.#unlink();
+    this.#disconnect();
     this.#unregister();
-    if (!this.system.ending) this.#beginEpoch(this.#untouched ? null : this.#lossReason);
-    this.#forgetSystem();
+    if (!this.system.ending) this.#beginEpoch(this.#isEmpty ? null : this.#lossReason);
+    this.#releaseSystem();
   }
 
   /** A reader ends. */
   readerEnds(reader: StreamReader): void {
     this.readers.delete(reader);
-    this.#forgetSystem();
+    this.#releaseSystem();
   }
 
-  /** Wakes the readers, now. */
+  /** Wakes the readers at once. */
   flush(): void {
     for (const log of this.logs) log.flush();
   }
 
-  /** A reader has handled something. */
+  /** A reader has handled messages. */
   notifyProgress(): void {
     for (const waiter of this.#progressWaiters) waiter();
   }
 
-  /** Calls `fn` whenever a reader has handled something; returns a function that ends it. */
+  /** Calls `fn` whenever a reader has handled messages. @returns a function that ends it */
   onProgress(fn: () => void): () => void {
     this.#progressWaiters.add(fn);
     return () => void this.#progressWaiters.delete(fn);
@@ -220,44 +220,42 @@ export class Stream {
 
   /** Why the epoch before this one ended. */
   get lastEpochEndReason(): GapReason {
-    return this.#beganFor ?? "stream_restarted";
+    return this.#epochReason ?? "stream_restarted";
   }
 
   get #lossReason(): GapReason {
-    return this.#epochOver ? "cache_restarted" : "stream_restarted";
+    return this.#cacheHasEnded ? "cache_restarted" : "stream_restarted";
   }
 
-  /**
-   * Functions and iterators read what is left in the logs, and end; whoever else reads is told what
-   * it misses.
-   */
+  /** Functions and iterators read the rest of the logs, and end; other readers are given gaps. */
   #systemStopped(): void {
     this.close();
     for (const reader of this.readers) reader.systemStopped();
-    if (!this.#untouched) this.#beginEpoch(this.#lossReason);
-    this.#forgetSystem();
+    if (!this.#isEmpty) this.#beginEpoch(this.#lossReason);
+    this.#releaseSystem();
   }
 
-  /** A system that goes on does not keep a stream alive that has ended, once nobody reads it. */
-  #forgetSystem(): void {
-    if (this.open || !this.#untouched || this.readers.size > 0) return;
-    this.#unwatch?.();
-    this.#unwatch = undefined;
+  /** A system that goes on does not keep a stream in memory that has ended and has no readers. */
+  #releaseSystem(): void {
+    if (this.open || !this.#isEmpty || this.readers.size > 0) return;
+    this.#stopWatchingSystem?.();
+    this.#stopWatchingSystem = undefined;
   }
 
   #cacheEnded(): void {
     this.registeredWith = undefined;
-    this.#epochOver = true;
+    this.#cacheHasEnded = true;
     if (this.open && this.server?.alive !== true) this.close();
   }
 
   /**
-   * What was written while the stream was there, and not registered, is in no log: its readers are
-   * told, without bounds.
+   * What was written while the stream was open and not registered is in no log: readers are given a
+   * gap without an end.
    */
-  #tellUnheard(): void {
+  #reportMissedChanges(): void {
     for (const { cursors } of this.logs)
-      for (const cursor of cursors) cursor.reportUnknownLoss(this.#beganFor ?? "stream_restarted");
+      for (const cursor of cursors)
+        cursor.reportUnknownLoss(this.#epochReason ?? "stream_restarted");
   }
 
   #connect(): void {
@@ -272,16 +270,16 @@ export class Stream {
       shape: { partitions, hash: nameOf(hash), version: wireVersion },
       clock: system.clock,
       capacity: options.capacity,
-      predecessor: this.#books,
+      predecessor: this.#lastReplicas,
       brokerWatchers: this.brokerWatchers,
       fail: (error) => this.onFailure?.(error),
     });
   }
 
-  #unlink(): void {
+  #disconnect(): void {
     if (this.replicator === undefined) return;
     this.replicator.end();
-    this.#books = this.replicator.replicas;
+    this.#lastReplicas = this.replicator.replicas;
     this.replicator = undefined;
   }
 
@@ -297,7 +295,7 @@ export class Stream {
   #beginEpoch(reason: GapReason | null): void {
     this.flush();
     this.metrics.epochEnds();
-    this.#beganFor = reason ?? this.#beganFor;
+    this.#epochReason = reason ?? this.#epochReason;
     const { options, slot, system } = this;
     const source = {
       cache: slot.cacheName,
@@ -323,17 +321,17 @@ export class Stream {
     this.#listener = Object.assign(() => {}, {
       [tap]: this.router satisfies ChangeTap<unknown, unknown>,
     });
-    this.#epochOver = false;
-    this.#untouched = true;
+    this.#cacheHasEnded = false;
+    this.#isEmpty = true;
     for (const { index, cursors } of old) {
-      // What has no partition any more is left with an empty log, which nothing is written to.
+      // The readers of a partition that is gone get an empty log, which nothing is written to.
       const log = this.logs[index] ?? makeLog(index);
       for (const cursor of cursors) if (!cursor.keepsLog) cursor.replaceLog(log, reason);
     }
     if (old.length > 0 && old[0]?.source.partitions !== options.partitions)
-      for (const reader of this.readers) reader.reshape();
+      for (const reader of this.readers) reader.partitionsChanged();
     this.replicator?.begin(this.logs);
-    // Who waits for something to be handled need not wait for what is gone.
+    // Waits for dropped events to be handled can end.
     this.notifyProgress();
   }
 

@@ -12,7 +12,7 @@ import { tokenOf } from "./resume-token.js";
 import { Stream } from "./stream.js";
 import { cacheOption, type ResolvedStreamOptions } from "./stream-options.js";
 
-/** A stream belongs to its instance's place in the definition, and goes with it. */
+/** A stream belongs to its instance's slot, and is collected with it. */
 const streams = new WeakMap<InstanceSlot, Stream>();
 
 /** The slot that `cache`, or its instance `name`, stands for. @internal */
@@ -61,9 +61,9 @@ export interface StreamInfo {
   readonly epoch: string;
   /** Whether it is registered with a running cache. */
   readonly registered: boolean;
-  /** Where the named groups stand now, one entry for each partition of each group. */
+  /** The positions of the named groups now, one entry for each partition of each group. */
   groups(): GroupInfo[];
-  /** The other nodes that this one has heard of, over its pubsub. */
+  /** The other nodes that are known, over its pubsub. */
   nodes(): NodeInfo[];
 }
 
@@ -81,7 +81,7 @@ export interface NodeInfo {
   readonly waiting: number;
 }
 
-/** Where a group stands in one partition. */
+/** The position of a group in one partition. */
 export interface GroupInfo {
   /** The group's name. */
   readonly group: string;
@@ -98,15 +98,15 @@ export interface GroupInfo {
    */
   readonly position: number;
   /**
-   * Its place exactly, on a stream of several nodes too: `from` takes it, as a token of
+   * Its exact position, on a stream of several nodes too: `from` takes it, as a token of
    * `position()`.
    */
   readonly token: string;
   /**
-   * How many events of any type and any node there are from the group's place on, and in its hands.
+   * Events of any type and any node from the group's position on, those being handled included.
    */
   readonly lag: number;
-  /** Events that the group was told it won't be given, those of other nodes included. */
+  /** Events that gaps have reported as lost to the group, those of other nodes included. */
   readonly dropped: number;
   /** Events that were merged into later ones (`overflow: "coalesce"`). */
   readonly coalesced: number;
@@ -208,9 +208,9 @@ export async function whenIdle(
     return true;
   };
   const isIdle = (): boolean =>
-    // Only readers that end with their system are left in a log that was replaced.
+    // In a log that was replaced there are only readers that end with their system.
     targets.every(({ log, next }) => hasHandled(log, next)) &&
-    // In an epoch that has begun since, what counts is that the readers have been told.
+    // In an epoch that has begun since, the readers only have to be given their gaps.
     stream.logs.every((log) => targets[log.index]?.log === log || hasHandled(log, 0));
   await waitForProgress(stream, isIdle, limits);
 }

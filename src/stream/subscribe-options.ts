@@ -43,7 +43,7 @@ export function resolveSubscribeOptions(
   stream: ResolvedStreamOptions,
 ): ReaderOptions {
   const resolved = readOptions("subscribe", subscribeSchema(fallback, stream.capacity), options);
-  checkTogether(options, resolved, stream);
+  checkCombination(options, resolved, stream);
   return resolved;
 }
 
@@ -54,12 +54,12 @@ export function resolveEventsOptions(
 ): ReaderOptions & { readonly signal: AbortSignal | undefined } {
   const schema = { ...subscribeSchema("all", stream.capacity), signal: option(abortSignal) };
   const resolved = readOptions("events", schema, options);
-  checkTogether(options, resolved, stream);
+  checkCombination(options, resolved, stream);
   return resolved;
 }
 
 /** Fails for options that exclude each other. */
-function checkTogether(
+function checkCombination(
   options: SubscribeOptions,
   { from, partition, snapshot }: ReaderOptions,
   { partitions }: ResolvedStreamOptions,

@@ -16,10 +16,10 @@ import { checkPartition, type ReaderOptions } from "./subscribe-options.js";
 
 /** A reader that can be ended. @internal */
 export interface ClosableReader extends CursorReader {
-  /** What it has in hand that counts as handled. */
+  /** The unacknowledged message that counts as handled. */
   readonly given?: Message | undefined;
   /**
-   * Nothing more will come: it is to read what is left, then to call `end`. Without it, it ends
+   * Nothing more will come: reads what is left, then calls `end`. Without this method, it ends
    * with its actor only.
    */
   finish?(end: () => void): void;
@@ -32,7 +32,7 @@ export interface ReaderTraits {
   readonly skipOrigin?: unknown;
 }
 
-/** A reader's hold on its partitions. @internal */
+/** A reader's subscription to its partitions. @internal */
 export class StreamSubscription implements Subscription, StreamReader {
   readonly #stream: Stream;
   readonly #options: ReaderOptions;
@@ -40,7 +40,7 @@ export class StreamSubscription implements Subscription, StreamReader {
   readonly #reader: ClosableReader;
   readonly #mux = new CursorMux();
   #open = true;
-  /** Where it was when it ended. */
+  /** Its position when it ended. */
   #lastPosition = "";
 
   /** @throws GroupBusyError, OptionError; nothing is subscribed then */
@@ -88,7 +88,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     return this.#open ? this.#mux.lag : 0;
   }
 
-  /** @param given what counts as handled, though it is in hand */
+  /** @param given the unacknowledged message that counts as handled */
   position(given?: Message): string {
     return this.#open ? tokenOf(this.#stream, this.#mux.cursors, given) : this.#lastPosition;
   }
@@ -101,7 +101,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     this.unsubscribe();
   }
 
-  /** The reader is dead: a group's places are kept for the next one. */
+  /** The reader is dead: a group's cursors are kept for the next one. */
   readerDied(): void {
     this.#end((cursor) => {
       if (cursor.group === null) closeCursor(this.#stream, cursor);
@@ -119,7 +119,7 @@ export class StreamSubscription implements Subscription, StreamReader {
     this.#reader.finish(() => this.unsubscribe());
   }
 
-  reshape(): void {
+  partitionsChanged(): void {
     const { cursors } = this.#mux;
     const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
     const gone = cursors.filter((cursor) => !current.includes(cursor));
@@ -128,13 +128,13 @@ export class StreamSubscription implements Subscription, StreamReader {
       (index) => !current.some(({ log }) => log.index === index),
     );
     for (const index of missing) current.push(this.#openCursor(index, "earliest"));
-    const [heir] = current;
-    // Whose partition is gone waits for it to come back, and is told at least what it missed.
-    if (heir !== undefined) for (const cursor of gone) heir.inheritGaps(cursor);
-    this.#mux.cursors = heir === undefined ? gone : current;
+    const [successor] = current;
+    // Without another partition the reader keeps its cursor until the partition is back.
+    if (successor !== undefined) for (const cursor of gone) successor.inheritGaps(cursor);
+    this.#mux.cursors = successor === undefined ? gone : current;
   }
 
-  /** The partitions to be read now, by who still reads some. */
+  /** The partitions to be read now by a reader that still reads those of `current`. */
   #wanted(current: readonly Cursor[]): number[] {
     const { partition } = this.#options;
     const { logs } = this.#stream;
@@ -190,7 +190,7 @@ function choosePartitions(stream: Stream, { partition, group }: ReaderOptions): 
   if (partition === "all" || partitions === null) return logs.map(({ index }) => index);
   const free =
     group === null ? logs : logs.filter(({ index }) => !stream.groups.isBusy(group, index));
-  // A place that the group has left behind is taken before a new one.
+  // A partition that the group has read before is taken first.
   const left =
     group === null
       ? []

@@ -6,7 +6,7 @@ import { typeBits } from "../log/event-mask.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { Router } from "./router.js";
 
-/** What is counted of readers. */
+/** The counters of readers. */
 interface ReaderCounts {
   handled: number;
   deadLetters: number;
@@ -15,21 +15,21 @@ interface ReaderCounts {
   coalesced: number;
 }
 
-/** What a tally counts. @internal */
-export interface TalliedStream {
+/** The stream that is measured. @internal */
+export interface MeasuredStream {
   readonly slot: { readonly cacheName: string; readonly name: string };
   readonly logs: readonly PartitionLog<Cursor>[];
   readonly router: Router;
 }
 
 /**
- * A stream's numbers: those of its logs and readers, and of what was before them, so that none ever
- * goes back. A named group's go with its cursors; readers without a group are counted together.
+ * A stream's counters: those of its logs and readers, and of earlier ones, so that none ever goes
+ * back. A named group's go with its cursors; readers without a group are counted together.
  *
  * @internal
  */
-export class StreamTally implements MetricSource {
-  readonly #stream: TalliedStream;
+export class StreamMetrics implements MetricSource {
+  readonly #stream: MeasuredStream;
   /** Of past epochs: by partition, and there by type as in a log. */
   readonly #events: number[][] = [];
   #discarded = 0;
@@ -37,7 +37,7 @@ export class StreamTally implements MetricSource {
   /** Of past readers without a group, by partition. */
   readonly #readers: ReaderCounts[] = [];
 
-  constructor(stream: TalliedStream) {
+  constructor(stream: MeasuredStream) {
     this.#stream = stream;
   }
 
@@ -51,7 +51,7 @@ export class StreamTally implements MetricSource {
       this.#events[index] = counts.map((count, bit) => count + this.#pastEvents(index, bit));
   }
 
-  /** A reader's place is given up. */
+  /** A reader's cursor is closed. */
   readerEnds(cursor: Cursor): void {
     if (cursor.group !== null) return;
     const { index } = cursor.log;
