@@ -1,5 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { expectedOutput } from "../../helpers/expected-output.js";
+import { projectRoot } from "../../helpers/project-root.js";
 import { runOk } from "../../helpers/run.js";
+
+const runProgram = (path: string): Promise<string> =>
+  runOk(process.execPath, ["--import", "tsx", path]);
 
 interface Line {
   readonly level: number;
@@ -9,9 +16,8 @@ interface Line {
   readonly err?: { readonly type: string; readonly message: string; readonly stack: string };
 }
 
-test("failed attempts are warnings, a dead letter is an error, with pino's fields", async () => {
-  const program = "examples/recipes/pino/main.ts";
-  const printed = await runOk(process.execPath, ["--import", "tsx", program]);
+test("pino: failed attempts are warnings, a dead letter is an error, with pino's fields", async () => {
+  const printed = await runProgram("examples/recipes/pino/main.ts");
   const lines = printed.trimEnd().split("\n");
   const log = lines.map((line) => JSON.parse(line) as Line);
   expect(log.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
@@ -26,4 +32,11 @@ test("failed attempts are warnings, a dead letter is an error, with pino's field
   expect(deadLetter?.event?.key).toBe("A-18");
   expect(deadLetter?.err).toMatchObject({ type: "RangeError", message: "-1 is no amount" });
   expect(deadLetter?.err?.stack).toContain("examples/recipes/pino/main.ts");
+});
+
+test("search: the program prints what it says", async () => {
+  const path = "examples/recipes/search/main.ts";
+  const expected = expectedOutput(readFileSync(join(projectRoot, path), "utf8"));
+  expect(expected).not.toEqual([]);
+  expect((await runProgram(path)).trimEnd().split("\n")).toEqual(expected);
 });
