@@ -4,7 +4,7 @@ import * as timers from "node:timers";
 /**
  * Node's own timers and clocks, as they were when this module was loaded. The sources use these in
  * place of the globals, so that a test framework that fakes the globals does not stop actors,
- * streams or TTLs. `node:timers` is what Jest and Vitest leave alone.
+ * streams or TTLs. Jest and Vitest do not fake `node:timers`.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ export const {
 /** Milliseconds since the process began; never goes back. @internal */
 export const monotonicNow: () => number = performance.now.bind(performance);
 
-// A bound or native function shows no source; every fake is written in JavaScript.
+// A native function has no source; every fake is written in JavaScript.
 const isNative = /\[native code\]/.test(Function.prototype.toString.call(Date.now));
 
 /** Milliseconds since 1970, by the wall clock. @internal */
@@ -33,7 +33,7 @@ export const mathRandom: () => number = Math.random;
 
 const resolved = Promise.resolve();
 
-/** Calls `fn`, which must not throw, behind the microtasks that wait already. @internal */
+/** Calls `fn`, which must not throw, after the microtasks that are queued already. @internal */
 export function queueMicrotask(fn: () => void): void {
   void resolved.then(fn);
 }
@@ -43,7 +43,7 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** The functions above that were fakes already when this module was loaded. @internal */
+/** The functions above that were already fakes when this module was loaded. @internal */
 export const fakedAtLoad: readonly string[] = findFakes();
 
 function findFakes(): string[] {

@@ -81,7 +81,7 @@ export interface StateMessage extends ReplicaId {
    * confirmed it.
    */
   readonly sent: readonly number[];
-  /** Events that can't be given to the broker now. */
+  /** Events that cannot be sent to the broker now. */
   readonly waiting: number;
 }
 

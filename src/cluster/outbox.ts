@@ -29,7 +29,7 @@ export interface OutboxPort {
 
 /** A message that the broker has not confirmed yet, or one before it. */
 interface InFlight {
-  /** The offset behind its events. */
+  /** The offset after its events. */
   readonly end: number;
   /** The sequence up to which it goes. */
   readonly to: number;
@@ -49,7 +49,7 @@ export class Outbox implements CursorReader {
   readonly #partition: number;
   readonly #port: OutboxPort;
   readonly #position: LogPosition;
-  /** The offset behind what has been given to the broker. */
+  /** The offset after what has been sent to the broker. */
   #next: number;
   /** The sequence of the last event that was sent, or does not have to be. */
   #sent = -1;
@@ -79,13 +79,13 @@ export class Outbox implements CursorReader {
     return this.#arrived;
   }
 
-  /** The sequence of the last event that was given to the broker. */
+  /** The sequence of the last event that was sent to the broker. */
   get sent(): number {
     return this.#sent;
   }
 
   /**
-   * How many rows of the log cannot be given to the broker now; what can be is sent in this turn.
+   * How many rows of the log cannot be sent to the broker now; what can be is sent in this turn.
    */
   get waiting(): number {
     const canSend = this.#port.isOpen() && !this.#waitsForRetry;
@@ -172,7 +172,7 @@ export class Outbox implements CursorReader {
     if (lost > this.#sent) this.#sent = lost;
   }
 
-  /** @param end the offset behind the rows */
+  /** @param end the offset after the rows */
   #sendRows(rows: readonly Row[], offsets: readonly number[], to: number, end: number): void {
     if (rows.length === 0) {
       // Where there is nothing to send, nothing is waited for.

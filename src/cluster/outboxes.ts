@@ -89,7 +89,7 @@ export class Outboxes {
     for (const outbox of this.#outboxes) outbox.stop();
   }
 
-  /** How many events cannot be given to the broker now. */
+  /** How many events cannot be sent to the broker now. */
   get waiting(): number {
     return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
   }

@@ -45,7 +45,7 @@ export class Replica {
   readonly progress = new Map<number, ReplicaProgress>();
   /**
    * The least differences between the time of sending, by its clock, and of receipt, by this
-   * node's: of late, and before that.
+   * node's: recently, and before that.
    */
   #delay = Infinity;
   #delayBefore = Infinity;

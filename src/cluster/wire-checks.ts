@@ -8,12 +8,7 @@ export function malformed(what: string): RejectedMessageError {
   return new RejectedMessageError("malformed", what);
 }
 
-/**
- * Readers of what comes from the wire; each throws a RejectedMessageError for what is anything
- * else.
- *
- * @internal
- */
+/** Readers of decoded values; each throws a RejectedMessageError for any other value. @internal */
 export const read = {
   list(value: unknown, what: string, maxLength: number): readonly unknown[] {
     if (!Array.isArray(value) || value.length > maxLength) throw malformed(what);

@@ -34,8 +34,8 @@ import { redisDial } from "./redis-session.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
 /**
- * What {@link redisPubSub} is made with: exactly one of `url`, `client`, `sentinel` and
- * `rootNodes`.
+ * Options of {@link redisPubSub}: exactly one of `url`, `client`, `sentinel` and `rootNodes` is
+ * given.
  */
 export interface RedisPubSubOptions extends PubSubOptions {
   /**
@@ -50,19 +50,19 @@ export interface RedisPubSubOptions extends PubSubOptions {
    */
   client?: RedisClientLike;
   /**
-   * The master that Sentinels watch. After a fail-over the pubsub connects to the new one; what got
-   * lost meanwhile is told by gaps.
+   * The master that Sentinels watch. After a fail-over the pubsub connects to the new one; gaps
+   * report what was lost meanwhile.
    */
   sentinel?: RedisSentinel;
   /**
-   * With `sharded`: some nodes of the cluster, to learn the others from. TLS and credentials in
-   * their URLs count for all nodes.
+   * With `sharded`: some nodes of the cluster, from which the others are discovered. TLS and
+   * credentials in their URLs apply to all nodes.
    */
   rootNodes?: readonly RedisRootNode[];
   /**
-   * What else the clients are made with, e.g. TLS and credentials; not with `client` and
-   * `sentinel`, which have their own. Of a `socket.reconnectStrategy` the delays count; when it
-   * gives up, it is tried on all the same.
+   * Further options of the clients, e.g. TLS and credentials; not with `client` and `sentinel`,
+   * which have their own. Of a `socket.reconnectStrategy` only the delays are used: when it gives
+   * up, the pubsub reconnects all the same.
    */
   options?: RedisOptions;
   /**
@@ -71,8 +71,8 @@ export interface RedisPubSubOptions extends PubSubOptions {
    */
   sharded?: boolean;
   /**
-   * Milliseconds that an attempt to connect may take, and after which a server that says nothing is
-   * given up. Default 3000.
+   * Milliseconds after which an attempt to connect fails, and a silent server counts as lost.
+   * Default 3000.
    */
   connectionTimeout?: Milliseconds;
 }
