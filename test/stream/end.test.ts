@@ -80,7 +80,7 @@ describe.each(systems)("%s", (_name, start) => {
     expect(() => tree.users.events()).toThrow(StreamNotFoundError);
   });
 
-  test("ends callbacks, when they have been given what is left; one in hand may finish", async () => {
+  test("ends callbacks after the rest of the events; a pending one may finish", async () => {
     const [tree, stopSystem] = await start();
     const notes = new Notes();
     const sync = tree.users.subscribe(notes.note, { gaps: true });
@@ -154,7 +154,7 @@ describe("an iterator", () => {
     expect(getStream(users).groups()).toHaveLength(1);
   });
 
-  test("that is left with events in hand is ended by return() and by its signal", async () => {
+  test("that is left with unread events is ended by return() and by its signal", async () => {
     const tree = await Tree.start();
     const { signal, abort } = ((controller) => ({
       signal: controller.signal,

@@ -86,7 +86,7 @@ describe("values", () => {
 });
 
 describe("telemetry of events", () => {
-  test("tells of each with its topic", async () => {
+  test("publishes each with its topic", async () => {
     using reports = new Listener<Report>("nebulex.streams.broadcast");
     await using tree = await Tree.start({ stream: { partitions: 1 } });
     tree.users.put("a", 1);

@@ -8,7 +8,7 @@ const iteratorOf = (iterable: AsyncIterable<UserMessage>): AsyncIterator<UserMes
   iterable[Symbol.asyncIterator]() as AsyncIterator<UserMessage, undefined>;
 
 describe("events()", () => {
-  test("reads from the call on, not from the first question on", async () => {
+  test("reads from the call on, not from the first request on", async () => {
     await using tree = await Tree.start();
     tree.users.put("before", 1);
     const events = tree.users.events();
@@ -111,7 +111,7 @@ describe("events()", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
-  test("gives gaps where it is asked to, in their place", async () => {
+  test("gives gaps in their order if they are asked for", async () => {
     await using tree = await Tree.start({ stream: { capacity: 5 } });
     const seen: string[] = [];
     const events = tree.users.events({ gaps: true });

@@ -32,7 +32,7 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
     again().unsubscribe();
   });
 
-  test("keeps its place when its reader dies, and what it has not read", async () => {
+  test("keeps its position when its reader dies, and what it has not read", async () => {
     await using tree = await start();
     const [first, second] = [new Notes(), new Notes()];
     const ref = await reader(tree, first);
@@ -49,7 +49,7 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
     expect(second.lines.toSorted()).toEqual(inserted(10, 3010).toSorted());
   });
 
-  test("drops its place when its reader unsubscribes", async () => {
+  test("drops its position when its reader unsubscribes", async () => {
     await using tree = await start();
     tree.users.subscribe(() => {}, { group: "g", partition: "all" }).unsubscribe();
     putKeys(tree.users, 0, 10);
@@ -78,7 +78,7 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
     expect(b.lines.toSorted()).toEqual(inserted(0, 100).toSorted());
   });
 
-  test("goes on where it was when the stream server was killed, with and without a reader", async () => {
+  test("keeps its position when the stream server is killed, with and without a reader", async () => {
     await using tree = await start();
     const [a, b] = [new Notes(), new Notes()];
     const ref = await reader(tree, a);
@@ -96,7 +96,7 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
     expect(b.lines.toSorted()).toEqual(inserted(20, 30).toSorted());
   });
 
-  test("without a reader hears of a restart when it has one again", async () => {
+  test("without a reader is given the gap of a restart when it has one again", async () => {
     await using tree = await start();
     const ref = await reader(tree, new Notes());
     tree.users.subscribe(ref, { group: "g", gaps: true, ...where });
@@ -108,7 +108,7 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
     expect(notes.lines).toEqual(["gap stream_restarted 0..-1"]);
   });
 
-  test("is told a gap by who is overtaken only, with exact bounds", async () => {
+  test("has a gap with exact bounds, if it asked for gaps", async () => {
     await using tree = await Tree.start({
       stream: {
         capacity: 100,
@@ -116,14 +116,14 @@ describe.each([undefined, 1, 4])("a group on a stream with partitions: %p", (par
         ...(partitions === undefined ? {} : { partitions, hash: () => 0 }),
       },
     });
-    const [silent, told] = [new Notes(), new Notes()];
-    tree.users.subscribe(silent.note, where);
-    tree.users.subscribe(told.note, { gaps: true, group: "g", ...where });
+    const [without, withGaps] = [new Notes(), new Notes()];
+    tree.users.subscribe(without.note, where);
+    tree.users.subscribe(withGaps.note, { gaps: true, group: "g", ...where });
     putKeys(tree.users, 0, 350);
     await whenIdle(tree.users);
-    expect(silent.lines).toEqual(inserted(250, 350));
-    expect(told.lines).toEqual(["gap overrun 0..249", ...inserted(250, 350)]);
-    expect(told.gaps[0]).toMatchObject({ epoch: getStream(tree.users).epoch, name: "users" });
+    expect(without.lines).toEqual(inserted(250, 350));
+    expect(withGaps.lines).toEqual(["gap overrun 0..249", ...inserted(250, 350)]);
+    expect(withGaps.gaps[0]).toMatchObject({ epoch: getStream(tree.users).epoch, name: "users" });
     expect(getStream(tree.users).groups()[0]).toMatchObject({ group: "g", dropped: 250, lag: 0 });
   });
 });

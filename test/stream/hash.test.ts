@@ -120,7 +120,7 @@ describe("the default hash", () => {
     for (const nan of nans) expect(hashKey(nan)).toBe(hashKey(Number.NaN));
   });
 
-  test("tells values of different kinds apart, and structures that look alike", () => {
+  test("differs for values of different kinds, and for similar structures", () => {
     const keys = [
       1,
       "1",

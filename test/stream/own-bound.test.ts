@@ -7,7 +7,7 @@ import { isGap, keys, Notes, putKeys, show, Tree, type UserMessage } from "../he
 import { append, makeLog, TestReader } from "../log/logs.js";
 
 describe("a reader with a capacity of its own", () => {
-  test("is given the newest events, and a gap of the others", async () => {
+  test("receives the newest events, and a gap for the others", async () => {
     await using tree = await Tree.start();
     const events = tree.users.events({ capacity: 4, gaps: true });
     putKeys(tree.users, 0, 10);
@@ -19,7 +19,7 @@ describe("a reader with a capacity of its own", () => {
     expect(lines).toEqual(["gap overrun 0..5", ...keys(6, 10).map((key) => `inserted ${key}`)]);
   });
 
-  test("that coalesces is given the newest event of each key", async () => {
+  test("that coalesces receives the newest event of each key", async () => {
     await using tree = await Tree.start();
     const gate = new Gate();
     const notes = new Notes();
@@ -82,7 +82,7 @@ describe("a reader with a capacity of its own", () => {
     }
   });
 
-  test("that comes again with its token is given what the log has still", async () => {
+  test("that resumes with its token receives what the log still has", async () => {
     await using tree = await Tree.start();
     const events = tree.users.events({ capacity: 4 });
     putKeys(tree.users, 0, 2);

@@ -46,7 +46,7 @@ describe.each([undefined, 4])("a token of position(), %p partitions", (partition
     expect([...byPartition(first), ...byPartition(rest)].toSorted()).toEqual(byPartition(all));
   });
 
-  test("is behind what is handled, and before what is in hand", async () => {
+  test("is behind the handled events, and before the unacknowledged ones", async () => {
     await using tree = await Tree.start({ stream });
     const tokens: string[] = [];
     const subscription = tree.users.subscribe(() => void tokens.push(subscription.position()));
@@ -154,7 +154,7 @@ test("a token of one partition is for that partition", async () => {
   expect(notes.sequences).toEqual(keys(0, notes.events.length).map((_, at) => at));
 });
 
-test("a reader of a sequence that is gone, and that merges, keeps its gap in its token", async () => {
+test("a coalescing reader from a sequence that is not kept keeps its gap in its token", async () => {
   await using tree = await Tree.start({ stream: { retain: 0 } });
   tree.users.subscribe(() => {});
   putKeys(tree.users, 0, 5000);

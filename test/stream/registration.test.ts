@@ -98,7 +98,7 @@ describe("registration", () => {
     await sup.stop();
   });
 
-  test("with a cache in which nothing has changed meanwhile tells of no gap", async () => {
+  test("with a cache that has not changed meanwhile gives no gap", async () => {
     const clock = new SimulatedClock();
     const users = define();
     const sup = await startSupervisor({ ...one, clock, children: [users] });

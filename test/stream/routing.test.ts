@@ -171,7 +171,7 @@ describe("a custom hash", () => {
     ]);
   });
 
-  test("that goes wrong while nobody listens is reported by a process warning, the first at once", async () => {
+  test("that fails without a subscriber of its channel is reported by a process warning, the first at once", async () => {
     const warn = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
     await using tree = await withHash(() => {
       throw new Error("boom");
@@ -201,7 +201,7 @@ describe("a custom hash", () => {
     expect([asked, notes.lines]).toEqual([0, ["inserted a+b"]]);
   });
 
-  test("may call the cache: what that changes comes behind the event in hand", async () => {
+  test("may call the cache: events of that come behind the present one", async () => {
     let tree!: Tree;
     await using made = await withHash((event) => {
       if (event.target.key === "a") tree.users.put("log", 1);

@@ -49,7 +49,7 @@ describe("options of a stream server", () => {
     expect(make).toThrow(message);
   });
 
-  test("that nobody knows is named", () => {
+  test("that is unknown is named", () => {
     expect(() => streamServer({ cache: users, partition: 4 } as never)).toThrow(
       /^unknown option "partition" for streamServer/,
     );

@@ -74,7 +74,7 @@ describe.each([1, 4, 8])("a stream server with %i partitions", (partitions) => {
 });
 
 describe("a stream server", () => {
-  test("that is stopped in order drops its log: a new epoch, and a gap for who is still there", async () => {
+  test("that is stopped in order drops its log: a new epoch, and a gap for the remaining readers", async () => {
     await using tree = await Tree.start();
     const { users } = tree;
     const [notes, plain] = [new Notes(), new Notes()];
@@ -133,7 +133,7 @@ describe("a stream server", () => {
   });
 
   test.each(["one_for_one", "rest_for_one"] as const)(
-    "under %s begins a new epoch when the cache crashes, and tells what was not read",
+    "under %s begins a new epoch when the cache crashes, and reports what was not read",
     async (strategy) => {
       using gaps = new Listener<GapEvent & { group: string | null }>("nebulex.streams.gap");
       await using tree = await Tree.start({ strategy });
@@ -193,7 +193,7 @@ describe("a stream server", () => {
     [4, undefined],
     [undefined, 4],
   ])(
-    "may have %p partitions in one life and %p in the next: who reads all goes on reading all",
+    "may have %p partitions in one life and %p in the next: a reader of all goes on reading all",
     async (before, after) => {
       const users = define();
       const server = (partitions: number | undefined) =>

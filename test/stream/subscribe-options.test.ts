@@ -112,7 +112,7 @@ describe("options that are wrong", () => {
     }
   });
 
-  test("are named if nobody knows them", async () => {
+  test("are named if they are unknown", async () => {
     await using tree = await Tree.start();
     expect(() => tree.users.subscribe(() => {}, { topic: "x" } as never)).toThrow(
       /^unknown option "topic" for subscribe/,

@@ -3,7 +3,7 @@ import { type ActorRef, ActorExitError, OptionError, spawn, whenIdle } from "../
 import { Gate, Listener, rest, until } from "../helpers/actors.js";
 import { keys, Notes, putKeys, show, Tree, type UserMessage } from "../helpers/streams.js";
 
-/** An actor that hands what it gets to a function. */
+/** an actor that passes what it receives to a function. */
 function listener(
   tree: Tree,
   receive: (message: UserMessage) => unknown,
@@ -32,7 +32,7 @@ const hostile = new Proxy(
   },
 );
 
-describe("who subscribes", () => {
+describe("a subscriber", () => {
   test("as a function is called with each event, in order", async () => {
     await using tree = await Tree.start();
     const notes = new Notes();
@@ -95,7 +95,7 @@ describe("who subscribes", () => {
     expect(notes.events).toHaveLength(100);
   });
 
-  test("as an actor that stops itself gets nothing behind the message in hand", async () => {
+  test("as an actor that stops itself receives nothing behind the present message", async () => {
     await using tree = await Tree.start();
     const notes = new Notes();
     const ref = await syncListener(tree, (message, ctx) => {

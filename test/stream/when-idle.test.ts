@@ -98,7 +98,7 @@ describe("whenIdle", () => {
     expect(await failure(whenIdle(tree.users, { limit: 1 } as never))).toBeInstanceOf(OptionError);
   });
 
-  test("waits for a group without a reader, until somebody reads on", async () => {
+  test("waits for a group without a reader until another one reads on", async () => {
     await using tree = await Tree.start();
     const ref = await spawn(tree.sup.system, { receive: () => {} });
     tree.users.subscribe(ref, { group: "g" });

@@ -28,7 +28,7 @@ describe("which events", () => {
     expect(subscription.lag).toBe(0);
   });
 
-  test("are never lost for who waits for a rare type, however many others there are", async () => {
+  test("are never lost for a reader of a rare type, however many others there are", async () => {
     await using tree = await Tree.start({ stream: { partitions: 2, retain: 10 } });
     const notes = new Notes();
     tree.users.subscribe(notes.note, { events: ["deleted"], partition: "all", gaps: true });
@@ -80,7 +80,7 @@ describe("which events", () => {
     expect(grouped).toEqual([0, 1, 2, 3]);
   });
 
-  test("are the group's own for an automatic reader that takes the place of a dead one", async () => {
+  test("are the group's own for an automatic reader that replaces a dead one", async () => {
     await using tree = await Tree.start({ stream: { partitions: 4 } });
     const ref = await syncListener(tree, () => {});
     const { partition } = tree.users.subscribe(ref, { group: "g" });
