@@ -345,7 +345,8 @@ export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
   }
 
   #death(): Promise<void> {
-    // Resolved in a microtask of a hook, so that the caller goes on after the monitors were notified.
+    // Resolved in a microtask of a hook, so that the caller goes on after the monitors were
+    // notified.
     return new Promise((resolve) => {
       this.onDeath(() => queueMicrotask(resolve));
     });

@@ -25,8 +25,8 @@ export class Engine {
 
   /** Makes a nact actor that calls `run` on each wake-up. `run` must not throw. */
   spawn(id: string, run: () => void): Wakeup {
-    // A unique name for each incarnation: nact's references are paths, and a path that is used again
-    // reaches the newer actor.
+    // A unique name for each incarnation: nact's references are paths, and a path that is used
+    // again reaches the newer actor.
     const name = `${id.replace(/[^\w-]/g, "_").slice(0, 64)}.${++this.#spawned}`;
     return new NactWakeup(this.#system, name, run);
   }

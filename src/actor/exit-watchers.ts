@@ -88,8 +88,8 @@ class DownTask extends Task {
 }
 
 /**
- * Sets a monitor that one actor has on another: `fn` runs between two messages of `watcher`, and not
- * after its end.
+ * Sets a monitor that one actor has on another: `fn` runs between two messages of `watcher`, and
+ * not after its end.
  *
  * @internal
  */
@@ -140,7 +140,9 @@ export function reportAbnormalEnd(actor: Ended, reason: ExitReason, monitored: b
   });
 }
 
-/** Each actor has a new numbered id: without them, a crash loop of unnamed actors is one warning. */
+/**
+ * Each actor has a new numbered id: without them, a crash loop of unnamed actors is one warning.
+ */
 function withoutNumbers(path: string): string {
   return path.replaceAll(/\/actor-\d+(?=\/|$)/g, "/actor-*");
 }

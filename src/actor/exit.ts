@@ -1,7 +1,7 @@
 /**
  * Why an incarnation ended. `"normal"`, `"shutdown"` and `{ shutdown: term }` are clean; anything
- * else is abnormal, `"killed"` and errors included. `"noproc"` is the reason given for an actor that
- * was dead already.
+ * else is abnormal, `"killed"` and errors included. `"noproc"` is the reason given for an actor
+ * that was dead already.
  */
 export type ExitReason = unknown;
 

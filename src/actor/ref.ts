@@ -42,8 +42,8 @@ export interface Target {
 
 /**
  * A reference to one incarnation of an actor. Each incarnation has one such object, the same in
- * every API, so that `===` compares incarnations. A restarted actor has a new one; the old one never
- * reaches it.
+ * every API, so that `===` compares incarnations. A restarted actor has a new one; the old one
+ * never reaches it.
  */
 export class ActorRef<Msg = unknown> {
   readonly #target: Target;

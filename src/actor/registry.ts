@@ -82,8 +82,8 @@ export class Registry {
   }
 
   /**
-   * Calls `fn` once with the entries under the key, or not at all if there is none. An error of `fn`
-   * is thrown to the caller.
+   * Calls `fn` once with the entries under the key, or not at all if there is none. An error of
+   * `fn` is thrown to the caller.
    */
   dispatch(key: unknown, fn: (entries: RegistryEntry[]) => void): void {
     if (typeof fn !== "function") throw OptionError.invalid("fn", "a function", fn);

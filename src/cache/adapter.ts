@@ -11,7 +11,7 @@ export interface AdapterContext<K, V> {
   readonly name: string;
   /** The clock of the instance's system: what TTLs go by. */
   readonly clock: Clock;
-  /** Where the store tells what it changed. */
+  /** The store reports its changes here. */
   readonly sink: ChangeSink<K, V>;
 }
 
@@ -23,11 +23,11 @@ export type StoreQuery<K, V> =
   | { readonly kind: "where"; readonly where: (key: K, value: V) => boolean };
 
 /**
- * Where the entries of one instance live, in the process. Arguments have been checked; `cause` goes
- * into the events of the command; a `ttl` that is `undefined` is the adapter's default (for an
- * existing entry of `add` and `update`: what it has). A command that throws has changed nothing. A
- * store tells the sink what a command changed when all of it is done, in an order whose replay
- * gives the store's keys; several changes of one command stand between `hold` and `release`.
+ * The entries of one instance, in the process. Arguments have been checked; `cause` goes into the
+ * events of the command; a `ttl` of `undefined` means the adapter's default (in `add` and `update`
+ * of an existing entry: its own TTL). A command that throws must have changed nothing. A store
+ * reports the changes of a command to the sink when all of them are done, in an order whose replay
+ * gives the store's keys. It puts several changes of one command between `hold` and `release`.
  */
 export interface Store<K, V> {
   /** The value, or `absent`. */
@@ -73,13 +73,13 @@ export interface Store<K, V> {
   stream(query: StoreQuery<K, V>, cause: Cause): Iterable<[K, V]>;
   /** What it has done since it was opened. */
   info(): CacheInfo;
-  /** Ends it: no timer is left, nothing is told to the sink any more. Called once. */
+  /** Closes it: no timer is left, and the sink gets nothing any more. Called once. */
   close(): void;
 }
 
 /**
- * The same for a store that is elsewhere: every command answers with a promise. It tells of the
- * changes of a key in their order.
+ * The same for a store that is elsewhere: every command returns a promise. The changes of a key are
+ * reported in their order.
  */
 export type AsyncStore<K, V> = {
   [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends (
@@ -102,7 +102,7 @@ export interface Adapter {
 
 /** Makes the stores of a cache whose entries live elsewhere. */
 export interface AsyncAdapter {
-  /** Its stores answer with promises. */
+  /** The commands of its stores return promises. */
   readonly async: true;
   /** Opens the store of one run of an instance. A rejection fails the instance's start. */
   open<K, V>(context: AdapterContext<K, V>): Promise<AsyncStore<K, V>>;
@@ -117,29 +117,29 @@ export interface HashMemo {
 }
 
 /**
- * Where a store tells what it changed: when a command's changes are done, before the command
- * returns, in the order of the changes. Nothing in it throws. A listener may call commands in turn;
- * what they change is told after the change in hand or, between `hold` and `release`, after the
- * last of these.
+ * Receives the changes of a store: when a command's changes are done, before the command returns,
+ * in the order of the changes. Its methods do not throw. A listener may call commands itself; their
+ * changes are emitted after the current change or, between `hold` and `release`, after the last of
+ * these.
  */
 export interface ChangeSink<K, V> extends ChangeTap<K, V> {
-  /** Whether anyone listens. A store looks at it first, and makes nothing for nobody. */
+  /** Whether there are listeners. If not, a store need not report its changes. */
   readonly active: boolean;
   /**
-   * Begins several changes of one command, which nothing may come between. Each `hold` has its
-   * `release`, in the same turn.
+   * Begins several changes of one command, between which no other change is emitted. Each `hold`
+   * needs a `release` before the command returns.
    */
   hold(): void;
   /** Ends what `hold` began. */
   release(): void;
 }
 
-/** Who is told of changes. */
+/** Receives changes. */
 export interface ChangeTap<K, V> {
   /**
    * One entry changed.
    *
-   * @param value what is stored now; `undefined` when it went
+   * @param value what is stored now; `undefined` when it is gone
    * @param previous what was stored before; `undefined` when it is new
    * @param memo where the hash of the key may be kept: the same object as long as the entry lives
    */

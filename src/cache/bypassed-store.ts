@@ -3,9 +3,9 @@ import type { Store, StoreQuery } from "./adapter.js";
 import type { CacheInfo, Ttl } from "./types.js";
 
 /**
- * A store whose entries can't be trusted for now: reads miss, and fills store nothing. All else is
- * written as ever, since that is what other nodes hear of; commands that read what they change find
- * what the store holds.
+ * A store whose entries can't be trusted for now: reads miss, and fills store nothing. All other
+ * writes go through, since other nodes receive their events; commands that read what they change
+ * find what the store holds.
  *
  * @internal
  */

@@ -44,8 +44,7 @@ import type {
 const absent = Symbol("absent");
 
 /**
- * A cache as its users hold it: finds the incarnation that runs, and hands the command to its
- * store.
+ * A cache as its users hold it: passes each command to the store of the running incarnation.
  *
  * @internal
  */
@@ -277,7 +276,7 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     return running as Instance<K, V>;
   }
 
-  /** The store, to write a key: whoever is fetching that key for storing has lost. */
+  /** The store, for a write to a key: a fetch of that key is superseded. */
   #storeFor(key: K): Instance<K, V>["store"] {
     const { store, flights } = this.#running();
     if (flights.size > 0) flights.supersede(key);
@@ -316,13 +315,15 @@ export class CacheHandle<K, V> implements Cache<K, V> {
   }
 }
 
-/** Whether a value is a cache, of either kind and whatever handle it is. @internal */
+/** Whether a value is a cache, synchronous or not. @internal */
 export function isCache(value: unknown): value is AnyCache {
   return CacheHandle.slotOf(value) !== undefined;
 }
 
 /**
- * The slot of the instance that a handle is for. @throws {@link OptionError} for what is no cache
+ * The slot of the instance that a handle belongs to.
+ *
+ * @throws {@link OptionError} if the value is not a cache
  *
  * @internal
  */

@@ -9,7 +9,7 @@ export type MakeEvent<K, V> = (
   subject: K | MultiTarget<K>,
 ) => CacheEvent<K, V>;
 
-/** A change that several listeners are told of, or that waits for its turn. @internal */
+/** A change that goes to several listeners, or that waits to be emitted. @internal */
 export abstract class Change<K, V> {
   readonly type: EventType;
   readonly cause: Cause;
@@ -20,9 +20,9 @@ export abstract class Change<K, V> {
     this.cause = cause;
   }
 
-  abstract tell(tap: ChangeTap<K, V>): void;
+  abstract notify(tap: ChangeTap<K, V>): void;
 
-  /** Its one event, made when the first listener wants it. */
+  /** Its event, which is made for the first listener and shared by all. */
   eventBy(make: MakeEvent<K, V>): CacheEvent<K, V> {
     return (this.#event ??= this.makeEvent(make));
   }
@@ -52,7 +52,7 @@ export class EntryChange<K, V> extends Change<K, V> {
     this.#memo = memo;
   }
 
-  override tell(tap: ChangeTap<K, V>): void {
+  override notify(tap: ChangeTap<K, V>): void {
     tap.entry(this.type, this.cause, this.#key, this.#value, this.#previous, this.#memo);
   }
 
@@ -82,7 +82,7 @@ export class EntriesChange<K, V> extends Change<K, V> {
     this.#previousValues = previousValues;
   }
 
-  override tell(tap: ChangeTap<K, V>): void {
+  override notify(tap: ChangeTap<K, V>): void {
     tap.entries(this.type, this.cause, this.#keys, this.#values, this.#previousValues);
   }
 
@@ -103,7 +103,7 @@ export class QueryChange<K, V> extends Change<K, V> {
     this.#query = query;
   }
 
-  override tell(tap: ChangeTap<K, V>): void {
+  override notify(tap: ChangeTap<K, V>): void {
     tap.query(this.type, this.cause, this.#query);
   }
 

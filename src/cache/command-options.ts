@@ -10,7 +10,7 @@ export function readTtl(ttl: unknown): Ttl | undefined {
   throw invalidTtl(ttl);
 }
 
-/** A TTL that has to be given. @internal */
+/** A required TTL. @internal */
 export function requireTtl(value: unknown): Ttl {
   const ttl = readTtl(value);
   if (ttl !== undefined) return ttl;
@@ -18,7 +18,7 @@ export function requireTtl(value: unknown): Ttl {
 }
 
 /**
- * The TTL among the options of a command that puts; all of them are checked, and cheaply.
+ * Checks the options of a command that stores a value, and returns the TTL. On the hot path.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ export function readCounterOptions(
   };
 }
 
-/** The pairs by key, the last one of each; all read before anything is changed. @internal */
+/** The pairs by key, the last one of each. All are read before anything is changed. @internal */
 export function readPairs<K, V>(entries: Iterable<readonly [K, V]>): Map<K, V> {
   if (!isIterable(entries)) throw invalidPairs(entries);
   const pairs = new Map<K, V>();

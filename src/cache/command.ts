@@ -39,7 +39,7 @@ export const commands = {
   stream: command("stream"),
 } as const;
 
-/** Commands that leave the value of an entry as it is. @internal */
+/** Commands that do not change the value of an entry. @internal */
 export const valueKeeping: ReadonlySet<string> = new Set([
   commands.expire.name,
   commands.touch.name,

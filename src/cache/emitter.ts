@@ -10,8 +10,8 @@ import type { ChangeSink, ChangeTap, HashMemo } from "./adapter.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**
- * Tells the listeners of one incarnation what its store changed: one change after the other, in the
- * order of the changes, also when a listener makes more of them.
+ * Notifies the listeners of one incarnation of what its store changed: one change after the other,
+ * in the order of the changes, also when a listener makes further changes.
  *
  * @internal
  */
@@ -19,11 +19,11 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   active = false;
   readonly source: EventSource;
   readonly #nodeTime: () => number;
-  /** Replaced, never changed: a listener may come or go while the others are told. */
+  /** Replaced, never changed: listeners may be added and removed while others are notified. */
   #registrations: readonly ListenerRegistration<K, V>[] = [];
-  /** The tap, where it is the only listener: it is told without a detour. */
+  /** The tap, if it is the only listener: it is called directly. */
   #solo: ChangeTap<K, V> | undefined;
-  /** The same, where there are several and nothing but taps. */
+  /** The registrations, if there are several and all are taps. */
   #taps: readonly ListenerRegistration<K, V>[] | undefined;
   #busy = false;
   #held = 0;
@@ -44,8 +44,8 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   }
 
   /**
-   * A tap that is registered again takes its own place over, since who registered it may have died
-   * without a word.
+   * A tap that is registered again replaces itself: the actor that registered it may have been
+   * killed.
    */
   register(listener: EventListener<K, V, never>, options: ListenerOptions<K, V>): void {
     const added = new ListenerRegistration<K, V>(this.source, listener, options);
@@ -82,11 +82,11 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     memo?: HashMemo,
   ): void {
     if (this.#busy || (this.#solo ?? this.#taps) === undefined) {
-      this.#tell(new EntryChange<K, V>(type, cause, key, value, previous, memo));
+      this.#emit(new EntryChange<K, V>(type, cause, key, value, previous, memo));
       return;
     }
     this.#busy = true;
-    if (this.#solo === undefined) this.#tellTaps(type, cause, key, value, previous, memo);
+    if (this.#solo === undefined) this.#notifyTaps(type, cause, key, value, previous, memo);
     else {
       try {
         this.#solo.entry(type, cause, key, value, previous, memo);
@@ -105,11 +105,11 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     values: ReadonlyMap<K, V> | undefined,
     previousValues: ReadonlyMap<K, V> | undefined,
   ): void {
-    this.#tell(new EntriesChange<K, V>(type, cause, keys, values, previousValues));
+    this.#emit(new EntriesChange<K, V>(type, cause, keys, values, previousValues));
   }
 
   query(type: EventType, cause: Cause, query: { readonly prefix: string } | null): void {
-    this.#tell(new QueryChange<K, V>(type, cause, query));
+    this.#emit(new QueryChange<K, V>(type, cause, query));
   }
 
   hold(): void {
@@ -121,7 +121,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     if (this.#waiting.length > 0) this.#drain();
   }
 
-  #tellTaps(...change: Parameters<ChangeTap<K, V>["entry"]>): void {
+  #notifyTaps(...change: Parameters<ChangeTap<K, V>["entry"]>): void {
     for (const registration of this.#taps ?? []) {
       try {
         if (registration.live) registration.tap?.entry(...change);
@@ -131,7 +131,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     }
   }
 
-  #tell(change: Change<K, V>): void {
+  #emit(change: Change<K, V>): void {
     if (this.#busy) {
       this.#waiting.push(change);
       return;
@@ -153,7 +153,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
 
   #deliver(change: Change<K, V>): void {
     for (const registration of this.#registrations)
-      if (registration.live) registration.tell(change, this.#makeEvent);
+      if (registration.live) registration.notify(change, this.#makeEvent);
   }
 
   readonly #makeEvent: MakeEvent<K, V> = (type, cause, subject) => {
@@ -175,7 +175,7 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
   }
 }
 
-/** As a Map tells keys apart. */
+/** Compares ids as a Map compares keys. */
 function sameId(a: unknown, b: unknown): boolean {
   return a === b || (a !== a && b !== b);
 }

@@ -18,13 +18,12 @@ export class Instance<K = unknown, V = unknown> {
   /** What the adapter has opened. */
   readonly opened: Store<K, V>;
   /**
-   * Whether the store is elsewhere: its commands answer with promises, and it may outlive the
-   * instance.
+   * Whether the store is elsewhere: its commands return promises, and it may outlive the instance.
    */
   readonly isAsync: boolean;
   readonly flights: SingleFlight<K>;
   readonly transactions = new Transactions();
-  /** Commands that changed nothing here, and yet are an event. */
+  /** Commands that changed nothing here, and still made an event. */
   emptyInvalidations = 0;
   /** Kept for its misses. */
   #bypass: Store<K, V> | undefined;
@@ -55,15 +54,15 @@ export class Instance<K = unknown, V = unknown> {
   }
 }
 
-/** Who wants to know when an instance starts and ends. Neither function may throw. @internal */
+/** Called when an instance starts and ends. Neither function may throw. @internal */
 export interface SlotWatcher {
-  /** Inside the start, before it settles: the instance takes commands already. */
+  /** Called inside the start, before it settles: the instance takes commands already. */
   started?(instance: Instance): void;
-  /** Inside the end: the instance takes no commands any more. */
+  /** Called inside the end: the instance takes no commands any more. */
   ended?(instance: Instance): void;
 }
 
-/** The place of one instance of a cache: it outlives the instance's incarnations. @internal */
+/** What one instance of a cache keeps across its incarnations. @internal */
 export class InstanceSlot {
   /** The cache's name. */
   readonly cacheName: string;
@@ -80,8 +79,7 @@ export class InstanceSlot {
   /** The instance's stream, while it has one. */
   stream: StreamPort | undefined = undefined;
   /**
-   * Asked before a listener is registered, with its id; a throw refuses it: the seam for fault
-   * injection.
+   * For fault injection: called with a listener's id before it is registered. A throw refuses it.
    */
   registering: ((id: unknown) => void) | undefined = undefined;
   readonly #watchers = new Set<SlotWatcher>();
@@ -92,9 +90,12 @@ export class InstanceSlot {
     this.name = name;
   }
 
-  /** Returns a function that ends it. What runs already is not told of. */
+  /**
+   * Adds a watcher; it is not called for an incarnation that runs already. Returns a function that
+   * removes it.
+   */
   watch(watcher: SlotWatcher): () => void {
-    // An object of its own: each call is ended by itself, also with the same watcher.
+    // A new object, so that a watcher that is added twice is two.
     const own: SlotWatcher = {
       started: (instance) => watcher.started?.(instance),
       ended: (instance) => watcher.ended?.(instance),
@@ -104,8 +105,8 @@ export class InstanceSlot {
   }
 
   /**
-   * Has reads miss and fills store nothing, of the incarnation that runs and of those to come,
-   * until the function that it returns is called, once; several bypasses end with the last.
+   * Makes reads miss and fills store nothing, in the current incarnation and in later ones. Returns
+   * a function that ends the bypass and is to be called once. Several bypasses end with the last.
    */
   bypass(): () => void {
     if (++this.#bypasses === 1 && this.running !== undefined) this.running.bypassed = true;
@@ -143,7 +144,8 @@ export class Definition {
   readonly adapter: Adapter | AsyncAdapter;
   readonly #makeHandle: MakeHandle;
   /**
-   * Weak: what runs or is held keeps its slot, and the slot its handle; nothing keeps the others.
+   * Weak, so that unused instances are collected: a running instance keeps its slot, and a slot its
+   * handle.
    */
   readonly #handles = new Map<string, WeakRef<UntypedCache>>();
   readonly #collected = new FinalizationRegistry<string>((name) => {

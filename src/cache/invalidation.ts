@@ -7,12 +7,11 @@ const one: Cause = Object.freeze({ ...causeOf("delete"), invalidation: true });
 const several: Cause = Object.freeze({ ...causeOf("deleteAll"), invalidation: true });
 
 /**
- * Deletes entries that are not true any more: as `delete` and `deleteAll` do, fetches under way
- * included, but that the events say that it is an invalidation. An instance that doesn't run has
- * nothing to delete.
+ * Deletes stale entries, as `delete` and `deleteAll` do, and supersedes fetches under way; the
+ * events are marked as an invalidation. Does nothing on an instance that is not running.
  *
- * @param spares keys that are to stay, though the query matches them
- * @returns how many entries went
+ * @param spares whether a key is kept although the query matches it
+ * @returns the number of entries deleted
  * @internal
  */
 export function invalidate(
@@ -27,19 +26,19 @@ export function invalidate(
   if (chosen.kind === "keys" && chosen.keys.size <= 1) {
     for (const key of chosen.keys) {
       flights.supersede(key);
-      // Of a store that is elsewhere it is a promise.
+      // A promise, if the store is elsewhere.
       const deleted: unknown = store.delete(key, one);
       return isThenable(deleted) ? Promise.resolve(deleted).then(Number) : Number(deleted);
     }
     return 0;
   }
-  // What is spared was written; what is on its way for it was written over already.
+  // A spared key was written, which has superseded its fetch.
   if (flights.size > 0) flights.supersedeMatching(chosen.kind === "keys" ? chosen : query);
   return store.deleteAll(chosen, several);
 }
 
 /**
- * The command `invalidate`: deletes, and makes an event of its own when there was nothing.
+ * The command `invalidate`: deletes, and emits an event of its own if there was no entry.
  *
  * @internal
  */
@@ -52,7 +51,7 @@ export function invalidateKey<K, V>(instance: Instance<K, V>, key: K, cause: Cau
     if (emitter.active) emitter.entry("deleted", cause, key, undefined, undefined);
     return false;
   };
-  // Of a store that is elsewhere it is a promise.
+  // A promise, if the store is elsewhere.
   if (instance.isAsync)
     return (store.delete(key, cause) as unknown as Promise<boolean>).then(settle) as never;
   emitter.hold();
@@ -63,13 +62,17 @@ export function invalidateKey<K, V>(instance: Instance<K, V>, key: K, cause: Cau
   }
 }
 
-/** The command `invalidateAll`: what was not there is told of behind what was. @internal */
+/**
+ * The command `invalidateAll`: the event of the missing keys comes after that of the deleted ones.
+ *
+ * @internal
+ */
 export function invalidateAll<K, V>(
   instance: Instance<K, V>,
   query: StoreQuery<K, V>,
   cause: Cause,
 ): number {
-  // What is there counts, also where reads are bypassed.
+  // The opened store, whose entries count also while reads are bypassed.
   const { opened: store, flights, emitter } = instance;
   if (flights.size > 0) flights.supersedeMatching(query);
   const settle = (deleted: number, missing: Iterable<K>): number => {
@@ -86,7 +89,7 @@ export function invalidateAll<K, V>(
     return deleted;
   };
   const given = query.kind === "keys" ? query.keys : [];
-  // Which of the keys are there can't be asked for without another command coming in between.
+  // An asynchronous store can't be asked which keys it has without other commands in between.
   if (instance.isAsync)
     return (store.deleteAll(query, cause) as unknown as Promise<number>).then((deleted) =>
       settle(deleted, given),

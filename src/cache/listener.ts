@@ -7,8 +7,8 @@ import type { ChangeTap } from "./adapter.js";
 import type { EventListener, ListenerOptions } from "./types.js";
 
 /**
- * A listener that carries this is never called: the tap under it is told of each change as it is,
- * so that who makes events of its own does not have them made twice.
+ * A listener with this property is never called: the tap that the property holds gets each change
+ * as it is, so that no event is made for a tap that makes its own.
  *
  * @internal
  */
@@ -25,7 +25,7 @@ export class ListenerRegistration<K, V> {
   readonly id: unknown;
   readonly listener: unknown;
   readonly tap: ChangeTap<K, V> | undefined;
-  /** False once it is unregistered: the event in hand may still have to pass it by. */
+  /** False once it is unregistered: the change that is being emitted must not reach it. */
   live = true;
   readonly #source: { cache: string; name: string };
   readonly #filter: ((event: unknown) => unknown) | undefined;
@@ -48,9 +48,9 @@ export class ListenerRegistration<K, V> {
     this.#metadata = options.metadata;
   }
 
-  tell(change: Change<K, V>, make: MakeEvent<K, V>): void {
+  notify(change: Change<K, V>, make: MakeEvent<K, V>): void {
     if (this.tap === undefined) callSafely(this.#call, change.eventBy(make), this.failed);
-    else callSafely((to) => change.tell(to), this.tap, this.failed);
+    else callSafely((to) => change.notify(to), this.tap, this.failed);
   }
 
   readonly failed = (error: unknown): void => {

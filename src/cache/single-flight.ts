@@ -3,7 +3,7 @@ import { FlightCycleError } from "../errors.js";
 import type { StoreQuery } from "./adapter.js";
 
 /**
- * What a flight brought, and whether it is to be stored: it may have found it in the store.
+ * The result of a flight, and whether it is to be stored: it may have come from the store.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ interface Flight {
   /** Set when the key was written meanwhile. */
   superseded: boolean;
   readonly load: Load;
-  /** Undefined only while `fetch` is being called. */
+  /** Undefined only inside the call of `fetch`. */
   promise: Promise<unknown> | undefined;
 }
 
@@ -45,8 +45,8 @@ export class SingleFlight<K> {
   }
 
   /**
-   * Joins the flight of a key, or starts one: `fetch` is called at once, `store` with what it
-   * brought, unless the key was written meanwhile.
+   * Joins the flight of a key, or starts one: `fetch` is called at once, then `store` with its
+   * result, unless the key was written meanwhile.
    *
    * @throws {@link FlightCycleError} when the flight waits for the load that the caller is part of
    */
@@ -56,7 +56,7 @@ export class SingleFlight<K> {
     const underWay = this.#flights.get(key);
     if (underWay !== undefined) {
       if (caller !== undefined) waitFor(underWay.load, caller);
-      // A microtask later `fetch` has been called.
+      // `fetch` has returned one microtask later.
       return (underWay.promise ?? Promise.resolve().then(() => underWay.promise)) as Promise<V>;
     }
     const awaitedBy = caller === undefined ? undefined : new Set([caller]);
@@ -68,7 +68,7 @@ export class SingleFlight<K> {
     return promise;
   }
 
-  /** What is under way for a key is not to be stored any more, and not to be joined. */
+  /** Makes the flight of a key, if there is one, neither be stored nor be joined any more. */
   supersede(key: K): void {
     const flight = this.#flights.get(key);
     if (flight === undefined) return;
@@ -77,8 +77,8 @@ export class SingleFlight<K> {
   }
 
   /**
-   * The same for what a query may match. Which values would match is not known yet: `where` counts
-   * for all.
+   * The same for all keys that a query may match. The values are not known yet, so that `where`
+   * matches all keys.
    */
   supersedeMatching(query: StoreQuery<K, never>): void {
     for (const key of this.#flights.keys()) {
@@ -132,7 +132,7 @@ function waitFor(load: Load, caller: Load): void {
 }
 
 /**
- * A load of a value that is under way: the node of a graph of which load waits for which.
+ * A load of a value that is under way: a node in the graph of loads that wait for each other.
  *
  * @internal
  */
@@ -140,9 +140,9 @@ export interface Load {
   /** The instance's name. */
   readonly cache: string;
   readonly key: unknown;
-  /** Whether it waits for nothing any more. */
+  /** Whether it has ended, and so waits for no other load. */
   settled: boolean;
-  /** The loads that asked for it: none of them can settle before it does, as far as is known. */
+  /** The loads that asked for it, and count as waiting for it. */
   awaitedBy: Set<Load> | undefined;
 }
 
@@ -153,7 +153,7 @@ export interface Load {
  * @internal
  */
 export function cycleThrough(load: Load, caller: Load): Load[] | undefined {
-  // From the caller to those that wait for it: each with the one that it waits for.
+  // From the caller to the loads that wait for it: each with the load that it waits for.
   const waitsFor = new Map<Load, Load | undefined>([[caller, undefined]]);
   for (const reached of waitsFor.keys()) {
     if (reached === load) return pathFrom(load, waitsFor);

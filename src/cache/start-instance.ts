@@ -11,7 +11,7 @@ import { Emitter } from "./emitter.js";
 import { Instance, type InstanceSlot } from "./instance.js";
 import type { CacheInfo } from "./types.js";
 
-/** Starts an instance as an actor, which is up when the store is open. @internal */
+/** Starts an instance as an actor. Settles when the store is open. @internal */
 export async function startInstance(
   slot: InstanceSlot,
   adapter: Adapter | AsyncAdapter,
@@ -22,7 +22,7 @@ export async function startInstance(
   const cell = parent[spawnIn]<void, unknown>(
     {
       init: (ctx) => life.begin(ctx),
-      // Nobody has anything to say to a cache.
+      // A cache gets no messages.
       receive: () => {},
       terminate: () => life.end(),
     },
@@ -52,7 +52,7 @@ class InstanceLife {
     else return this.#adapter.open(context).then((store) => this.#startAsync(ctx, sink, store));
   }
 
-  /** Takes no more commands; settles when the store is closed. A second call does nothing. */
+  /** Ends the instance's commands and closes the store. A second call has no effect. */
   end(): void | Promise<void> {
     const instance = this.#instance;
     if (instance === undefined) return;
@@ -113,8 +113,8 @@ class InstanceLife {
 }
 
 /**
- * The numbers of one incarnation of an instance. A store that is elsewhere answers later than a
- * collection can wait, and is left out.
+ * The metrics of one incarnation of an instance. They leave out a store that is elsewhere: its
+ * promises would be too late for a collection.
  *
  * @internal
  */
@@ -134,7 +134,7 @@ class CacheMetrics implements MetricSource {
     try {
       info = this.#instance.info();
     } catch {
-      // An adapter of the user's that fails here must not fail the whole collection.
+      // A user's adapter that fails here must not fail the whole collection.
       return;
     }
     into.add("nebulex.cache.hits", info.hits, of);

@@ -2,11 +2,11 @@ import type { ActorRef } from "../actor/ref.js";
 import type { CacheEntryEvent, EventType, GapEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 
-/** What a reader is given: events and, where it asked for them, gaps. */
+/** What a reader receives: events and, if it asked for them, gaps. */
 export type StreamMessage<K = unknown, V = unknown> = CacheEntryEvent<K, V, ActorRef> | GapEvent;
 
 /**
- * Who reads: an actor, which gets the events as messages, or a function. One event at a time;
+ * A reader: an actor, which receives the events as messages, or a function. One event at a time;
  * promises are awaited.
  */
 export type Subscriber<K = unknown, V = unknown> =
@@ -23,38 +23,38 @@ export interface SubscribeOptions {
    * `"all"` for functions and iterators, `"auto"` (one) for actors.
    */
   partition?: number | "all" | "auto";
-  /** A name for the reader's place in the stream, which outlives the reader. Default: none. */
+  /** A name for the reader's position in the stream, which outlives the reader. Default: none. */
   group?: string;
   /**
-   * Where to begin when there is no place kept for the group: behind the newest event, at the
-   * oldest kept, or at the event of this node with a sequence (an integer >= 0; only for one
-   * partition), or where a token of `position()` says: behind what was handled then, or at a gap
-   * and then what there is, if that is not kept any more. Default `"latest"`.
+   * Where to begin if the group has no position yet: after the newest event, at the oldest event
+   * kept, at this node's event with a sequence (an integer >= 0; only for one partition), or at the
+   * position of a token of `position()`. If the events after that position are not kept any more,
+   * the reader gets a gap, and then the events that are kept. Default `"latest"`.
    */
   from?: "latest" | "earliest" | number | (string & {});
-  /** Whether to be given `gap` notices too. Default false. */
+  /** Whether to receive `gap` notices too. Default false. */
   gaps?: boolean;
   /**
-   * Events of a partition that this reader may be behind by: an integer from 1 to the stream's
-   * `capacity`, which is the default. Events beyond that are not kept for it, so that it can stall
-   * without the log growing.
+   * How many events of a partition this reader may be behind: an integer from 1 to the stream's
+   * `capacity`, which is the default. No more events are kept for it, so that a reader that stalls
+   * does not make the log grow.
    */
   capacity?: number;
   /**
-   * What gives way when it is behind by more: the oldest events, told as a gap, or all but the
+   * What is dropped when it is behind by more: the oldest events, reported as a gap, or all but the
    * newest of each key. Default `"gap"`.
    */
   overflow?: "gap" | "coalesce";
   /**
-   * Whether to be given first what the cache holds now, as `inserted` events with
-   * `metadata.snapshot`, and then all that changes after that point. Not for a group that has a
-   * place already: it goes on from there. Only for a cache whose store is in the process, with
-   * `from: "latest"`, and if `inserted` is among the types. Default false.
+   * Whether to receive first the current entries of the cache, as `inserted` events with
+   * `metadata.snapshot`, and then all later changes. A group that has a position continues there
+   * instead. Only for a cache whose store is in the process, with `from: "latest"`, and if
+   * `inserted` is among the types. Default false.
    */
   snapshot?: boolean;
 }
 
-/** A reader's hold on a stream. */
+/** A reader's subscription to a stream. */
 export interface Subscription extends Disposable {
   /** The topics that it reads, e.g. `users:2:inserted`. */
   readonly topics: string[];
@@ -63,15 +63,15 @@ export interface Subscription extends Disposable {
   /** How many events have not been handled yet. */
   readonly lag: number;
   /**
-   * A token of where it is in all its partitions, behind the last event handled, for `from`: what
-   * comes behind it is then given, and nothing twice (but what a reader that coalesces had not
-   * handled). In a callback, the event that it is called with is not handled yet. A text of
+   * A token for `from`: its position in all its partitions, after the last event handled. A reader
+   * that begins there receives the later events, and none twice (except what a reader that
+   * coalesces had not handled). In a callback, the event of the call is not handled yet. A text of
    * letters, digits, `.`, `-` and `_`, some 40 characters and up to 20 a partition.
    */
   position(): string;
   /**
-   * Ends it: nothing is delivered afterwards, and its group's place is given up. A second call has
-   * no effect.
+   * Ends it: nothing is delivered afterwards, and its group's position is dropped. A second call
+   * has no effect.
    */
   unsubscribe(): void;
 }
@@ -83,7 +83,7 @@ export interface EventStream<T = StreamMessage> extends AsyncIterableIterator<T,
    */
   readonly lag: number;
   /**
-   * A token for `from`, behind the event that was given last. See {@link Subscription.position}.
+   * A token for `from`, after the event returned last. See {@link Subscription.position}.
    */
   position(): string;
 }

@@ -2,20 +2,20 @@ import { AsyncResource } from "node:async_hooks";
 import { callContext } from "../actor/call-context.js";
 import { isThenable } from "../callbacks.js";
 
-/** A transaction that is under way, and the one that it was begun in. */
+/** A transaction that is under way, and the one that encloses it. */
 interface Held {
   readonly owner: Transactions;
   readonly outer: Held | undefined;
   over: boolean;
 }
 
-/** Which transactions the running function, and what it has called since, is part of. */
+/** The transactions that the running function is part of. */
 const current = callContext<Held>();
 
 /** The transactions of one instance: one at a time. @internal */
 export class Transactions {
   #held = false;
-  #letting = false;
+  #draining = false;
   readonly #waiting: (() => void)[] = [];
 
   run<R>(fn: () => R): R | Promise<Awaited<R>> {
@@ -29,7 +29,7 @@ export class Transactions {
           reject(error as Error);
         }
       };
-      // Bound: it is part of what its caller is part of, not of the transaction that it waits for.
+      // Bound to the caller's context, which is not that of the transaction that it waits for.
       this.#waiting.push(AsyncResource.bind(begin));
     });
   }
@@ -59,10 +59,10 @@ export class Transactions {
   #end(held: Held): void {
     held.over = true;
     this.#held = false;
-    // A loop, not a recursion, however many of those that wait end at once.
-    if (this.#letting) return;
-    this.#letting = true;
+    // A loop, not a recursion: any number of waiting transactions may end at once.
+    if (this.#draining) return;
+    this.#draining = true;
     while (!this.#held && this.#waiting.length > 0) this.#waiting.shift()?.();
-    this.#letting = false;
+    this.#draining = false;
   }
 }

@@ -11,7 +11,7 @@ import type {
 } from "./stream-port.js";
 
 /**
- * How long an entry lives, in milliseconds above 0; `null` or `Infinity`: without end, whatever the
+ * How long an entry lives, in milliseconds above 0. `null` or `Infinity`: forever, whatever the
  * adapter's default is.
  */
 export type Ttl = Milliseconds | null;
@@ -26,7 +26,7 @@ export interface PutOptions {
   fill?: boolean;
 }
 
-/** Options of the commands that store what they have computed. */
+/** Options of the commands that store a computed value. */
 export interface StoreOptions {
   /** Default: the adapter's for a new key; `update` keeps the one that an existing entry has. */
   ttl?: Ttl;
@@ -51,24 +51,24 @@ export type Query<K, V> =
 export interface CacheInfo {
   /** Entries found by get, fetch, take, getOrStore, fetchOrStore and getAll. */
   hits: number;
-  /** Keys that these did not find. */
+  /** Keys that these commands did not find. */
   misses: number;
   /** Values stored. */
   writes: number;
   /** Entries removed by delete, take, deleteAll, invalidate and invalidateAll. */
   deletions: number;
-  /** Entries that went for want of room. */
+  /** Entries evicted to make room. */
   evictions: number;
   /** Entries that reached their TTL. */
   expirations: number;
-  /** Entries that there are now. */
+  /** Entries stored now. */
   entries: number;
 }
 
 /**
  * Called synchronously for every change, in the order of the changes, with the `metadata` given
  * when it was registered. What it throws or rejects with is reported
- * (`nebulex.cache.listener_error`) and harms nobody; its promise is not awaited.
+ * (`nebulex.cache.listener_error`) and affects nothing else; its promise is not awaited.
  */
 export type EventListener<K = unknown, V = unknown, M = unknown> = (
   event: CacheEntryEvent<K, V, ActorRef>,
@@ -97,52 +97,55 @@ export interface CacheCommands<K, V> {
   ttl(key: K): Milliseconds | null | undefined;
   /** Stores a value, with the TTL given or the adapter's, whatever the entry had before. */
   put(key: K, value: V, options?: PutOptions): void;
-  /** Stores a value unless there is an entry; tells whether it did. */
+  /** Stores a value unless there is an entry; returns whether it did. */
   putNew(key: K, value: V, options?: PutOptions): boolean;
-  /** Stores a value if there is an entry; tells whether it did. */
+  /** Stores a value if there is an entry; returns whether it did. */
   replace(key: K, value: V, options?: PutOptions): boolean;
   /** Stores many values. */
   putAll(entries: Iterable<readonly [K, V]>, options?: PutOptions): void;
-  /** Stores many values unless one of the keys has an entry; tells whether it did. */
+  /** Stores many values unless one of the keys has an entry; returns whether it did. */
   putNewAll(entries: Iterable<readonly [K, V]>, options?: PutOptions): boolean;
-  /** Removes an entry; tells whether there was one. */
+  /** Removes an entry; returns whether there was one. */
   delete(key: K): boolean;
-  /** Removes an entry and gives its value; `undefined` when there was none. */
+  /** Removes an entry and returns its value; `undefined` when there was none. */
   take(key: K): V | undefined;
-  /** Sets the TTL of an entry, from now; tells whether there is one. */
+  /** Sets the TTL of an entry, from now; returns whether there is one. */
   expire(key: K, ttl: Ttl): boolean;
-  /** Restarts the TTL of an entry; tells whether there is one. */
+  /** Restarts the TTL of an entry; returns whether there is one. */
   touch(key: K): boolean;
   /**
-   * Adds to a number, and gives the sum. @throws {@link OptionError} when the value is not a number
+   * Adds to a number, and returns the sum. @throws {@link OptionError} when the value is not a
+   * number
    */
   increment(key: K, amount?: number, options?: CounterOptions): number;
   /**
-   * Subtracts from a number, and gives the difference. @throws {@link OptionError} when the value
+   * Subtracts from a number, and returns the difference. @throws {@link OptionError} when the value
    * is not a number
    */
   decrement(key: K, amount?: number, options?: CounterOptions): number;
   /**
-   * Stores what `fn` makes of the value, or `initial` when there is no entry; gives what it stored.
+   * Stores what `fn` makes of the value, or `initial` when there is no entry; returns what it
+   * stored.
    */
   update(key: K, initial: V, fn: (value: V) => V, options?: StoreOptions): V;
-  /** The value or, when there is no entry, what `fn` gives, which is stored as a fill. */
+  /** The value or, when there is no entry, what `fn` returns, which is stored as a fill. */
   getOrStore(key: K, fn: (key: K) => V, options?: StoreOptions): V;
   /** The entries that a query matches; without one, all. */
   getAll(query?: Query<K, V>): Map<K, V>;
-  /** Removes the entries that a query matches; without one, all. Gives their number. */
+  /** Removes the entries that a query matches; without one, all. Returns their number. */
   deleteAll(query?: Query<K, V>): number;
   /**
    * Removes an entry here and, through their invalidators, on the other nodes, whether or not there
-   * is one here. Its event (`deleted`) is always made; tells whether there was an entry here.
+   * is one here. Its event (`deleted`) is always made; returns whether there was an entry here.
    */
   invalidate(key: K): boolean;
   /**
    * Removes the entries that a query matches, here and, through their invalidators, on the other
-   * nodes; without a query, all. Gives the number of those that were here. An event (`deleted`) is
-   * always made, and names all `keys` given, the prefix, or everything. `where` sees the entries of
-   * this node only: the keys that it picks are removed on all nodes, and where it picks none there
-   * is no event. Where the store is elsewhere and lacks some of `keys`, a second event names all.
+   * nodes; without a query, all. Returns the number of those that were here. An event (`deleted`)
+   * is always made, and names all `keys` given, the prefix, or everything. `where` sees the entries
+   * of this node only: the keys that it picks are removed on all nodes, and where it picks none
+   * there is no event. Where the store is elsewhere and lacks some of `keys`, a second event names
+   * all.
    */
   invalidateAll(query?: Query<K, V>): number;
   /** The number of entries that a query matches; without one, of all. */
@@ -174,9 +177,9 @@ export interface CacheBase<K, V, Self> {
   /** The same cache; the events of its commands carry `origin: ref`. */
   from(ref: ActorRef<never>): Self;
   /**
-   * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All who
-   * ask for a key meanwhile share one call of `fn`. A write to the key meanwhile wins: what `fn`
-   * resolves to is then given to those who wait, and not stored.
+   * The value or, when there is no entry, what `fn` resolves to, which is stored as a fill. All
+   * calls for a key share one call of `fn`. A write to the key meanwhile wins: what `fn` resolves
+   * to is then returned to the callers, and not stored.
    *
    * `fn` may ask for other keys, of this cache or another. Until it has settled it counts as
    * waiting for all that it asked for, also for what it does not await.
@@ -223,7 +226,7 @@ export interface CacheBase<K, V, Self> {
   /** The same, with gaps among the events. */
   events(options: SubscribeOptions & { signal?: AbortSignal }): EventStream<StreamMessage<K, V>>;
   /**
-   * Back-pressure for who writes much: resolves when no reader of the instance's stream is behind
+   * Back-pressure for fast writers: resolves when no reader of the instance's stream is behind
    * by more than `below` events in any partition; at once when there is no stream.
    *
    * @throws (as a rejection) {@link IdleTimeoutError} after `timeout`; the signal's reason;
@@ -240,7 +243,7 @@ export interface CacheBase<K, V, Self> {
     listener: EventListener<K, V, M>,
     options?: ListenerOptions<K, V, M>,
   ): void;
-  /** Ends it; tells whether there was such a listener. */
+  /** Removes a listener; returns whether there was one. */
   unregisterEventListener(id: unknown): boolean;
 }
 

@@ -45,13 +45,13 @@ export interface ChildSpec {
   significant?: boolean;
 }
 
-/** What stands for a child in a children list: anything that can make its spec. */
+/** An object that makes a child spec, and can stand for it in a children list. */
 export interface ChildSpecHolder {
   /** The spec to start. */
   childSpec(): ChildSpec;
 }
 
-/** What a children list and `startChild` take. */
+/** A child in a children list or in `startChild`. */
 export type ChildLike = ChildSpec | ChildSpecHolder;
 
 /** A spec with every default filled in. */

@@ -14,7 +14,7 @@ export interface DynamicOptions {
   readonly limit: RestartLimit;
 }
 
-/** A child that runs or, between two tries to restart it, does not. */
+/** A child that runs or, between two attempts to restart it, does not. */
 interface Entry {
   readonly spec: ResolvedChildSpec;
   running: RunningChild | undefined;
@@ -28,7 +28,7 @@ interface Entry {
  */
 export class DynamicSupervision extends Supervision {
   readonly #maxChildren: number;
-  /** By ref; while restarting, by the one before. */
+  /** By ref; while restarting, by the previous ref. */
   readonly #entries = new Map<ActorRef, Entry>();
 
   constructor(options: DynamicOptions) {
@@ -46,13 +46,13 @@ export class DynamicSupervision extends Supervision {
   async startChild(spec: ResolvedChildSpec): Promise<ActorRef | undefined> {
     if (this.#entries.size >= this.#maxChildren) throw refusal("max_children", spec.id);
     let ref: ActorRef | undefined;
-    const place = (outcome: RunningChild | "ignore"): void => {
+    const accept = (outcome: RunningChild | "ignore"): void => {
       if (outcome === "ignore") return;
       ref = outcome.ref;
       this.#entries.set(ref, { spec: outcome.spec, running: outcome });
     };
     try {
-      await this.startOne(spec, place, kept(spec));
+      await this.startOne(spec, accept, kept(spec));
     } catch (error) {
       throw failedToStart(spec.id, error);
     }
@@ -130,7 +130,7 @@ export class DynamicSupervision extends Supervision {
     } catch (error) {
       if (error === interrupted) throw error;
       this.restarted({ error });
-      // A terminated child has left the entries, so that this try finds nothing to do.
+      // If the child is terminated meanwhile, its entry is gone and the attempt has no effect.
       this.later(async () => {
         if (this.#entries.get(ref) === entry) await this.#restart(entry, ref, error);
       });

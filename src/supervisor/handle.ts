@@ -11,7 +11,7 @@ import {
 } from "./supervision.js";
 
 /**
- * A running supervisor, seen from outside: one incarnation of it. Its requests are served one at a
+ * A handle on one incarnation of a supervisor. Its requests are served one at a
  * time, in the order of arrival, and wait for as long as that takes; when the supervisor is dead or
  * ending they reject with SupervisorError `noproc`.
  */

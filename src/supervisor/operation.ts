@@ -1,16 +1,16 @@
-/** What a wait rejects with when it is broken off. @internal */
+/** The rejection of a wait that is interrupted. @internal */
 export const interrupted = new Error("interrupted");
 
 /**
- * Breaks off what a supervisor waits for, once and for good. It waits for one thing at a time, so
- * only the wait in hand is held: a race against one lasting promise would keep every wait of its
- * life.
+ * Interrupts what a supervisor waits for, once and for good. A supervisor waits for one thing at a
+ * time, so that only the current wait is kept: a race against one lasting promise would keep every
+ * wait of the supervisor's life.
  *
  * @internal
  */
 export class Interruption {
   #raised = false;
-  #breakOff: (() => void) | undefined;
+  #interrupt: (() => void) | undefined;
 
   get raised(): boolean {
     return this.#raised;
@@ -18,7 +18,7 @@ export class Interruption {
 
   raise(): void {
     this.#raised = true;
-    this.#breakOff?.();
+    this.#interrupt?.();
   }
 
   /** @throws {@link interrupted} when raised */
@@ -27,17 +27,16 @@ export class Interruption {
   }
 
   /**
-   * As the promise, or rejects with {@link interrupted}; what the promise does after that is
-   * nobody's concern.
+   * Settles as the promise, or rejects with {@link interrupted}; the promise is ignored after that.
    */
   wait<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
-        this.#breakOff = undefined;
+        this.#interrupt = undefined;
       };
       if (this.#raised) reject(interrupted);
       else
-        this.#breakOff = () => {
+        this.#interrupt = () => {
           settle();
           reject(interrupted);
         };
@@ -56,7 +55,8 @@ export class Interruption {
 }
 
 /**
- * A message that a supervisor sends itself: what it does, one at a time, in the order of arrival.
+ * A message that a supervisor sends itself: an operation to run, one at a time, in the order of
+ * arrival.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ export class Operation {
     this.#run = run;
   }
 
-  /** Settles without an error when it was broken off: the supervisor is about to end. */
+  /** Settles without an error when it was interrupted: the supervisor is about to end. */
   async run(): Promise<void> {
     try {
       await this.#run();
@@ -78,8 +78,8 @@ export class Operation {
 }
 
 /**
- * A caller that waits for an operation; the first of its outcome and the supervisor's end settles
- * it.
+ * A caller's request: settled by the operation's outcome or the supervisor's end, whichever comes
+ * first.
  *
  * @internal
  */

@@ -1,17 +1,17 @@
 import { backoff } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
-/** So many restarts within so much time are allowed. */
+/** The number of restarts allowed within a time window. */
 export interface RestartLimit {
   readonly maxRestarts: number;
   readonly window: Milliseconds;
 }
 
 /**
- * Restarts without a limit, with growing pauses: what a supervisor has in place of giving up.
+ * Restarts without a limit, with growing pauses, in place of giving up.
  */
 export interface RestartPauses {
-  /** What a child has achieved so far; a larger number than at its last failure ends its series. */
+  /** A child's progress. A larger number than at its last failure ends its series of failures. */
   progressOf(childId: string): number;
 }
 
@@ -35,7 +35,7 @@ export function restartPause({ failures }: FailureSeries): Milliseconds {
   return failures < 2 ? 0 : backoff(failures - 1, firstPause, longestPause);
 }
 
-/** How many restarts there were in which millisecond, oldest first. */
+/** The number of restarts by millisecond, oldest first. */
 export type RestartHistory = readonly { readonly at: Milliseconds; readonly count: number }[];
 
 /**

@@ -14,8 +14,8 @@ export class RunningChild {
   #ended: Promise<void> | undefined;
 
   /**
-   * `onExit` is told, inside the end, of an exit that was not asked for by `end`; also of one that
-   * came before this call.
+   * `onExit` is called, inside the child's end, for an exit that `end` did not request, and for one
+   * that came before this call.
    */
   constructor(
     spec: ResolvedChildSpec,
@@ -49,8 +49,8 @@ export class RunningChild {
   }
 
   /**
-   * Ends it by its shutdown setting, once. `onEnded` is told when it is dead. A child that is dead
-   * already is left at that.
+   * Ends it by its shutdown setting, once, and calls `onEnded` when it is dead. Does nothing if it
+   * is dead already.
    */
   end(onEnded: (child: RunningChild) => void): Promise<void> {
     this.#ending = true;
@@ -61,14 +61,13 @@ export class RunningChild {
   }
 }
 
-/** Ends an actor as a shutdown setting says; settles when it is dead. @internal */
+/** Ends an actor by a shutdown setting; settles when it is dead. @internal */
 export function endActor(ref: ActorRef, shutdown: Shutdown): Promise<void> {
   if (shutdown === "brutal_kill") return ref.kill();
   if (shutdown === "infinity") return ref.stop("shutdown");
   if (shutdown > 0) return ref.stop("shutdown", shutdown);
   const death = ref.stop("shutdown");
-  // Without time to comply it is killed on the heels of the request, which an idle actor still
-  // obeys.
+  // With a time of 0 it is killed right after the request, which an idle actor still handles.
   setImmediate(() => void ref.kill());
   return death;
 }

@@ -36,10 +36,7 @@ export interface StaticOptions {
   readonly children: readonly ResolvedChildSpec[];
 }
 
-/**
- * A child's place: its spec and, if it runs, its incarnation; or the restart that is to be tried
- * again.
- */
+/** A child in the list: its spec and, if it runs, its incarnation; or the restart to be retried. */
 interface Slot {
   readonly spec: ResolvedChildSpec;
   running: RunningChild | undefined;
@@ -68,12 +65,12 @@ export class StaticSupervision extends Supervision {
     if (known?.running !== undefined) throw refusal("already_started", spec.id, known.running.ref);
     if (known !== undefined) throw refusal("already_present", spec.id);
     const slot: Slot = { spec, running: undefined, retry: undefined };
-    return this.#startAsked(slot);
+    return this.#startOrThrow(slot);
   }
 
   async restartChild(id: string): Promise<ActorRef | undefined> {
     const slot = this.#idle(id);
-    return this.#startAsked(slot);
+    return this.#startOrThrow(slot);
   }
 
   async terminateChild(id: unknown): Promise<void> {
@@ -115,7 +112,7 @@ export class StaticSupervision extends Supervision {
       running: undefined,
       retry: undefined,
     }));
-    for (const slot of slots) await this.#startAsked(slot);
+    for (const slot of slots) await this.#startOrThrow(slot);
   }
 
   protected async endAll(): Promise<void> {
@@ -137,7 +134,7 @@ export class StaticSupervision extends Supervision {
     this.reportExit(child);
     if (isRestartDue(slot.spec.restart, child.reason)) {
       const pause = this.#pauseBefore(slot);
-      if (pause > 0) this.#tryAgain(slot, child, pause);
+      if (pause > 0) this.#retryLater(slot, child, pause);
       else await this.#restart(slot, child);
       return;
     }
@@ -165,7 +162,7 @@ export class StaticSupervision extends Supervision {
         if (error === interrupted) throw error;
         this.restarted({ error });
         const failure = { ref: slot === failed ? ref : undefined, reason: error };
-        this.#tryAgain(slot, failure, this.#pauseBefore(slot));
+        this.#retryLater(slot, failure, this.#pauseBefore(slot));
         return;
       }
     }
@@ -180,7 +177,7 @@ export class StaticSupervision extends Supervision {
     return restartPause(slot.series);
   }
 
-  #tryAgain(slot: Slot, { ref, reason }: Failure, pause: Milliseconds): void {
+  #retryLater(slot: Slot, { ref, reason }: Failure, pause: Milliseconds): void {
     const failure: Failure = { ref, reason };
     slot.retry = failure;
     this.later(async () => {
@@ -190,7 +187,7 @@ export class StaticSupervision extends Supervision {
     }, pause);
   }
 
-  async #startAsked(slot: Slot): Promise<ActorRef | undefined> {
+  async #startOrThrow(slot: Slot): Promise<ActorRef | undefined> {
     try {
       await this.#start(slot);
     } catch (error) {
@@ -200,8 +197,8 @@ export class StaticSupervision extends Supervision {
   }
 
   /**
-   * Starts it where it stands, or appends it; one that fails is not appended, nor a temporary one
-   * that is ignored.
+   * Starts a child of the list, or appends a new one; one that fails is not appended, nor is a
+   * temporary one that is ignored.
    */
   async #start(slot: Slot): Promise<void> {
     await this.startOne(slot.spec, (outcome) => {
@@ -235,7 +232,7 @@ export class StaticSupervision extends Supervision {
     return slot;
   }
 
-  /** A slot that neither runs nor is about to. */
+  /** The slot of a child that neither runs nor is to be restarted. */
   #idle(id: string): Slot {
     const slot = this.#known(id);
     if (slot.running !== undefined) throw refusal("running", id, slot.running.ref);
@@ -256,7 +253,7 @@ export function resolveStaticChild(
   return spec;
 }
 
-/** What an error calls a child that was asked for by something that need not be an id. @internal */
+/** The name of a child in an error; the request may have named it by any value. @internal */
 export function nameOf(id: unknown): string {
   if (typeof id === "string") return id;
   return ActorRef.isRef(id) ? id.path : show(id);

@@ -2,8 +2,8 @@ import { type ExitReason, isCleanExit } from "../actor/exit.js";
 import type { ResolvedChildSpec, RestartType, Shutdown } from "./child-spec.js";
 
 /**
- * Who is restarted with a child that failed: nobody else, all the others, or those that were
- * started after it.
+ * Which children are restarted with one that failed: none, all others, or those that were started
+ * after it.
  */
 export type Strategy = "one_for_one" | "one_for_all" | "rest_for_one";
 
@@ -23,8 +23,8 @@ export interface RestartPlan<Item> {
 }
 
 /**
- * The plan for the failure of one child. `order` is the start order, `isTemporary` tells whom a
- * restart drops.
+ * The plan for the failure of one child. `order` is the start order; `isTemporary` selects the
+ * children that a restart of others drops.
  */
 export function restartPlan<Item>(
   strategy: Strategy,
@@ -50,7 +50,7 @@ function groupOf<Item>(strategy: Strategy, order: readonly Item[], failed: Item)
   }
 }
 
-/** Whether a child that ended by itself is to be restarted. */
+/** Whether a child that its supervisor did not end is to be restarted. */
 export function isRestartDue(restart: RestartType, reason: ExitReason): boolean {
   switch (restart) {
     case "permanent":
@@ -74,14 +74,14 @@ export function endsSupervisor(autoShutdown: AutoShutdown, othersActive: boolean
   }
 }
 
-/** Whether the exit of a child that ended by itself is worth a report. */
+/** Whether the exit of a child that its supervisor did not request is reported. */
 export function isExitReported({ restart }: ResolvedChildSpec, reason: ExitReason): boolean {
   return restart === "permanent" || !isCleanExit(reason);
 }
 
 /**
- * Whether the exit of a child that its supervisor ended is worth a report: only what was not asked
- * for.
+ * Whether the exit of a child that its supervisor ended is reported: only if the reason is not the
+ * one requested.
  */
 export function isEndReported(spec: ResolvedChildSpec, reason: ExitReason): boolean {
   if (reason === expectedReason(spec.shutdown)) return false;

@@ -17,8 +17,8 @@ import { isEndReported, isExitReported } from "./strategy.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 
 /**
- * What a supervisor says of one child: its id, its ref (`"restarting"` between two tries,
- * `undefined` when it is not running).
+ * One child of a supervisor: its id and its ref (`"restarting"` between two attempts, `undefined`
+ * if it is not running).
  */
 export interface ChildInfo {
   /** The id of its spec. */
@@ -44,15 +44,14 @@ export interface ChildCounts {
 }
 
 /**
- * What a restart is about: the incarnation before, and why it ended or could not be followed by
- * another.
+ * The reason of a restart: the incarnation that ended, and why it ended or could not be restarted.
  */
 export interface Failure {
   readonly ref: ActorRef | undefined;
   readonly reason: ExitReason;
 }
 
-/** The supervisions behind the refs of supervisors. */
+/** By the refs of the supervisors. */
 const supervisions = new WeakMap<ActorRef, Supervision>();
 
 /** @internal */
@@ -62,8 +61,8 @@ export function supervisionOf(ref: ActorRef): Supervision | undefined {
 
 /**
  * One incarnation of a supervisor: an actor whose messages are operations (a request, the exit of a
- * child, another try to restart one), done one at a time. A stop breaks off the one in hand, and
- * the children are ended as the actor's clean-up.
+ * child, another attempt to restart one), which run one at a time. A stop interrupts the current
+ * operation; `terminate` ends the children.
  *
  * @internal
  */
@@ -88,9 +87,9 @@ export abstract class Supervision {
   #starting: StartContext | undefined;
   #restarting: Activity | undefined;
   #abandoned: Promise<unknown> | undefined;
-  #brokenOffStart = false;
+  #startInterrupted = false;
   /** The timers of restarts that wait. */
-  readonly #pauses = new Set<TimerHandle>();
+  readonly #pauseTimers = new Set<TimerHandle>();
   #down: Promise<void> | undefined;
 
   constructor(limit: RestartLimit) {
@@ -101,7 +100,7 @@ export abstract class Supervision {
   async start(parent: SpawnParent, id: string, signal?: AbortSignal): Promise<void> {
     const cell = parent[spawnIn](this.#behavior, {
       id,
-      onStopRequested: () => this.#breakOff(),
+      onStopRequested: () => this.#interrupt(),
     });
     this.#cell = cell;
     supervisions.set(cell.ref, this);
@@ -110,7 +109,7 @@ export abstract class Supervision {
     signal?.addEventListener("abort", abort, { once: true });
     try {
       await cell.ready;
-      if (!this.#brokenOffStart && signal?.aborted !== true) return;
+      if (!this.#startInterrupted && signal?.aborted !== true) return;
       await this.ended();
       throw new ActorExitError(cell.id, cell.exitReason);
     } catch (error) {
@@ -129,14 +128,14 @@ export abstract class Supervision {
     return this.cell.ref;
   }
 
-  /** Settles when it has ended, after the monitors have been told. */
+  /** Settles when it has ended, after the monitors were notified. */
   ended(): Promise<ExitReason> {
     return new Promise((resolve) => {
       this.cell.onDeath((reason) => queueMicrotask(() => resolve(reason)));
     });
   }
 
-  /** Has `serve` called in its turn. Rejects with `noproc` as soon as the supervisor is ending. */
+  /** Queues `serve`. Rejects with `noproc` as soon as the supervisor is ending. */
   request<T>(serve: () => T | Promise<T>): Promise<T> {
     if (this.cell.stopping) return Promise.reject(this.#noproc());
     const request = new Request(serve, (done) => void this.#requests.delete(done));
@@ -158,17 +157,17 @@ export abstract class Supervision {
   protected abstract startAll(): Promise<void>;
   /** Ends all children; called once, when nothing else is going on. */
   protected abstract endAll(): Promise<void>;
-  /** A child has ended by itself; it may be one that has been given up since. */
+  /** A child has ended without being asked; it may have been removed since. */
   protected abstract exited(child: RunningChild): void | Promise<void>;
   protected abstract running(): Iterable<RunningChild>;
 
   /**
-   * Calls a child's `start`; rejects with what is wrong with it, or when broken off. `place` takes
-   * the outcome at once, so that no kill comes between; `kept` is what the child is known by.
+   * Calls a child's `start`; rejects with its error, or when interrupted. `accept` gets the outcome
+   * synchronously, so that no kill comes in between; `kept` is the spec that is kept of the child.
    */
   protected async startOne(
     spec: ResolvedChildSpec,
-    place: (outcome: RunningChild | "ignore") => void,
+    accept: (outcome: RunningChild | "ignore") => void,
     kept: ResolvedChildSpec = spec,
   ): Promise<void> {
     this.#interruption.check();
@@ -179,12 +178,12 @@ export abstract class Supervision {
       const result = await this.#interruption.wait(started);
       if (ActorRef.isRef(result) && result !== this.ref) {
         if (!this.cell.alive) throw interrupted;
-        place(new RunningChild(kept, result, context, this.#onExit));
+        accept(new RunningChild(kept, result, context, this.#onExit));
         return;
       }
       if (result !== "ignore") throw badReturn(spec, result);
       context.close();
-      place(result);
+      accept(result);
     } catch (error) {
       if (error === interrupted) this.#abandon(spec, context, started);
       else context.close();
@@ -194,7 +193,7 @@ export abstract class Supervision {
     }
   }
 
-  /** Ends a child and waits for its death, unless broken off: then it goes on dying by itself. */
+  /** Ends a child and waits for its death. The wait can be interrupted, the child's end can't. */
   protected endOne(child: RunningChild): Promise<void> {
     return this.#interruption.wait(this.endDirectly(child));
   }
@@ -205,7 +204,7 @@ export abstract class Supervision {
   }
 
   /**
-   * Counts a restart that is due. Beyond the limit the supervisor ends itself, and the answer is
+   * Counts a restart that is due. Beyond the limit the supervisor ends itself, and the result is
    * false.
    */
   protected admit(childId: string, { ref, reason }: Failure): boolean {
@@ -228,7 +227,7 @@ export abstract class Supervision {
     return true;
   }
 
-  /** The restart that was admitted last is through: all is up, or it has failed. */
+  /** Ends the restart that was admitted last: all children are up, or it has failed. */
   protected restarted(failure?: { error: unknown }): void {
     if (failure !== undefined) {
       this.#restarting?.failed(failure.error);
@@ -240,8 +239,8 @@ export abstract class Supervision {
   }
 
   /**
-   * Has `run` called in a later turn of the event loop, behind what has been asked until then; or
-   * after a pause, in which the supervisor does other things.
+   * Runs `run` in a later turn of the event loop, after the requests made until then; or after a
+   * pause, during which the supervisor serves others.
    */
   protected later(run: () => Promise<void>, pause: Milliseconds = 0): void {
     const operation = new Operation(run);
@@ -251,10 +250,10 @@ export abstract class Supervision {
     }
     const { clock } = this.cell.system;
     const timer = clock.setTimeout(() => {
-      this.#pauses.delete(timer);
+      this.#pauseTimers.delete(timer);
       this.cell.dispatch(operation);
     }, pause);
-    this.#pauses.add(timer);
+    this.#pauseTimers.add(timer);
   }
 
   protected endSelf(): void {
@@ -273,15 +272,15 @@ export abstract class Supervision {
         await this.#shutDown();
         throw error;
       }
-      this.#brokenOffStart = true;
+      this.#startInterrupted = true;
     }
     return undefined;
   }
 
-  #breakOff(): void {
+  #interrupt(): void {
     this.#interruption.raise();
-    for (const timer of this.#pauses) this.cell.system.clock.clearTimeout(timer);
-    this.#pauses.clear();
+    for (const timer of this.#pauseTimers) this.cell.system.clock.clearTimeout(timer);
+    this.#pauseTimers.clear();
     this.#beginEnd();
   }
 
@@ -292,19 +291,18 @@ export abstract class Supervision {
   }
 
   /**
-   * The actor is dead. After an orderly end there is nothing left to do; after a kill, nobody else
-   * will do it.
+   * The actor is dead. After an orderly end this has no effect; after a kill, it ends the children.
    */
   #died(): void {
-    this.#breakOff();
+    this.#interrupt();
     this.#restarting?.cutOff("the supervisor has ended");
     this.#starting?.close();
     for (const child of this.running()) void child.ref.kill();
   }
 
   /**
-   * Fences off a start in hand. A supervisor that it has spawned may break off its own start, and
-   * end its children in order.
+   * Abandons a start that is under way. A supervisor that the start has spawned is not killed, but
+   * interrupts its own start and ends its children in order.
    */
   #abandon(spec: ResolvedChildSpec, context: StartContext, started: Promise<unknown>): void {
     const spared = context.close((ref) => this.cell.alive && supervisions.has(ref));
@@ -318,7 +316,7 @@ export abstract class Supervision {
   }
 
   #beginEnd(): void {
-    // From here on what is read in its system is not restarted, but brought to an end.
+    // From here on the streams in its system end, and do not wait for a restart.
     if (this.ownsSystem) this.cell.system.ending = true;
     for (const request of this.#requests) request.refuse(this.#noproc());
     this.#requests.clear();
@@ -332,7 +330,7 @@ export abstract class Supervision {
         ref,
         reason,
       });
-    // A kill is asked for, by whoever has the ref.
+    // A kill was requested by its caller.
     else if (!isCleanExit(reason) && reason !== "killed")
       warnOfError(`child "${spec.id}" of ${this.cell.path} ended (${ref.path})`, reason);
   }

@@ -23,9 +23,9 @@ export interface RestartLimitOptions {
   maxSeconds?: number;
 }
 
-/** What all supervisors of a children list have in common. */
+/** Options of all supervisors with a children list. */
 export interface StaticSupervisorOptions extends RestartLimitOptions {
-  /** Who is restarted with a child that failed. */
+  /** Which children are restarted with one that failed. */
   strategy: Strategy;
   /** In start order; they are ended in reverse. */
   children: readonly ChildLike[];

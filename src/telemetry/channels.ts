@@ -2,8 +2,8 @@ import { channel, type Channel } from "node:diagnostics_channel";
 import { warningChannel, warnOfError } from "./warnings.js";
 
 /**
- * The diagnostics channels. Whoever has something to tell looks at `hasSubscribers` first, so that
- * nothing is made for nobody.
+ * The diagnostics channels. Publishers check `hasSubscribers` first, so that no message is made
+ * without a subscriber.
  *
  * @internal
  */
@@ -34,9 +34,8 @@ export const channels = {
 } as const satisfies Record<string, Channel>;
 
 /**
- * Tells of an error in a user's callback that has nobody above it to throw to (a monitor, a
- * listener, a filter): on its channel or, if nobody listens there, as a process warning, so that it
- * is never silent.
+ * Reports an error of a user's callback that has no caller to throw to (a monitor, a listener, a
+ * filter): on its channel or, if that has no subscriber, as a warning.
  *
  * @internal
  */

@@ -205,15 +205,15 @@ export class Measurements implements Iterable<Measurement> {
   }
 }
 
-/** Something that has numbers to tell. @internal */
+/** A source of measurements. @internal */
 export interface MetricSource {
   /** Must not throw. */
   measure(into: Measurements): void;
-  /** Whether there is nothing left to measure; such a source is forgotten. */
+  /** Whether there is nothing left to measure; such a source is dropped. */
   isOver?(): boolean;
 }
 
-/** All that is observed. Only collections look at it, so what is in it never meets. */
+/** All sources. Only collections read them. */
 const sources = new Set<MetricSource>();
 
 /** @internal */

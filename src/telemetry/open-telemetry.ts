@@ -30,21 +30,20 @@ import { packageVersion } from "./version.js";
 /** The instrumentation scope of all metrics and spans. */
 const scope = "nebulex-streams";
 
-const equipped = new WeakSet<MeterProvider>();
+const instrumented = new WeakSet<MeterProvider>();
 
 /**
- * Has a source observed from now on, by the global MeterProvider of this moment and by those of
- * earlier calls: metrics have no proxy that a provider which is registered later could stand
- * behind.
+ * Adds a source, which is observed by the current global MeterProvider and by those of earlier
+ * calls. Metrics have no proxy for a provider that is registered later.
  *
  * @internal
  */
 export function observe(source: MetricSource): void {
   addSource(source);
   const provider = metricsApi.getMeterProvider();
-  if (equipped.has(provider)) return;
-  equipped.add(provider);
-  equip(provider.getMeter(scope, packageVersion()));
+  if (instrumented.has(provider)) return;
+  instrumented.add(provider);
+  instrument(provider.getMeter(scope, packageVersion()));
 }
 
 /** The two histograms of handlers, of one provider. */
@@ -74,8 +73,8 @@ export function recordDelay(seconds: number, attributes: Attributes): void {
   for (const { delay } of handlerHistograms) delay.record(seconds, exported(attributes));
 }
 
-/** One callback for all sources, so that they can come and go without a trace. */
-function equip(meter: Meter): void {
+/** Registers one callback for all sources, so that sources can be added and removed. */
+function instrument(meter: Meter): void {
   const names = Object.keys(metrics) as MetricName[];
   const instruments = new Map(names.map((name) => [name, makeInstrument(meter, name)]));
   meter.addBatchObservableCallback(
@@ -85,7 +84,7 @@ function equip(meter: Meter): void {
     },
     [...instruments.values()],
   );
-  // Without a provider there is only a meter that records nothing.
+  // Without a provider the meter records nothing.
   if (meter === createNoopMeter()) return;
   handlerHistograms.push({
     duration: makeHistogram(meter, "nebulex.streams.handler.duration"),
@@ -118,7 +117,8 @@ function findTracer(): Tracer | undefined {
 }
 
 /**
- * Something that takes time and may fail. It has no parent: what set it off is the work of many.
+ * A span of something that takes time and may fail. It has no parent, since it may have many
+ * causes.
  *
  * @internal
  */
@@ -153,7 +153,7 @@ export class Activity {
     this.#span.end();
   }
 
-  /** Ends it, if it has not ended, as something that was cut off. */
+  /** Ends it, if it has not ended, with an error status. */
   cutOff(why: string): void {
     if (this.#ended) return;
     this.#span.setStatus({ code: SpanStatusCode.ERROR, message: why });
@@ -161,7 +161,7 @@ export class Activity {
   }
 }
 
-/** A span, where there is somebody to see it; `attributes` is only asked then. @internal */
+/** Starts a span if there is a tracer; `attributes` is only called then. @internal */
 export function startActivity<A>(
   name: string,
   kind: "consumer" | "internal",
@@ -188,7 +188,7 @@ interface Exception {
   readonly stack?: string;
 }
 
-/** An error may come from another realm, or be no error at all. */
+/** The value may be an error of another realm, or no error at all. */
 function asException(error: unknown): Exception {
   const { message } = (error ?? {}) as { message?: unknown };
   return typeof message === "string" ? (error as Exception) : { message: String(error) };

@@ -1,17 +1,17 @@
 import type { Measurements, MetricSource } from "./metrics.js";
 import { observe } from "./open-telemetry.js";
 
-/** A system of actors, as far as it matters here. @internal */
+/** What this module needs of an actor system. @internal */
 export interface CountedSystem {
   readonly stopped: boolean;
 }
 
 /**
- * Children that are counted one by one in a system; those of a dynamic supervisor may have any
- * number of ids.
+ * The maximum number of children of a system that are counted separately: those of a dynamic
+ * supervisor may have any number of ids.
  */
 const maxChildren = 1000;
-/** What the others are counted as. */
+/** The name under which all further children are counted. */
 const others = "(other)";
 
 const counts = new WeakMap<CountedSystem, RestartCounts>();
@@ -32,7 +32,7 @@ export function countRestart(system: CountedSystem, supervisor: string, childId:
 }
 
 class RestartCounts implements MetricSource {
-  /** Not held: a system that is forgotten may go without being stopped. */
+  /** Weak: a system that is not stopped can still be collected. */
   readonly #system: WeakRef<CountedSystem>;
   readonly #bySupervisor = new Map<string, Map<string, number>>();
   #children = 0;

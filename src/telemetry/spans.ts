@@ -3,7 +3,7 @@ import type { GapEvent } from "../event/types.js";
 import type { Attributes } from "./metrics.js";
 import { type Activity, startActivity } from "./open-telemetry.js";
 
-/** Who handles a batch. @internal */
+/** The reader that handles a batch. @internal */
 export interface BatchReader {
   readonly log: { readonly source: EventSource };
   readonly group: string | null;
@@ -36,7 +36,7 @@ export class BatchSpan {
     this.#activity = activity;
   }
 
-  /** Undefined when nobody traces, at the cost of asking. */
+  /** Returns undefined if there is no tracer. */
   static start(reader: BatchReader): BatchSpan | undefined {
     const activity = startActivity("nebulex.streams.handle", "consumer", attributesOf, reader);
     return activity === undefined ? undefined : new BatchSpan(activity);
@@ -47,14 +47,14 @@ export class BatchSpan {
     return this.#activity.run(fn);
   }
 
-  /** The handler is about to be given this. */
+  /** To be called before the handler gets a message. */
   given(message: CacheEvent | GapEvent): void {
     if (message.type === "gap") return;
     this.#last = CacheEvent.sequenceOf(message as CacheEvent);
     if (this.#events++ === 0) this.#activity.set("first_sequence", this.#last);
   }
 
-  /** The handler has failed. */
+  /** To be called when the handler has failed. */
   failed(error: unknown): void {
     this.#activity.failed(error);
   }
@@ -64,7 +64,7 @@ export class BatchSpan {
     this.#activity.end();
   }
 
-  /** The worker has ended before the handler was through. */
+  /** To be called when the worker has ended before the handler. */
   cutOff(): void {
     this.#complete();
     this.#activity.cutOff("the worker has ended");
@@ -81,7 +81,7 @@ function attributesOf({ log, group }: BatchReader): Attributes {
 }
 
 /**
- * A restart, as a span `nebulex.supervisor.restart`: it ends when all that is restarted is up.
+ * A restart, as a span `nebulex.supervisor.restart`. It ends when all restarted children are up.
  *
  * @internal
  */

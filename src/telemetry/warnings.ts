@@ -17,7 +17,10 @@ interface Further {
 export interface WarningMessage {
   /** Its kind and place. */
   readonly what: string;
-  /** 0: it is the first. Else: there were so many more within a minute, and `error` is the newest one's text. */
+  /**
+   * 0: it is the first. Else: there were so many more within a minute, and `error` is the newest
+   * one's text.
+   */
   readonly repeats: number;
   readonly error: unknown;
 }
@@ -32,8 +35,8 @@ export const warningChannel = channel("nebulex.warning");
 
 /**
  * Warns of what would otherwise be silent: on the channel of warnings or, if it has no subscriber,
- * as a process warning (`NebulexWarning`). The first of a place is emitted at once; further ones are
- * counted, and the newest is emitted with their count after a minute.
+ * as a process warning (`NebulexWarning`). The first of a place is emitted at once; further ones
+ * are counted, and the newest is emitted with their count after a minute.
  *
  * @param what its kind and place
  * @internal

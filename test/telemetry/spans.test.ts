@@ -193,7 +193,7 @@ test("a batch is one span", async () => {
   ]);
 });
 
-test("a gap that the handler is told of is no event of the span", async () => {
+test("a gap that the handler receives is not an event of a span", async () => {
   const exporter = startTracing();
   using _gaps = new Listener("nebulex.streams.gap");
   const cache = defineCache<number, string>({ name: "spans-gap" });
@@ -207,9 +207,11 @@ test("a gap that the handler is told of is no event of the span", async () => {
   });
   for (let key = 0; key < 25; key++) cache.put(key, "value");
   await whenIdle(cache);
-  expect(spansOf(exporter).map(({ attributes }) => attributes)).toMatchObject([
-    { events: 10, first_sequence: 15, last_sequence: 24 },
-  ]);
+  // On a slow machine the events may be handled in several slices of time, with a span each.
+  const spans = spansOf(exporter).map(({ attributes }) => attributes);
+  expect(spans.reduce((sum, { events }) => sum + Number(events), 0)).toBe(10);
+  expect(spans.at(0)).toMatchObject({ first_sequence: 15 });
+  expect(spans.at(-1)).toMatchObject({ last_sequence: 24 });
 });
 
 test("with concurrency each event is a span of its own", async () => {

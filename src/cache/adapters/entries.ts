@@ -9,8 +9,7 @@ export class Entry<K, V> implements HashMemo {
   value: V;
   hash: number | undefined = undefined;
   /**
-   * From when on it counts as gone: whole milliseconds of the store's time, which is above 0 then.
-   * 0: never.
+   * When it expires, in whole milliseconds of the store's time, above 0. 0: never.
    */
   expiresAt: Milliseconds = 0;
 
@@ -21,7 +20,7 @@ export class Entry<K, V> implements HashMemo {
 }
 
 /**
- * An entry that has, or had, a TTL, with its place among those to look at when their time comes.
+ * An entry that has, or had, a TTL, with its position in the expiry wheel.
  *
  * @internal
  */
@@ -31,8 +30,8 @@ export class TimedEntry<K, V> extends Entry<K, V> {
   position = 0;
 
   /**
-   * Begins its TTL. Rounded up: a small integer lies in the object itself, a fraction is one more
-   * object.
+   * Begins its TTL. Rounded up: a small integer is stored in the object itself, a fraction is an
+   * object of its own.
    */
   start(ttl: Milliseconds, now: Milliseconds): void {
     this.ttl = ttl;
@@ -45,14 +44,14 @@ export function newEntry<K, V>(key: K, value: V, ttl: Ttl): Entry<K, V> {
   return ttl === null ? new Entry(key, value) : new TimedEntry(key, value);
 }
 
-/** Entries to look at together. @internal */
+/** Entries that are checked together. @internal */
 export interface Bucket<K, V> {
-  /** When, counted in sweep intervals. */
+  /** When they are checked, counted in sweep intervals. */
   readonly tick: number;
   readonly entries: TimedEntry<K, V>[];
 }
 
-/** The entries of a local store by key, and who has to go for want of room. @internal */
+/** The entries of a local store by key, and the choice of the entry to evict. @internal */
 export interface Entries<K, V> {
   readonly size: number;
   /** Finds an entry, which counts as a use of it. */
@@ -60,14 +59,14 @@ export interface Entries<K, V> {
   /** Finds an entry, which does not count as a use of it. */
   peek(key: K): Entry<K, V> | undefined;
   /**
-   * Adds an entry under a key that is not there, and gives the one that was removed to make room.
+   * Adds an entry under a key that is not there; returns the one that was evicted for it.
    */
   add(entry: Entry<K, V>): Entry<K, V> | undefined;
-  /** Puts another entry into the place of the one with the same key. */
+  /** Replaces the entry with the same key. */
   replace(entry: Entry<K, V>): void;
   delete(key: K): void;
   clear(): void;
-  /** Not to be changed while it is iterated. */
+  /** Must not be changed while it is iterated. */
   values(): Iterable<Entry<K, V>>;
 }
 
@@ -108,7 +107,7 @@ export class UnlimitedEntries<K, V> implements Entries<K, V> {
   }
 }
 
-/** A limited number of entries: the one that was used least recently makes room. @internal */
+/** A limited number of entries: the least recently used one is evicted. @internal */
 export class LruEntries<K, V> implements Entries<K, V> {
   readonly #lru: LRUCache<K & {}, Entry<K, V>>;
   readonly #max: number;

@@ -3,17 +3,17 @@ import { type Clock, setBackgroundTimeout, type TimerHandle } from "../../clock.
 import type { Milliseconds } from "../../options.js";
 import type { Bucket, TimedEntry } from "./entries.js";
 
-/** How many entries are looked at before the event loop has its turn. */
+/** How many entries are checked before other work can run. */
 const sliceSize = 20_000;
-/** How many buckets of one width there are before the next, this many times wider, begins. */
+/** The number of buckets of one width; those of the next width are this many times wider. */
 const bucketsPerWidth = 64;
 
 /**
- * Finds the entries whose time has come, with one timer and without looking at the others. An entry
- * lies in one bucket, which is looked at when its time has come; one that ends far in the future
- * lies in a wide bucket first, and moves to narrower ones as the time comes nearer (hierarchical
- * timing wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. An
- * entry that is extended stays where it is until then.
+ * Finds the entries that are due, with one timer and without checking the others. An entry is in
+ * one bucket, which is checked when its tick has come. An entry that expires far in the future is
+ * in a wide bucket first and moves to narrower ones as the time comes nearer (hierarchical timing
+ * wheels, Varghese and Lauck 1987), so that there are few buckets whatever the TTLs are. An entry
+ * that is extended stays in its bucket until that is checked.
  *
  * @internal
  */
@@ -24,11 +24,10 @@ export class ExpiryWheel<K, V> {
   readonly #buckets = new Map<number, Bucket<K, V>>();
   #timer: TimerHandle;
   /**
-   * The tick that the timer is set for; `-Infinity`: none is to be set now, since a sweep is under
-   * way, or for good.
+   * The tick that the timer is set for. `-Infinity`: none is set, during a sweep or after `close`.
    */
   #armed = Infinity;
-  /** The bucket that is being looked at, and how far. */
+  /** The bucket that is being checked, and the position in it. */
   #open: Bucket<K, V> | undefined;
   #position = 0;
   #closed = false;
@@ -52,7 +51,7 @@ export class ExpiryWheel<K, V> {
     if (tick < this.#armed) this.#arm(tick, now);
   }
 
-  /** After `expiresAt` was changed. */
+  /** To be called after `expiresAt` was changed. */
   move(entry: TimedEntry<K, V>, now: Milliseconds): void {
     const { bucket } = entry;
     if (bucket !== undefined && (bucket.tick - 1) * this.#interval < entry.expiresAt) return;
@@ -70,7 +69,7 @@ export class ExpiryWheel<K, V> {
     last.position = position;
   }
 
-  /** Those whose time has come and that have not been looked at yet. */
+  /** The entries that are due and have not been checked yet. */
   overdue(now: Milliseconds): TimedEntry<K, V>[] {
     const lastTick = Math.ceil(now / this.#interval);
     const due = this.#open?.entries.slice(this.#position) ?? [];
@@ -86,14 +85,14 @@ export class ExpiryWheel<K, V> {
     if (!this.#closed) this.#armed = Infinity;
   }
 
-  /** For good: no timer is set any more. */
+  /** Ends it: no timer is set any more. */
   close(): void {
     this.#closed = true;
     this.#armed = -Infinity;
     this.clear();
   }
 
-  /** When to look at a entry: when it ends or, if that is far away, somewhat earlier. */
+  /** When to check an entry: when it expires or, if that is far away, somewhat earlier. */
   #tickOf(expiresAt: Milliseconds, now: Milliseconds): number {
     const current = Math.floor(now / this.#interval);
     const tick = Math.max(Math.ceil(expiresAt / this.#interval), current + 1);
@@ -132,7 +131,7 @@ export class ExpiryWheel<K, V> {
     else this.#setTimer(0);
   }
 
-  /** Whether nothing is left to look at now. */
+  /** Returns whether all entries that are due have been found. */
   #sweepSlice(now: Milliseconds): boolean {
     const lastTick = Math.floor(now / this.#interval);
     for (let left = sliceSize; left > 0; left--) {

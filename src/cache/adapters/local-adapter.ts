@@ -9,22 +9,22 @@ import { LocalTable } from "./local-table.js";
 /** Options of {@link localAdapter}. */
 export interface LocalAdapterOptions {
   /**
-   * How many entries there may be: an integer from 1 to 16,777,216 (2^24). The one that was used
-   * least recently makes room for a new one. Room to order that many is set aside at once, some 24
-   * bytes each. Default: no limit.
+   * The maximum number of entries: an integer from 1 to 16,777,216 (2^24). A new entry evicts the
+   * least recently used one. Memory to order that many is allocated at once, some 24 bytes each.
+   * Default: no limit.
    */
   maxEntries?: number;
   /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */
   ttl?: Ttl;
   /**
-   * How far apart the looks at what has expired are, in milliseconds: an integer from 1. An entry
-   * that nobody reads goes that much after its TTL at the latest; above 1000 the promise of a
+   * The time between two sweeps for expired entries, in milliseconds: an integer from 1. An entry
+   * that is not read is removed that much after its TTL at the latest; above 1000 the promise of a
    * second does not hold. Default 500.
    */
   sweepInterval?: Milliseconds;
 }
 
-/** As many as a Map takes. */
+/** The capacity of a Map. */
 const mostEntries = 2 ** 24;
 
 const schema = {

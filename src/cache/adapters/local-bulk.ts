@@ -5,9 +5,9 @@ import type { Gone, LocalTable } from "./local-table.js";
 import type { StoreQuery } from "../adapter.js";
 
 /**
- * Stores many values. Replaying what is told gives the table's keys: those of before that had to
- * make room, or whose time had come, come first; those that this very command had stored and that
- * had to make room again, last.
+ * Stores many values. Replaying the events gives the table's keys: the entries of before that were
+ * evicted or had expired come first; those that this command stored and that were evicted again
+ * come last.
  *
  * @internal
  */
@@ -51,11 +51,11 @@ export function putAll<K, V>(
   }
   const { sink } = table;
   sink.hold();
-  table.tellGone(before, cause);
+  table.emitGone(before, cause);
   if (inserted.size > 0) sink.entries("inserted", cause, [...inserted.keys()], inserted, undefined);
   if (updated.size > 0)
     sink.entries("updated", cause, [...updated.keys()], updated, previousValues);
-  table.tellGone(after, cause);
+  table.emitGone(after, cause);
   sink.release();
 }
 
@@ -90,7 +90,7 @@ export function getAll<K, V>(
       else found.set(key, entry.value);
     }
     table.counts.misses += query.keys.size - found.size;
-    tellAll(table, expired, cause);
+    emitExpired(table, expired, cause);
   } else for (const { key, value } of matching(table, query)) found.set(key, value);
   table.counts.hits += found.size;
   return found;
@@ -111,11 +111,10 @@ export function deleteAll<K, V>(
   if (query.kind === "all") return deleteEverything(table, cause);
   const expired: Gone<K, V>[] = [];
   const deleted: Entry<K, V>[] = [];
-  // Nothing goes before all have been picked: the picking may throw.
+  // Nothing is removed before all entries have been picked: `where` may throw.
   for (const picked of candidates(table, query)) {
     const entry = table.entries.peek(picked.key);
-    // The function that picked it may have removed it, changed it, or given it a TTL, which makes
-    // it another object.
+    // `where` may have removed it, changed it, or given it a TTL, which makes it another object.
     if (entry === undefined || !Object.is(entry.value, picked.value)) continue;
     if (table.isDue(entry)) expired.push(removeExpired(table, entry));
     else {
@@ -126,7 +125,7 @@ export function deleteAll<K, V>(
   const { sink } = table;
   if (!sink.active) return deleted.length;
   sink.hold();
-  table.tellGone(expired, cause);
+  table.emitGone(expired, cause);
   if (deleted.length > 0) {
     if (query.kind === "prefix") sink.query("deleted", cause, { prefix: query.prefix });
     else {
@@ -139,7 +138,8 @@ export function deleteAll<K, V>(
 }
 
 /**
- * Each key that is there when the iteration begins, if it still is when its turn comes.
+ * The keys that are there when the iteration begins, except those that are gone when the iteration
+ * reaches them.
  *
  * @internal
  */
@@ -166,7 +166,7 @@ function deleteEverything<K, V>(table: LocalTable<K, V>, cause: Cause): number {
   const { sink } = table;
   if (!sink.active) return count;
   sink.hold();
-  table.tellGone(expired, cause);
+  table.emitGone(expired, cause);
   if (count > 0) sink.query("deleted", cause, null);
   sink.release();
   return count;
@@ -177,21 +177,24 @@ function removeExpired<K, V>(table: LocalTable<K, V>, entry: Entry<K, V>): Gone<
   return { type: "expired", entry, value: entry.value };
 }
 
-function tellAll<K, V>(table: LocalTable<K, V>, gone: readonly Gone<K, V>[], cause: Cause): void {
+function emitExpired<K, V>(
+  table: LocalTable<K, V>,
+  gone: readonly Gone<K, V>[],
+  cause: Cause,
+): void {
   if (gone.length === 0 || !table.sink.active) return;
   table.sink.hold();
-  table.tellGone(gone, cause);
+  table.emitGone(gone, cause);
   table.sink.release();
 }
 
-/** The entries that a query matches and whose time has not come. */
+/** The entries that a query matches and that are not due. */
 function matching<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry<K, V>[] {
   return candidates(table, query).filter((entry) => !table.isDue(entry));
 }
 
 /**
- * The entries that a query matches; those whose time has come are among them, but not shown to
- * `where`.
+ * The entries that a query matches. Entries that are due are included, but not passed to `where`.
  */
 function candidates<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry<K, V>[] {
   const { entries } = table;

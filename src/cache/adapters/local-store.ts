@@ -175,8 +175,8 @@ export class LocalStore<K, V> implements Store<K, V> {
   }
 
   /**
-   * Stores over what is there now, a function of the caller's having run; keeps the TTL unless one
-   * is given.
+   * Stores over the current entry, which a function of the caller may have changed. Keeps the TTL
+   * unless one is given.
    */
   #overwrite(key: K, value: V, ttl: Ttl | undefined, cause: Cause): void {
     const table = this.#table;

@@ -9,7 +9,7 @@ import { ExpiryWheel } from "./expiry-wheel.js";
 
 const sweep: Cause = causeOf("sweep");
 
-/** An entry that went without being asked for, and why. @internal */
+/** An entry that expired or was evicted. @internal */
 export interface Gone<K, V> {
   readonly type: EventType;
   readonly entry: Entry<K, V>;
@@ -17,7 +17,7 @@ export interface Gone<K, V> {
 }
 
 /**
- * The entries of a local store with their TTLs and counts: changes it, and tells the sink.
+ * The entries of a local store with their TTLs and counts: changes them, and reports to the sink.
  *
  * @internal
  */
@@ -53,12 +53,12 @@ export class LocalTable<K, V> {
     );
   }
 
-  /** Whether an entry has reached its TTL. Who has no TTL is not worth a look at the clock. */
+  /** Whether an entry has reached its TTL. Without a TTL the clock is not read. */
   isDue(entry: Entry<K, V>): boolean {
     return entry.expiresAt !== 0 && entry.expiresAt <= this.clock.now();
   }
 
-  /** The entry of a key; one that has reached its TTL goes. */
+  /** The entry of a key; one that has reached its TTL is removed. */
   live(key: K, cause: Cause): Entry<K, V> | undefined {
     const entry = this.entries.get(key);
     if (entry === undefined || !this.isDue(entry)) return entry;
@@ -74,10 +74,7 @@ export class LocalTable<K, V> {
     else this.overwrite(entry, value, ttl, cause);
   }
 
-  /**
-   * Stores a value over another. If that one's time had come, it has expired, and the value is a
-   * new one.
-   */
+  /** Stores a value over another one. If that was due, it expires, and the value is inserted. */
   overwrite(entry: Entry<K, V>, value: V, ttl: Ttl, cause: Cause): void {
     const previous = entry.value;
     const wasDue = this.replaceValue(entry, value, ttl);
@@ -100,7 +97,7 @@ export class LocalTable<K, V> {
     if (this.sink.active) this.sink.entry("updated", cause, entry.key, value, previous, entry);
   }
 
-  /** Stores without telling; whether the old value's time had come. */
+  /** Stores without an event; returns whether the old value was due. */
   replaceValue(entry: Entry<K, V>, value: V, ttl: Ttl): boolean {
     entry.value = value;
     this.counts.writes++;
@@ -112,7 +109,7 @@ export class LocalTable<K, V> {
     return wasDue;
   }
 
-  /** Adds without telling an entry whose key is not there; gives who had to make room. */
+  /** Adds an entry whose key is not there, without an event; returns the entry that was evicted. */
   add(entry: Entry<K, V>, ttl: Ttl): Entry<K, V> | undefined {
     const victim = this.entries.add(entry);
     this.counts.writes++;
@@ -120,10 +117,9 @@ export class LocalTable<K, V> {
     return victim;
   }
 
-  /** Settles the accounts of an entry that has made room: its time may have come before. */
+  /** Counts an entry that was evicted: as expired, if it was due. Returns the type of its event. */
   evict(victim: Entry<K, V>): EventType {
-    // Where nothing has a TTL, the victim, which is likely in no processor's cache any more, is not
-    // even looked at.
+    // Where nothing has a TTL, the entry is not read: it is likely in no processor cache any more.
     if (this.#timed === 0 || !this.isDue(victim)) {
       this.counts.evictions++;
       if (this.#timed > 0) this.#dropTtl(victim);
@@ -145,14 +141,14 @@ export class LocalTable<K, V> {
     }
   }
 
-  /** Removes an entry whose time has come. */
+  /** Removes an entry that is due. */
   expire(entry: Entry<K, V>, cause: Cause): void {
     this.removeExpired(entry);
     if (this.sink.active)
       this.sink.entry("expired", cause, entry.key, undefined, entry.value, entry);
   }
 
-  /** The same without telling. */
+  /** The same without an event. */
   removeExpired(entry: Entry<K, V>): void {
     this.counts.expirations++;
     this.#remove(entry);
@@ -165,21 +161,21 @@ export class LocalTable<K, V> {
       this.sink.entry("deleted", cause, entry.key, undefined, entry.value, entry);
   }
 
-  /** The same without telling. */
+  /** The same without an event. */
   removeSilently(entry: Entry<K, V>): void {
     this.counts.deletions++;
     this.#remove(entry);
   }
 
-  /** Removes everything without telling. */
+  /** Removes everything without an event. */
   clear(): void {
     this.entries.clear();
     this.#wheel.clear();
     this.#timed = 0;
   }
 
-  /** Tells of entries that went. */
-  tellGone(gone: readonly Gone<K, V>[], cause: Cause): void {
+  /** Reports entries that are gone. */
+  emitGone(gone: readonly Gone<K, V>[], cause: Cause): void {
     for (const { type, entry, value } of gone)
       this.sink.entry(type, cause, entry.key, undefined, value, entry);
   }

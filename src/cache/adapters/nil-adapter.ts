@@ -38,8 +38,8 @@ const adapter: Adapter = Object.freeze({
 
 /**
  * Stores nothing and emits nothing: switches a cache off without a change to the code that uses it.
- * Commands answer as on a cache that loses every entry at once. `invalidate` and `invalidateAll`
- * reach the other nodes all the same.
+ * Commands behave as on a cache that loses every entry at once. `invalidate` and `invalidateAll`
+ * still reach the other nodes.
  */
 export function nilAdapter(): Adapter {
   return adapter;
