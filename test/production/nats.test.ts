@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { nkeyAuthenticator } from "@nats-io/transport-node";
+import { credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
 import { natsPubSub, type NatsPubSubOptions } from "../../src/nats.js";
 import { type Broker, freePort } from "../helpers/brokers/broker.js";
 import { Certificate } from "../helpers/brokers/certificate.js";
@@ -14,6 +14,7 @@ import {
   startFailure,
   startNode,
 } from "./nodes.js";
+import { operator } from "./nats-operator.js";
 
 const password = "s3cret";
 const login = { user: "streams", pass: password };
@@ -92,6 +93,37 @@ describeWith("nats-server")("the permissions of docs/production.md", () => {
     await connected(a);
     const error = await startFailure(startNode(pubsub("b", { servers, options: login })));
     expect(error).toMatchObject({ name: "PubSubError", reason: "connect_failed" });
+  });
+});
+
+describeWith("nats-server")("a NATS with an operator", () => {
+  const pubsubWith = (broker: Broker, creds: string, nodeName: string) =>
+    pubsub(nodeName, {
+      servers: at(broker),
+      options: { authenticator: credsAuthenticator(new TextEncoder().encode(creds)) },
+    });
+
+  test("is used with a file of credentials that permit the namespace", async () => {
+    const { config, creds } = operator(["nebulex.>"]);
+    await using broker = await startNats({ config });
+    await using a = await startNode(pubsubWith(broker, creds, "a"));
+    await using b = await startNode(pubsubWith(broker, creds, "b"));
+    await exchange(a, b);
+    expect(warnings).toEqual([]);
+  });
+
+  test("refuses other credentials, and those that don't permit it", async () => {
+    const { config, creds } = operator(["other.>"]);
+    await using broker = await startNats({ config });
+    const stranger = operator(["nebulex.>"]).creds;
+    expect(await startFailure(startNode(pubsubWith(broker, stranger, "a")))).toMatchObject({
+      name: "PubSubError",
+      reason: "connect_failed",
+    });
+    expect(await startFailure(startNode(pubsubWith(broker, creds, "a")))).toMatchObject({
+      name: "PubSubError",
+      reason: "refused",
+    });
   });
 });
 
