@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { describeOtherCopy } from "./package-copy.js";
 
 /**
  * What every error of this package has in common: a stable `code`, and a `name` equal to its class.
@@ -16,7 +17,9 @@ export abstract class NebulexError extends Error {
 /** Shows a value in a message: short, on one line, whatever it is. */
 export function show(value: unknown): string {
   let text: string;
+  let copy: string | undefined;
   try {
+    copy = describeOtherCopy(value);
     text = inspect(value, {
       depth: 1,
       breakLength: Infinity,
@@ -26,7 +29,8 @@ export function show(value: unknown): string {
   } catch {
     text = Object.prototype.toString.call(value);
   }
-  return text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
+  return copy === undefined ? short : `${short}, ${copy}`;
 }
 
 /** A wrong or unknown option, or a field of a child spec. Thrown where the option is given. */

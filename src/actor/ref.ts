@@ -1,6 +1,7 @@
 import type { Milliseconds } from "../options.js";
 import type { ExitReason } from "./exit.js";
 import type { Task } from "./mailbox.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 /** What a monitor gets, once: which actor ended, and why (`"noproc"`: it was dead already). */
 export interface Down<Msg = unknown> {
@@ -51,6 +52,11 @@ export class ActorRef<Msg = unknown> {
   /** @internal */
   constructor(target: Target) {
     this.#target = target;
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   /** The id in the tree; not unique in a system. */

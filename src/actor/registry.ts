@@ -1,6 +1,7 @@
 import { OptionError, RegistryError } from "../errors.js";
 import { knownOptions, oneOf } from "../options.js";
 import { ActorRef } from "./ref.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 /** One registration. */
 export interface RegistryEntry {
@@ -31,6 +32,11 @@ export class Registry {
   /** @internal */
   constructor(keys: "unique" | "duplicate") {
     this.#unique = keys === "unique";
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   spawnIn,
   type SpawnParent,
 } from "./types.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 /**
  * The argument of a child spec's `start`: the parent for the actors that it spawns. They end with
@@ -28,6 +29,11 @@ export class StartContext implements SpawnParent {
     this.#owner = owner;
     this.system = owner.system;
     this.supervisor = owner.ref;
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   type Probe,
   spawnIn,
 } from "./types.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 /** Options of {@link createSystem}. */
 export interface SystemOptions {
@@ -55,6 +56,11 @@ class System implements ActorSystem {
     if (fakedAtLoad.length > 0) throw new FakeTimersError(fakedAtLoad);
     this.nodeName = `${this.name.replaceAll(":", "-")}-${randomBytes(6).toString("hex")}`;
     this.#runtime = new SystemRuntime(this);
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   get stopped(): boolean {

@@ -40,6 +40,7 @@ import type {
   StoreOptions,
   Ttl,
 } from "./types.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 const absent = Symbol("absent");
 
@@ -59,6 +60,11 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     this.#slot = slot;
     this.#origin = origin;
     this.#causes = origin === null ? undefined : new OriginCauses(origin);
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   get name(): string {

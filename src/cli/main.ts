@@ -4,7 +4,7 @@ import { doctor, type Health } from "./doctor.js";
 import type { Output } from "./output.js";
 import { tail } from "./tail.js";
 import { helpText, shortUsage, UsageError } from "./usage.js";
-import { packageVersion } from "../telemetry/version.js";
+import { packageVersion } from "../package-copy.js";
 
 const exit = { ok: 0, problems: 1, refused: 2, interrupted: 130 } as const;
 

@@ -24,6 +24,7 @@ import {
   type TopicSubscriber,
 } from "./types.js";
 import { WireChannels } from "./wire-channels.js";
+import { copyKey, thisCopy } from "../package-copy.js";
 
 /**
  * A node's pubsub over any transport: its topics, their local subscribers, and the connection of
@@ -67,6 +68,11 @@ export class NodePubSub implements PubSubWithBus {
       this.#receive(this.#nodeChannel(this.nodeName), payload, undefined),
     );
     this[busOf] = new NodeBus(options, this.#wire, this.#busPort());
+  }
+
+  /** @internal */
+  get [copyKey](): object {
+    return thisCopy;
   }
 
   get status(): PubSubStatus {

@@ -1,3 +1,4 @@
+import { isSpawnParent } from "../actor/spawn.js";
 import type { SpawnParent } from "../actor/types.js";
 import type { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
@@ -120,7 +121,11 @@ export function makeChildSpec(
   type: "worker" | "supervisor",
   start: (parent: SpawnParent) => Promise<ActorRef<never>>,
 ): ChildSpec {
-  const spec = { id, start: start as ChildSpec["start"], type };
+  const checkedStart = async (parent: unknown): Promise<ActorRef> => {
+    if (!isSpawnParent(parent)) throw OptionError.invalid("parent", "a StartContext", parent);
+    return (await start(parent)) as ActorRef;
+  };
+  const spec = { id, start: checkedStart, type };
   return {
     ...resolveChildSpec({
       ...spec,

@@ -70,9 +70,13 @@ function readChildren(
   const ids = new Set<string>();
   for (const { id } of children) {
     if (ids.has(id))
-      throw new SupervisorError("duplicate_child_name", `two children have the id "${id}": give one of them an id of its own`, {
-        childId: id,
-      });
+      throw new SupervisorError(
+        "duplicate_child_name",
+        `two children have the id "${id}": give one of them an id of its own`,
+        {
+          childId: id,
+        },
+      );
     ids.add(id);
   }
   return children;

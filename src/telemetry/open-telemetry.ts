@@ -25,7 +25,7 @@ import {
   metrics,
   type MetricSource,
 } from "./metrics.js";
-import { packageVersion } from "./version.js";
+import { packageVersion } from "../package-copy.js";
 
 /** The instrumentation scope of all metrics and spans. */
 const scope = "nebulex-streams";
