@@ -20,7 +20,7 @@
 //   });
 import { buildServer } from "./server.js";
 
-const server = await buildServer();
+const server = await buildServer({ logger: { level: "warn" } });
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void server.close());
 
 console.log("listening on", await server.listen({ port: Number(process.env["PORT"] ?? 3000) }));

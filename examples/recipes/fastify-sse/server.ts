@@ -1,24 +1,28 @@
-import fastify, { type FastifyInstance } from "fastify";
-import { defineCache, startSupervisor, streamServer } from "nebulex-streams";
+import fastify, { type FastifyInstance, type FastifyServerOptions } from "fastify";
+import { defineCache, logTo, startSupervisor, streamServer } from "nebulex-streams";
 import { feed } from "./feed.js";
 import { SseClient } from "./sse.js";
 
 export const prices = defineCache<string, number>({ name: "prices" });
 
 /** A server of prices: `PUT /prices/:symbol`, and `GET /prices` as Server-Sent Events. */
-export async function buildServer(): Promise<FastifyInstance> {
+export async function buildServer(options: FastifyServerOptions = {}): Promise<FastifyInstance> {
+  const server = fastify(options);
+  const logging = logTo(server.log);
   const tree = await startSupervisor({
     strategy: "rest_for_one",
     children: [prices, streamServer({ cache: prices, partitions: 4, include: ["value"] })],
   });
 
-  const server = fastify();
   const clients = new Set<SseClient>();
   // A server that closes waits for its connections: these would stay for ever.
   server.addHook("preClose", () => {
     for (const client of clients) client.close();
   });
-  server.addHook("onClose", () => tree.stop());
+  server.addHook("onClose", async () => {
+    await tree.stop();
+    logging.stop();
+  });
 
   server.put<{ Params: { symbol: string }; Body: { price: number } }>(
     "/prices/:symbol",

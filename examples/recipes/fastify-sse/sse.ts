@@ -20,13 +20,14 @@ export interface SseOptions {
 
 /** A client of Server-Sent Events, over any response of `node:http`. Headers are sent at once. */
 export class SseClient {
-  /** Aborted when the connection has ended, from whichever side. */
+  /** Aborted when the client has gone, and by `close`. */
   readonly signal: AbortSignal;
+  readonly #ended = new AbortController();
+  readonly #heartbeat: NodeJS.Timeout;
   readonly #response: ServerResponse;
 
   constructor(response: ServerResponse, { retry = 1000, heartbeat = 15_000 }: SseOptions = {}) {
-    const gone = new AbortController();
-    this.signal = gone.signal;
+    this.signal = this.#ended.signal;
     this.#response = response;
     response.writeHead(200, {
       "content-type": "text/event-stream",
@@ -34,26 +35,26 @@ export class SseClient {
       "x-accel-buffering": "no", // nginx would collect what it should pass on
     });
     response.write(`retry: ${retry}\n\n`);
-    const timer = setInterval(() => {
+    this.#heartbeat = setInterval(() => {
       if (!response.writableNeedDrain) response.write(":\n\n");
     }, heartbeat);
-    const end = (): void => {
-      clearInterval(timer);
-      gone.abort();
-    };
-    if (response.destroyed) end();
-    else response.once("close", end);
+    if (response.destroyed) this.close();
+    else response.once("close", () => this.close());
   }
 
-  /** Settles when there is room for the next one. Rejects with an AbortError when the client has gone. */
+  /** Settles when there is room for the next one. Rejects with an AbortError at the end. */
   async send({ event, id, data }: ServerSentEvent): Promise<void> {
     this.signal.throwIfAborted();
     const frame = `event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
     if (!this.#response.write(frame)) await once(this.#response, "drain", { signal: this.signal });
   }
 
-  /** Ends the connection. A client that does not read would never see the end: it is cut off. */
+  /** Ends the connection; a second call has no effect. Nothing is sent any more. */
   close(): void {
+    if (this.signal.aborted) return;
+    this.#ended.abort();
+    clearInterval(this.#heartbeat);
+    // A client that does not read would never see the end: it is cut off.
     if (this.#response.writableNeedDrain) this.#response.destroy();
     else this.#response.end();
   }

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, get, type IncomingMessage } from "node:http";
+import { createServer, get, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
@@ -8,6 +8,7 @@ import { waitFor } from "nebulex-streams/testing";
 import { capacity } from "../../../examples/recipes/fastify-sse/feed.js";
 import { buildServer, prices } from "../../../examples/recipes/fastify-sse/server.js";
 import { SseClient } from "../../../examples/recipes/fastify-sse/sse.js";
+import { failure } from "../../helpers/actors.js";
 import { Collector } from "../../telemetry/helpers.js";
 
 type Entries = [symbol: string, price: number | null][];
@@ -228,24 +229,60 @@ describe("Server-Sent Events with Fastify", () => {
   });
 });
 
-test("a heartbeat keeps the connection open, and ends with it", async () => {
-  const clients: SseClient[] = [];
-  const server = createServer((_request, response) => {
-    clients.push(new SseClient(response, { heartbeat: 1, retry: 50 }));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  {
-    using client = (await Client.connect(`http://127.0.0.1:${port}`)).read();
-    await waitFor(() => client.text.includes(":\n\n:\n\n"));
-    expect(client.text).toMatch(/^retry: 50\n\n:\n\n/);
+describe("a client of Server-Sent Events", () => {
+  /** A server whose clients have a heartbeat each millisecond. */
+  async function listen(connected: (client: SseClient, response: ServerResponse) => void) {
+    const server = createServer((_request, response) => {
+      connected(new SseClient(response, { heartbeat: 1, retry: 50 }), response);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    return {
+      url: `http://127.0.0.1:${port}`,
+      [Symbol.asyncDispose]: async () => {
+        server.close();
+        await once(server, "close");
+      },
+    };
   }
-  const [client] = clients as [SseClient];
-  await waitFor(() => client.signal.aborted);
-  await expect(client.send({ event: "late", id: "1", data: 1 })).rejects.toThrow(/aborted/);
-  server.close();
-  await once(server, "close");
+
+  test("is sent a heartbeat, which ends with the connection", async () => {
+    const clients: SseClient[] = [];
+    await using server = await listen((client) => clients.push(client));
+    {
+      using client = (await Client.connect(server.url)).read();
+      await waitFor(() => client.text.includes(":\n\n:\n\n"));
+      expect(client.text).toMatch(/^retry: 50\n\n:\n\n/);
+    }
+    const [client] = clients as [SseClient];
+    await waitFor(() => client.signal.aborted);
+    await expect(client.send(late)).rejects.toThrow(/aborted/);
+  });
+
+  test("is sent nothing after `close`, though its connection ends later", async () => {
+    const errors: unknown[] = [];
+    const responses: ServerResponse[] = [];
+    let refused: Promise<unknown> | undefined;
+    await using server = await listen((client, response) => {
+      response.on("error", (error) => errors.push(error));
+      if (responses.push(response) > 1) return;
+      response.socket?.cork(); // what is sent from now on waits
+      client.close();
+      refused = failure(client.send(late));
+    });
+    const connecting = Client.connect(`${server.url}/first`);
+    await waitFor(() => responses.length === 1);
+    using other = (await Client.connect(`${server.url}/other`)).read();
+    await waitFor(() => other.text.includes(":\n\n:\n\n"));
+    responses[0]?.socket?.uncork();
+    using client = (await connecting).read();
+    await waitFor(() => client.ended);
+    expect(await refused).toMatchObject({ name: "AbortError" });
+    expect({ text: client.text, errors }).toEqual({ text: "retry: 50\n\n", errors: [] });
+  });
 });
+
+const late = { event: "late", id: "1", data: 1 };
 
 function connectionsOf({ server }: FastifyInstance): Promise<number> {
   return new Promise((resolve, reject) => {
