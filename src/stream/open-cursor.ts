@@ -69,7 +69,7 @@ export function openCursor(
   return cursor;
 }
 
-/** Gives a place up for good. @internal */
+/** Closes a cursor for good: a group loses its position. @internal */
 export function closeCursor(stream: Stream, cursor: Cursor): void {
   cursor.reader = undefined;
   stream.metrics.readerEnds(cursor);

@@ -21,7 +21,7 @@ import {
 import { StreamSubscription } from "./subscription.js";
 import { whenDrained } from "./progress.js";
 
-/** What a cache's `subscribe` and `events` come to. @internal */
+/** The stream as its cache calls it. @internal */
 export function streamPort(stream: Stream): StreamPort {
   return {
     subscribe: (subscriber, options) => subscribe(stream, subscriber, options),
@@ -71,8 +71,8 @@ function subscribeFunction(
     }
     const partition = message.type === "gap" ? message.partition : message.metadata.partition;
     const { group } = options;
-    const told = { cache, name, partition, group, event: message, error, attempt: 1 };
-    channels.handlerError.publish(told);
+    const failure = { cache, name, partition, group, event: message, error, attempt: 1 };
+    channels.handlerError.publish(failure);
   };
   return new StreamSubscription(
     stream,

@@ -68,14 +68,14 @@ export class StreamMetrics implements MetricSource {
   }
 
   #measureLog(log: PartitionLog<Cursor>, into: Measurements): void {
-    const place = partitionAttributes(log.source, null);
+    const attributes = partitionAttributes(log.source, null);
     for (const type of eventTypes) {
       const bit = typeBits[type];
       const events = (log.counts[bit] as number) + this.#pastEvents(log.index, bit);
-      into.add("nebulex.streams.events", events, { ...place, type });
+      into.add("nebulex.streams.events", events, { ...attributes, type });
     }
     const past = this.#readers[log.index];
-    if (past !== undefined) addReaders(into, past, place);
+    if (past !== undefined) addReaders(into, past, attributes);
     let attached = 0;
     for (const cursor of log.cursors) {
       if (cursor.reader !== undefined) attached++;
@@ -84,7 +84,7 @@ export class StreamMetrics implements MetricSource {
       if (cursor.group !== null) into.add("nebulex.streams.handler.time", cursor.busy / 1000, of);
       addReaders(into, cursor, of);
     }
-    into.add("nebulex.streams.subscriptions", attached, place);
+    into.add("nebulex.streams.subscriptions", attached, attributes);
   }
 
   #pastEvents(index: number, bit: number): number {

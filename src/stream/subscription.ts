@@ -122,16 +122,16 @@ export class StreamSubscription implements Subscription, StreamReader {
   partitionsChanged(): void {
     const { cursors } = this.#mux;
     const current = cursors.filter(({ log }) => this.#stream.logs[log.index] === log);
-    const gone = cursors.filter((cursor) => !current.includes(cursor));
-    for (const cursor of gone) closeCursor(this.#stream, cursor);
+    const closed = cursors.filter((cursor) => !current.includes(cursor));
+    for (const cursor of closed) closeCursor(this.#stream, cursor);
     const missing = this.#wanted(current).filter(
       (index) => !current.some(({ log }) => log.index === index),
     );
     for (const index of missing) current.push(this.#openCursor(index, "earliest"));
     const [successor] = current;
     // Without another partition the reader keeps its cursor until the partition is back.
-    if (successor !== undefined) for (const cursor of gone) successor.inheritGaps(cursor);
-    this.#mux.cursors = successor === undefined ? gone : current;
+    if (successor !== undefined) for (const cursor of closed) successor.inheritGaps(cursor);
+    this.#mux.cursors = successor === undefined ? closed : current;
   }
 
   /** The partitions to be read now by a reader that still reads those of `current`. */

@@ -30,7 +30,7 @@ const command = fc.oneof(
 
 type Picture = Map<unknown, unknown>;
 
-/** What a cache with these entries would tell of, as it changes. */
+/** The events of a cache with these entries, as it changes. */
 class Model {
   readonly entries: Picture = new Map();
   #value = 0;

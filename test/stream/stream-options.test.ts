@@ -43,7 +43,7 @@ describe("options of a stream server", () => {
       { cache: {} },
       'invalid value for option "cache": expected a cache, as defineCache returns it, got: {}',
     ],
-  ])("%p is told of when the spec is made", (options, message) => {
+  ])("%p is refused when the spec is made", (options, message) => {
     const make = () => streamServer({ cache: users, ...options } as never);
     expect(make).toThrow(OptionError);
     expect(make).toThrow(message);

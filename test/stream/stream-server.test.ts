@@ -91,10 +91,10 @@ describe("a stream server", () => {
     await whenIdle(users);
     const next = getStream(users).epoch;
     expect(next).not.toBe(epoch);
-    const told = [...notes.lines];
+    const lines = [...notes.lines];
     // What was written just before may have been read before the stop, or is in the gap.
-    const read = told.indexOf(told.find((line) => line.startsWith("gap"))!);
-    expect(told).toEqual([
+    const read = lines.indexOf(lines.find((line) => line.startsWith("gap"))!);
+    expect(lines).toEqual([
       ...keys(0, read).map((key) => `inserted ${key}`),
       `gap stream_restarted ${read}..4`,
       "inserted k5",

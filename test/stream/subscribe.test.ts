@@ -163,7 +163,7 @@ describe("a subscriber", () => {
     ],
     ["rejects", () => Promise.reject(new Error("boom"))],
     ["answers with something hostile", () => hostile],
-  ])("and %s is told of, and called again for what follows", async (_name, fail) => {
+  ])("and %s is reported, and called again for what follows", async (_name, fail) => {
     using errors = new Listener<Record<string, unknown>>("nebulex.streams.handler_error");
     await using tree = await Tree.start({ stream: { partitions: 1 } });
     const notes = new Notes();
