@@ -64,7 +64,7 @@ export class HashNotReadyError extends NebulexError {
   }
 }
 
-/** OTP's atom for why a supervisor refused or failed; never nested. */
+/** OTP's atom for the reason of a supervisor's refusal or failure; never nested. */
 export type SupervisorErrorReason =
   | "already_started"
   | "already_present"
@@ -192,8 +192,8 @@ export class KeyNotFoundError extends NebulexError {
 }
 
 /**
- * A `fetchOrStore` that could never settle: its load, in the end, waits for itself. Nothing is
- * stored.
+ * A `fetchOrStore` that could never settle: its load waits, by way of others, for itself. Nothing
+ * is stored.
  */
 export class FlightCycleError extends NebulexError {
   readonly code = "E_FLIGHT_CYCLE";
@@ -272,8 +272,8 @@ export class IdleTimeoutError extends NebulexError {
 }
 
 /**
- * Also of an error from another realm: what a thread has thrown belongs to Node's own, also where a
- * test runner has made another.
+ * Also true for an error of another realm: an error of a thread belongs to Node's own realm, even if
+ * a test runner has made another one.
  */
 const isError = (value: unknown): value is Error =>
   Object.prototype.toString.call(value) === "[object Error]";
@@ -294,7 +294,7 @@ export class WorkerThreadError extends NebulexError {
   }
 }
 
-/** A message could not be sent, or a pubsub not be started. */
+/** A message could not be sent, or a pubsub could not be started. */
 export class PubSubError extends NebulexError {
   readonly code = "E_PUBSUB";
   /** What kind of failure it is. */
@@ -368,9 +368,9 @@ function showShape({ partitions, hash, version }: StreamShape): string {
 }
 
 /**
- * A test framework had faked timers, in `node:timers` too, before this package was loaded: it has
- * no way to Node's own, so actors would never run. Timers that are faked afterwards have no effect
- * on it.
+ * A test framework had faked timers, in `node:timers` too, before this package was loaded. The
+ * package can't reach Node's own timers, so that actors would never run. Timers that are faked
+ * afterwards have no effect on it.
  */
 export class FakeTimersError extends NebulexError {
   readonly code = "E_FAKE_TIMERS";
@@ -387,7 +387,7 @@ export class FakeTimersError extends NebulexError {
   }
 }
 
-/** What an injected fault throws where it was not given an error of its own. */
+/** The error of an injected fault that was not given one of its own. */
 export class InjectedFaultError extends NebulexError {
   readonly code = "E_INJECTED_FAULT";
   /** The fault's name. */

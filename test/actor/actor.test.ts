@@ -164,7 +164,7 @@ describe("init", () => {
     expect(ctx?.self.alive).toBe(false);
   });
 
-  test("a spawn that nobody waits for is no unhandled rejection", async () => {
+  test("a failed spawn that is not awaited is no unhandled rejection", async () => {
     void spawn(system, {
       init: () => {
         throw new Error("unseen");
@@ -284,7 +284,7 @@ describe("dispatch to a dead actor", () => {
 });
 
 describe("stop", () => {
-  test("the message in hand is finished, then the clean-up runs, then the actor is dead", async () => {
+  test("the current message is finished, then the clean-up runs, then the actor is dead", async () => {
     const seen: string[] = [];
     const gates = [new Gate(), new Gate()] as const;
     const ref = await spawn<undefined, string>(system, {
@@ -312,7 +312,7 @@ describe("stop", () => {
     expect(ref.alive).toBe(false);
   });
 
-  test("finishes the message in hand, drops the rest, cleans up once with the reason and the last state", async () => {
+  test("finishes the current message, drops the rest, cleans up once with the reason and the last state", async () => {
     const gate = new Gate();
     const seen: unknown[] = [];
     const ref = await spawn<string[], string>(system, {
@@ -323,14 +323,14 @@ describe("stop", () => {
       },
       terminate: (reason, state) => void seen.push(reason, state),
     });
-    for (const message of ["in hand", "dropped"]) ref.dispatch(message);
+    for (const message of ["current", "dropped"]) ref.dispatch(message);
     await rest();
     const stops = [ref.stop({ shutdown: "first" }), ref.stop("second")];
     expect(ref.alive).toBe(true);
     gate.open();
     await Promise.all(stops);
     await ref.stop();
-    expect(seen).toEqual([{ shutdown: "first" }, ["in hand"]]);
+    expect(seen).toEqual([{ shutdown: "first" }, ["current"]]);
   });
 
   test("takes reasons of any kind, as they are", async () => {
@@ -338,9 +338,9 @@ describe("stop", () => {
     const plain = [Symbol("why"), null, 0, false, "", Number.NaN];
     for (const reason of [...plain, frozen, () => {}, new Error("e")]) {
       const ref = await spawn(system, { receive: ignore });
-      const heard = reasonOf(ref);
+      const received = reasonOf(ref);
       await ref.stop(reason);
-      expect(await heard).toBe(reason);
+      expect(await received).toBe(reason);
     }
   });
 
@@ -409,7 +409,7 @@ describe("stop", () => {
     expect(ref.alive).toBe(true);
   });
 
-  test("ctx.stop ends the actor after the message in hand", async () => {
+  test("ctx.stop ends the actor after the current message", async () => {
     const seen: string[] = [];
     const ref = await spawn<undefined, string>(system, {
       receive: (_state, message, ctx) => {
@@ -440,7 +440,7 @@ describe("kill", () => {
   });
 
   test.each(["a result", "an error"])(
-    "the function that was running is fenced: its late %s is nobody's",
+    "a function that was running has no effect any more: its late %s is discarded",
     async (late) => {
       const gate = new Gate<string>();
       let ctx!: ActorContext<string>;
@@ -483,14 +483,14 @@ describe("kill", () => {
       expect(await failure(late)).toMatchObject({ code: "E_ACTOR_EXIT", reason: "noproc" });
     const named = spawn(ctx, { receive: ignore }, { name: "late" });
     expect(await failure(named)).toMatchObject({ code: "E_ACTOR_EXIT", reason: "noproc" });
-    let heard = false;
-    ctx.monitor(other, () => (heard = true))();
-    ctx.monitor(other, () => (heard = true));
+    let received = false;
+    ctx.monitor(other, () => (received = true))();
+    ctx.monitor(other, () => (received = true));
     ctx.stop("other");
     ctx.self.dispatch("late");
     await other.stop();
     await rest();
-    expect(heard).toBe(false);
+    expect(received).toBe(false);
     expect(ctx.signal.aborted).toBe(true);
     expect(system.registry.count()).toBe(0);
     expect([ctx.self, ctx.system]).toEqual([ref, system]);
@@ -548,67 +548,67 @@ describe("the signal of a context", () => {
 });
 
 describe("monitors", () => {
-  test("tell once, after the death, with the reason", async () => {
+  test("are called once, after the death, with the reason", async () => {
     const ref = await spawn(system, { receive: ignore });
-    const heard: unknown[] = [];
-    ref.monitor((down) => heard.push(down, ref.alive));
+    const received: unknown[] = [];
+    ref.monitor((down) => received.push(down, ref.alive));
     await ref.stop("enough");
     await rest();
-    expect(heard).toEqual([{ ref, reason: "enough" }, false]);
+    expect(received).toEqual([{ ref, reason: "enough" }, false]);
   });
 
-  test("of a dead actor tell noproc, not inside the call", async () => {
+  test("of a dead actor get noproc, not inside the call", async () => {
     const ref = await spawn(system, { receive: ignore });
     await ref.stop();
-    const heard: unknown[] = [];
-    ref.monitor((down) => heard.push(down));
-    expect(heard).toEqual([]);
+    const received: unknown[] = [];
+    ref.monitor((down) => received.push(down));
+    expect(received).toEqual([]);
     await rest();
-    expect(heard).toEqual([{ ref, reason: "noproc" }]);
+    expect(received).toEqual([{ ref, reason: "noproc" }]);
   });
 
   test("each is one of its own, and a cancelled one says nothing", async () => {
     const ref = await spawn(system, { receive: ignore });
-    let heard = 0;
-    const count = (): void => void heard++;
+    let received = 0;
+    const count = (): void => void received++;
     for (let n = 0; n < 3; n++) ref.monitor(count);
     const cancel = ref.monitor(count);
     cancel();
     cancel();
     await ref.kill();
     await rest();
-    expect(heard).toBe(3);
+    expect(received).toBe(3);
     const late = ref.monitor(count);
     late();
     await rest();
-    expect(heard).toBe(3);
+    expect(received).toBe(3);
   });
 
-  test("may be cancelled between the death and the telling", async () => {
+  test("may be cancelled between the death and the call", async () => {
     const ref = await spawn(system, { receive: ignore });
-    let heard = 0;
-    const cancel = ref.monitor(() => void heard++);
+    let received = 0;
+    const cancel = ref.monitor(() => void received++);
     void ref.kill();
     cancel();
     await rest();
-    expect(heard).toBe(0);
+    expect(received).toBe(0);
   });
 
   test("of a watcher that has died are gone, and its death affects nothing", async () => {
-    let heard = 0;
+    let received = 0;
     const ref = await spawn(system, { receive: ignore });
     const watcher = await spawn(system, {
-      init: (ctx) => void ctx.monitor(ref, () => void heard++),
+      init: (ctx) => void ctx.monitor(ref, () => void received++),
       receive: ignore,
     });
     await watcher.stop();
     expect(ref.alive).toBe(true);
     await ref.stop();
     await rest();
-    expect(heard).toBe(0);
+    expect(received).toBe(0);
   });
 
-  test("when it tells, what the dead had sent before has been delivered", async () => {
+  test("when one is called, the messages that the dead actor had sent have been delivered", async () => {
     const seen: string[] = [];
     const target = await spawn<undefined, ActorRef<string>>(system, {
       receive: (_state, watcher, ctx) => {
@@ -635,7 +635,7 @@ describe("monitors", () => {
     expect(listed).toEqual([]);
   });
 
-  test("of a context are told between two messages, and what their function returns is no state", async () => {
+  test("of a context are called between two messages, and what their function returns is no state", async () => {
     const seen: string[] = [];
     const gate = new Gate();
     const target = await spawn(system, { receive: ignore });
@@ -730,7 +730,7 @@ describe("query", () => {
     expect(await ref.query((reply: ReplyTo<unknown>) => reply, 100)).toBeUndefined();
   });
 
-  test("times out, also after more than 2^31 ms and not before, and a late answer is nobody's", async () => {
+  test("times out, also after more than 2^31 ms and not before, and a late answer is dropped", async () => {
     const replies: ReplyTo<string>[] = [];
     const ref = await spawn(system, {
       receive: (_state: unknown, { reply }: { reply: ReplyTo<string> }) => void replies.push(reply),

@@ -23,7 +23,7 @@ afterEach(async () => {
 
 const idle = (): Promise<ActorRef<unknown>> => spawn(system, { receive: () => {} });
 
-/** Registers the actor, or tells that it was refused. */
+/** Registers the actor; returns whether that was accepted. */
 function isRegistered(registry: Registry, key: unknown, ref: ActorRef<never>): boolean {
   try {
     registry.register(key, ref);
@@ -52,7 +52,7 @@ describe("unique keys", () => {
     expect([registry.keys(a), registry.keys(b), registry.count()]).toEqual([["key"], [], 1]);
   });
 
-  test("a dead holder is in nobody's way, not even in the middle of its death", async () => {
+  test("the key of a dead actor is free, even while the actor's hooks run", async () => {
     const registry = createRegistry(system, { keys: "unique" });
     const other = await idle();
     let signal!: AbortSignal;
@@ -246,7 +246,7 @@ test.each(["unique", "duplicate"] as const)(
     const action = fc.record({
       what: fc.constantFrom("register", "register", "register", "unregister", "kill"),
       key: fc.nat({ max: 3 }),
-      who: fc.nat({ max: 3 }),
+      holder: fc.nat({ max: 3 }),
     });
     await fc.assert(
       asyncProperty(fc.array(action, { maxLength: 40 }), async (actions) => {
@@ -254,8 +254,8 @@ test.each(["unique", "duplicate"] as const)(
         const refs = await Promise.all([idle(), idle(), idle(), idle()]);
         const outcomes: [boolean, boolean][] = [];
         let model: { key: number; ref: ActorRef }[] = [];
-        for (const { what, key, who } of actions) {
-          const ref = refs[who] as ActorRef;
+        for (const { what, key, holder } of actions) {
+          const ref = refs[holder] as ActorRef;
           if (what === "kill") {
             await ref.kill();
             model = model.filter((entry) => entry.ref !== ref);

@@ -33,7 +33,7 @@ describe("what commands answer", () => {
     );
   });
 
-  test("putNew and replace tell whether they stored", () => {
+  test("putNew and replace return whether they stored", () => {
     expect([cache.putNew("a", 1), cache.putNew("a", 2), cache.get("a")]).toEqual([true, false, 1]);
     expect([cache.replace("a", 3), cache.replace("n", 3), cache.get("a")]).toEqual([
       true,
@@ -129,7 +129,7 @@ describe("what commands answer", () => {
     expect([...mixed.getAll({ prefix: "1" }).values()]).toEqual(["string"]);
   });
 
-  test("keys are told apart as in a Map", async () => {
+  test("keys are compared as in a Map", async () => {
     const keyed = defineCache<unknown, string>({
       name: "keyed",
       adapter: localAdapter({ maxEntries: 10 }),

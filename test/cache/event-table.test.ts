@@ -314,7 +314,7 @@ describe("expired", () => {
     expect(log.take()).toEqual(["deleted deleteAll [b]"]);
   });
 
-  test("found by nobody: by the sweep, within a second", () => {
+  test("not found by a command: by the sweep, within a second", () => {
     clock.advance(1100);
     expect(log.events.map(values)).toEqual([{ previous: 7 }]);
     expect(log.take()).toEqual(["expired sweep t"]);

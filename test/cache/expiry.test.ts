@@ -132,7 +132,7 @@ describe("the TTL of an entry", () => {
   });
 });
 
-describe("expiry that nobody waits for", () => {
+describe("expiry without a read", () => {
   test("comes within a second, each in its time", () => {
     const due = new Map<unknown, number>();
     const late = new Map<unknown, number>();

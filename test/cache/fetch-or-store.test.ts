@@ -15,7 +15,7 @@ beforeEach(async () => {
   log = new EventLog(cache);
 });
 
-test("one flight a key: all who ask meanwhile share it, and it is stored once", async () => {
+test("one flight a key: all calls meanwhile share it, and it is stored once", async () => {
   const gate = new Gate<number>();
   let calls = 0;
   const fetch = (key: string): Promise<number> => {
@@ -34,7 +34,7 @@ test("one flight a key: all who ask meanwhile share it, and it is stored once", 
   expect(log.take()).toEqual(["inserted fetchOrStore other", "inserted fetchOrStore k"]);
 });
 
-test("a failure goes to all who wait, nothing is stored, and the next call tries again", async () => {
+test("a failure goes to all callers, nothing is stored, and the next call tries again", async () => {
   const gate = new Gate<number>();
   const errors = [1, 2].map(() => failure(cache.fetchOrStore("k", () => gate.promise)));
   const broken = new Error("broken");
@@ -45,7 +45,7 @@ test("a failure goes to all who wait, nothing is stored, and the next call tries
   expect(await cache.fetchOrStore("s", () => 3)).toBe(3);
 });
 
-describe("a write meanwhile wins: those who wait get what was fetched, and it is not stored", () => {
+describe("a write meanwhile wins: the callers get what was fetched, and it is not stored", () => {
   test.each<[string, () => unknown, number | undefined]>([
     ["put", () => cache.put("k", 1), 1],
     ["put with options", () => cache.put("k", 1, { ttl: 5000 }), 1],

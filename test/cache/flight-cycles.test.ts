@@ -59,7 +59,7 @@ describe.each(places)("a cache whose store is %s", (place) => {
       expect(await chain(["k"])).toBe(1);
     });
 
-    test("keys are told apart as in a Map", async () => {
+    test("keys are compared as in a Map", async () => {
       expect(await cycleOf(chain([NaN, NaN]))).toEqual([NaN]);
       expect(await chain([{}, {}])).toBe(2);
       expect(await chain(["1", 1])).toBe(2);

@@ -50,7 +50,7 @@ const program = (index: string, partitions: number, tenants: number): string => 
     registry.register(ref, "trees");
     return ref;
   };
-  // Runs on, and nobody holds its handle; the other one's handle is held, and it does not run.
+  // One runs, and its handle is not held; the other one's handle is held, and it does not run.
   const running = await start("running");
   const held = users.instance("held");
   await tenants.terminateChild(await start("held"));

@@ -132,7 +132,7 @@ describe("a handle from a ref", () => {
 });
 
 describe("a slot", () => {
-  test("tells its watchers of starts and ends, inside them", async () => {
+  test("notifies its watchers inside starts and ends", async () => {
     const cache = defineCache<string, number>({ name: "watched" });
     const seen: string[] = [];
     const runs: Instance[] = [];

@@ -72,7 +72,7 @@ describe("a listener", () => {
     expect(seen).toEqual(["other"]);
   });
 
-  test("may unregister another for the event in hand, and itself", () => {
+  test("may unregister another for the current event, and itself", () => {
     const seen: string[] = [];
     const once = (): void => {
       seen.push("once");
@@ -143,7 +143,7 @@ describe("a listener that fails", () => {
       "answers with a broken thenable",
       () => Object.fromEntries([[method, fail]]) as unknown as Promise<void>,
     ],
-  ])("%s: reported, and nobody else suffers", async (_, listener) => {
+  ])("%s: reported, and the others are not affected", async (_, listener) => {
     using reports = new ChannelListener<Report>("nebulex.cache.listener_error");
     cache.registerEventListener(listener, { id: "bad" });
     const log = new EventLog(cache);
@@ -207,7 +207,7 @@ describe("a listener that calls commands", () => {
     expect(seen).toEqual(["inserted put a", "inserted put b", "deleted delete a", "updated put b"]);
   });
 
-  test("what it does comes after all events of the command in hand", async () => {
+  test("the events of its commands come after all events of the current command", async () => {
     const small = defineCache<string, number>({
       name: "small",
       adapter: localAdapter({ maxEntries: 2 }),
@@ -264,7 +264,7 @@ describe("a tap", () => {
     }
   }
 
-  test.each([false, true])("is told of the changes as they are, others listening: %p", (others) => {
+  test.each([false, true])("gets the changes as they are, others listening: %p", (others) => {
     const recorder = new Recorder();
     cache.registerEventListener(recorder.listener);
     if (others) cache.registerEventListener(() => {});
@@ -321,7 +321,7 @@ describe("a tap", () => {
     expect(log?.events.length).toBe(others ? 2 : undefined);
   });
 
-  test("that calls commands is told of them afterwards", () => {
+  test("that calls commands gets their changes afterwards", () => {
     const recorder = new Recorder();
     const { entry } = recorder;
     recorder.entry = (...args) => {
@@ -333,7 +333,7 @@ describe("a tap", () => {
     expect(recorder.seen.map(([, key]) => key)).toEqual(["a", "b"]);
   });
 
-  test("the emitter is active only while somebody listens", () => {
+  test("the emitter is active only while there are listeners", () => {
     const active = (): boolean | undefined => slotOf(cache).running?.emitter.active;
     const { listener } = new Recorder();
     expect(active()).toBe(false);

@@ -88,7 +88,7 @@ function replay(copy: Map<string, number>, event: CacheEntryEvent<string, number
   }
 }
 
-/** What is in the cache when every TTL has been reached, and told of. */
+/** The entries when every TTL has been reached, and its event emitted. */
 function contents(cache: Cache<string, number>, clock: ManualClock): [string, number][] {
   clock.advance(6000);
   return [...cache.getAll()].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -8,15 +8,15 @@ import { startCache } from "../helpers/caches.js";
 
 /** A listener with a tap that does `fn` with each key. */
 function tapOf(fn: (key: unknown) => void): EventListener {
-  const told = {
+  const recorder = {
     entry: (_type: unknown, _cause: unknown, key: unknown) => fn(key),
     entries: fn,
     query: fn,
   };
-  return Object.assign(() => {}, { [tap]: told });
+  return Object.assign(() => {}, { [tap]: recorder });
 }
 
-test("several taps are told of each change, in its turn, whatever one of them throws", async () => {
+test("several taps get each change, in order, whatever one of them throws", async () => {
   const cache = defineCache<string, number>({ name: "several-taps" });
   await startCache(cache);
   const { emitter } = slotOf(cache).running as NonNullable<ReturnType<typeof slotOf>["running"]>;
@@ -40,7 +40,7 @@ test("several taps are told of each change, in its turn, whatever one of them th
   expect(lines.slice(4)).toEqual(["second z", "event put"]);
 });
 
-test("a tap that ends another one spares it the change in hand", async () => {
+test("a tap that ends another one keeps the current change from it", async () => {
   const cache = defineCache<string, number>({ name: "ending-taps" });
   await startCache(cache);
   const { emitter } = slotOf(cache).running as NonNullable<ReturnType<typeof slotOf>["running"]>;

@@ -134,7 +134,7 @@ describe("an event", () => {
       expect(CacheEvent.split(event)).toEqual([event]);
   });
 
-  test("tells a key that looks like a target from a target", () => {
+  test("distinguishes a key that looks like a target from a target", () => {
     const key = new MultiTarget({ kind: "query", query: null }).target;
     expect(CacheEvent.keyOf(about("inserted", key), "none")).toBe(key);
     expect(CacheEvent.keyOf(aboutQuery("deleted"), "none")).toBe("none");

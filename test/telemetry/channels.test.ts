@@ -17,7 +17,7 @@ import { PartitionLog } from "../../src/log/partition-log.js";
 import { SimulatedClock } from "../../src/testing/simulated-clock.js";
 import { Gate, Listener, until } from "../helpers/actors.js";
 
-type Told = Record<string, unknown>;
+type Published = Record<string, unknown>;
 
 const channelNames = [
   "nebulex.streams.listener_registered",
@@ -34,33 +34,39 @@ const channelNames = [
 ] as const;
 
 const names = new Intl.ListFormat("en");
-const fieldsOf = (told: Told | undefined): string => names.format(Object.keys(told ?? {}).sort());
+const fieldsOf = (expected: Published | undefined): string =>
+  names.format(Object.keys(expected ?? {}).sort());
 
 async function refOf(tree: Supervisor, id: string): Promise<ActorRef> {
   return (await tree.whichChildren()).find((child) => child.id === id)?.ref as ActorRef;
 }
 
 test("listener_registered and listener_unregistered: cache, name, pubsub, partitions", async () => {
-  using registered = new Listener<Told>("nebulex.streams.listener_registered");
-  using unregistered = new Listener<Told>("nebulex.streams.listener_unregistered");
-  const cache = defineCache({ name: "told-listener" });
-  const tenant = cache.instance("told-tenant");
+  using registered = new Listener<Published>("nebulex.streams.listener_registered");
+  using unregistered = new Listener<Published>("nebulex.streams.listener_unregistered");
+  const cache = defineCache({ name: "channel-listener" });
+  const tenant = cache.instance("channel-tenant");
   const tree = await startSupervisor({
     strategy: "rest_for_one",
     children: [tenant, streamServer({ cache: tenant, partitions: 3 })],
   });
-  const told = { cache: "told-listener", name: "told-tenant", pubsub: null, partitions: 3 };
-  expect(registered.messages).toEqual([told]);
+  const expected = {
+    cache: "channel-listener",
+    name: "channel-tenant",
+    pubsub: null,
+    partitions: 3,
+  };
+  expect(registered.messages).toEqual([expected]);
   expect(unregistered.messages).toEqual([]);
   await tree.stop();
-  expect(registered.messages).toEqual([told]);
-  expect(unregistered.messages).toEqual([told]);
+  expect(registered.messages).toEqual([expected]);
+  expect(unregistered.messages).toEqual([expected]);
 });
 
 test("registration_retry: cache, name, attempt, delay, error", async () => {
-  using retries = new Listener<Told>("nebulex.streams.registration_retry");
+  using retries = new Listener<Published>("nebulex.streams.registration_retry");
   const clock = new SimulatedClock();
-  const cache = defineCache({ name: "told-retry" });
+  const cache = defineCache({ name: "channel-retry" });
   await using _tree = await startSupervisor({
     clock,
     strategy: "one_for_one",
@@ -69,7 +75,7 @@ test("registration_retry: cache, name, attempt, delay, error", async () => {
   await clock.advance(1000);
   const [first, second, third] = retries.messages;
   const error = expect.objectContaining({ code: "E_CACHE_NOT_STARTED" });
-  const of = { cache: "told-retry", name: "told-retry", error };
+  const of = { cache: "channel-retry", name: "channel-retry", error };
   expect(first).toEqual({ ...of, attempt: 1, delay: expect.any(Number) });
   expect(first?.["delay"]).toBeGreaterThanOrEqual(100);
   expect(first?.["delay"]).toBeLessThanOrEqual(110);
@@ -78,8 +84,8 @@ test("registration_retry: cache, name, attempt, delay, error", async () => {
 });
 
 test("broadcast: status, reason, pubsub, topic, event", async () => {
-  using broadcasts = new Listener<Told>("nebulex.streams.broadcast");
-  const cache = defineCache<number, string>({ name: "told-broadcast" });
+  using broadcasts = new Listener<Published>("nebulex.streams.broadcast");
+  const cache = defineCache<number, string>({ name: "channel-broadcast" });
   await using _tree = await startSupervisor({
     strategy: "rest_for_one",
     children: [
@@ -91,9 +97,9 @@ test("broadcast: status, reason, pubsub, topic, event", async () => {
       }),
     ],
   });
-  const [seen, heard] = [[] as unknown[], [] as unknown[]];
+  const [seen, received] = [[] as unknown[], [] as unknown[]];
   using _one = cache.subscribe((event) => void seen.push(event), { partition: 1 });
-  using _all = cache.subscribe((event) => void heard.push(event), { partition: "all" });
+  using _all = cache.subscribe((event) => void received.push(event), { partition: "all" });
   cache.put(0, "value");
   cache.put(2, "left out");
   cache.put(3, "nowhere");
@@ -101,10 +107,10 @@ test("broadcast: status, reason, pubsub, topic, event", async () => {
   const event = expect.any(CacheEvent);
   const ok = { status: "ok", reason: null, pubsub: null, event };
   expect(broadcasts.messages).toEqual([
-    { ...ok, topic: "told-broadcast:1:inserted" },
+    { ...ok, topic: "channel-broadcast:1:inserted" },
     { status: "error", reason: expect.any(RangeError), pubsub: null, topic: null, event },
-    { ...ok, topic: "told-broadcast:0:deleted" },
-    { ...ok, topic: "told-broadcast:1:deleted" },
+    { ...ok, topic: "channel-broadcast:0:deleted" },
+    { ...ok, topic: "channel-broadcast:1:deleted" },
   ]);
   expect(broadcasts.messages[0]?.["event"]).toMatchObject({
     type: "inserted",
@@ -113,12 +119,12 @@ test("broadcast: status, reason, pubsub, topic, event", async () => {
   });
   await whenIdle(cache);
   expect(seen).toHaveLength(2);
-  expect(heard).toHaveLength(3);
+  expect(received).toHaveLength(3);
 });
 
 test("broadcast with what a hash threw as the reason", async () => {
-  using broadcasts = new Listener<Told>("nebulex.streams.broadcast");
-  const cache = defineCache<number, string>({ name: "told-throw" });
+  using broadcasts = new Listener<Published>("nebulex.streams.broadcast");
+  const cache = defineCache<number, string>({ name: "channel-throw" });
   const reason = new Error("no idea");
   const hash = (): number => {
     throw reason;
@@ -132,10 +138,10 @@ test("broadcast with what a hash threw as the reason", async () => {
 });
 
 test.each([
-  ["a group", "told-gap-group", "readers"],
-  ["a reader without a group", "told-gap-plain", null],
+  ["a group", "channel-gap-group", "readers"],
+  ["a reader without a group", "channel-gap-plain", null],
 ] as const)("gap of %s: the gap's fields, group", async (_of, name, group) => {
-  using gaps = new Listener<Told>("nebulex.streams.gap");
+  using gaps = new Listener<Published>("nebulex.streams.gap");
   const cache = defineCache<number, string>({ name });
   await using _tree = await startSupervisor({
     strategy: "rest_for_one",
@@ -164,9 +170,9 @@ describe("handler_error and dead_letter: cache, name, partition, group, event, e
   const fields = "attempt, cache, error, event, group, name, and partition";
 
   test.each([["one by one"], ["in batches"]])("of a pool that handles %s", async (how) => {
-    using errors = new Listener<Told>("nebulex.streams.handler_error");
-    using letters = new Listener<Told>("nebulex.streams.dead_letter");
-    const name = `told-pool-${how.replaceAll(" ", "-")}`;
+    using errors = new Listener<Published>("nebulex.streams.handler_error");
+    using letters = new Listener<Published>("nebulex.streams.dead_letter");
+    const name = `channel-pool-${how.replaceAll(" ", "-")}`;
     const cache = defineCache<number, string>({ name });
     const error = new Error("poisoned");
     const handle = (): void => {
@@ -185,16 +191,20 @@ describe("handler_error and dead_letter: cache, name, partition, group, event, e
     cache.put(0, "value");
     await whenIdle(cache);
     const of = { cache: name, name, partition: 0, group: `${name}:handlers`, error };
-    const told = (attempt: number): Told => ({ ...of, event: expect.any(CacheEvent), attempt });
-    expect(errors.messages).toEqual([told(1), told(2)]);
-    expect(letters.messages).toEqual([told(2)]);
+    const expected = (attempt: number): Published => ({
+      ...of,
+      event: expect.any(CacheEvent),
+      attempt,
+    });
+    expect(errors.messages).toEqual([expected(1), expected(2)]);
+    expect(letters.messages).toEqual([expected(2)]);
     expect(fieldsOf(letters.messages[0])).toBe(fields);
   });
 
   test("of a callback, which has one attempt and no dead letters", async () => {
-    using errors = new Listener<Told>("nebulex.streams.handler_error");
-    using letters = new Listener<Told>("nebulex.streams.dead_letter");
-    const cache = defineCache<number, string>({ name: "told-callback" });
+    using errors = new Listener<Published>("nebulex.streams.handler_error");
+    using letters = new Listener<Published>("nebulex.streams.dead_letter");
+    const cache = defineCache<number, string>({ name: "channel-callback" });
     await using _tree = await startSupervisor({
       strategy: "rest_for_one",
       children: [cache, streamServer({ cache })],
@@ -207,8 +217,8 @@ describe("handler_error and dead_letter: cache, name, partition, group, event, e
     cache.put(0, "value");
     await whenIdle(cache);
     const of = {
-      cache: "told-callback",
-      name: "told-callback",
+      cache: "channel-callback",
+      name: "channel-callback",
       partition: null,
       error,
       attempt: 1,
@@ -223,9 +233,9 @@ describe("handler_error and dead_letter: cache, name, partition, group, event, e
 });
 
 test("undelivered: cache, name, partition, group, from, to, count", async () => {
-  using undelivered = new Listener<Told>("nebulex.streams.undelivered");
+  using undelivered = new Listener<Published>("nebulex.streams.undelivered");
   const clock = new SimulatedClock();
-  const cache = defineCache<number, string>({ name: "told-undelivered" });
+  const cache = defineCache<number, string>({ name: "channel-undelivered" });
   const begun = new Gate();
   const tree = await startSupervisor({
     clock,
@@ -252,8 +262,8 @@ test("undelivered: cache, name, partition, group, from, to, count", async () => 
   await stopped;
   expect(undelivered.messages).toEqual([
     {
-      cache: "told-undelivered",
-      name: "told-undelivered",
+      cache: "channel-undelivered",
+      name: "channel-undelivered",
       partition: 0,
       group: "slow",
       from: 2,
@@ -264,10 +274,10 @@ test("undelivered: cache, name, partition, group, from, to, count", async () => 
 });
 
 test("child_terminated, restart, gave_up: supervisor, childId, ref, reason; restart: attempt", async () => {
-  using terminated = new Listener<Told>("nebulex.supervisor.child_terminated");
-  using restarts = new Listener<Told>("nebulex.supervisor.restart");
-  using gaveUp = new Listener<Told>("nebulex.supervisor.gave_up");
-  await using system = createSystem({ name: "told-supervisor" });
+  using terminated = new Listener<Published>("nebulex.supervisor.child_terminated");
+  using restarts = new Listener<Published>("nebulex.supervisor.restart");
+  using gaveUp = new Listener<Published>("nebulex.supervisor.gave_up");
+  await using system = createSystem({ name: "channel-supervisor" });
   const reason = new Error("crash");
   const child = actor<undefined, string>({
     id: "crashing",
@@ -304,9 +314,9 @@ test("child_terminated, restart, gave_up: supervisor, childId, ref, reason; rest
   expect(gaveUp.messages).toEqual([{ ...of, ref: third }]);
 });
 
-describe("while nobody listens", () => {
-  test("no event is made to be told of", async () => {
-    const cache = defineCache<number, string>({ name: "told-nobody" });
+describe("without subscribers", () => {
+  test("no event is made", async () => {
+    const cache = defineCache<number, string>({ name: "channel-nobody" });
     await using _tree = await startSupervisor({
       strategy: "rest_for_one",
       children: [cache, streamServer({ cache })],
@@ -315,7 +325,7 @@ describe("while nobody listens", () => {
     cache.put(1, "value");
     cache.putAll([[2, "value"]]);
     expect(made).not.toHaveBeenCalled();
-    using _broadcasts = new Listener<Told>("nebulex.streams.broadcast");
+    using _broadcasts = new Listener<Published>("nebulex.streams.broadcast");
     cache.put(1, "again");
     expect(made).toHaveBeenCalledTimes(1);
   });
@@ -326,7 +336,7 @@ describe("while nobody listens", () => {
     const published = quiet.map((name) => jest.spyOn(channel(name), "publish"));
     jest.spyOn(process, "emitWarning").mockImplementation(() => {});
     const clock = new SimulatedClock();
-    const cache = defineCache<number, string>({ name: "told-nothing" });
+    const cache = defineCache<number, string>({ name: "channel-nothing" });
     let hang = false;
     const tree = await startSupervisor({
       clock,

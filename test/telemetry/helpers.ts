@@ -51,7 +51,7 @@ export class Collector implements AsyncDisposable {
   readonly #provider: MeterProvider;
 
   /**
-   * @param temporality with `"delta"`, only what was observed since the last collection is told of,
+   * @param temporality with `"delta"`, only what was observed since the last collection is exported,
    * where the SDK else repeats itself
    */
   constructor(temporality: "cumulative" | "delta" = "cumulative") {

@@ -222,7 +222,7 @@ test("counts what the hash leaves out, and what it fails on", async () => {
   expect(errors.messages).toHaveLength(2);
 });
 
-test("tells of a pool's handling: events, time, lag, dead letters", async () => {
+test("a pool's handling is measured: events, time, lag, dead letters", async () => {
   await using collector = new Collector();
   using _letters = new Listener("nebulex.streams.dead_letter");
   const cache = defineCache<number, string>({ name: "metrics-pool" });
@@ -288,7 +288,7 @@ test("a batch's events are counted, and its time", async () => {
   expect(time).toBeGreaterThan(0);
 });
 
-test("tells of gaps, of what was dropped, and of what was coalesced", async () => {
+test("gaps are measured, and events dropped and coalesced", async () => {
   await using collector = new Collector();
   using _gaps = new Listener("nebulex.streams.gap");
   const cache = defineCache<number, string>({ name: "metrics-gaps" });
@@ -298,7 +298,7 @@ test("tells of gaps, of what was dropped, and of what was coalesced", async () =
       cache,
       streamServer({ cache, capacity: 300, retain: 0 }),
       handlerPool({ cache, id: "merging", overflow: "coalesce", handler: () => {} }),
-      handlerPool({ cache, id: "told", handler: { handle: () => {}, onGap: () => {} } }),
+      handlerPool({ cache, id: "gap-readers", handler: { handle: () => {}, onGap: () => {} } }),
     ],
   });
   using _reader = cache.subscribe(() => {}, { group: "slow" });
@@ -308,9 +308,9 @@ test("tells of gaps, of what was dropped, and of what was coalesced", async () =
   expect(Object.values(await collector.values("nebulex.streams.gaps", ofSlow))).toEqual([1]);
   expect(Object.values(await collector.values("nebulex.streams.dropped", ofSlow))).toEqual([700]);
   expect(Object.values(await collector.values("nebulex.streams.handled", ofSlow))).toEqual([300]);
-  // A gap that a handler is told of is not an event that it has handled.
-  const ofTold = { name: "metrics-gaps", group: "told" };
-  expect(Object.values(await collector.values("nebulex.streams.handled", ofTold))).toEqual([300]);
+  // A gap that a handler receives is not an event that it has handled.
+  const ofGroup = { name: "metrics-gaps", group: "gap-readers" };
+  expect(Object.values(await collector.values("nebulex.streams.handled", ofGroup))).toEqual([300]);
   const ofMerging = { name: "metrics-gaps", group: "merging" };
   expect(Object.values(await collector.values("nebulex.streams.dropped", ofMerging))).toEqual([0]);
   const [handled] = Object.values(await collector.values("nebulex.streams.handled", ofMerging));

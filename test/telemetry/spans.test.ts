@@ -164,13 +164,13 @@ describe.each(["restart", "resume"] as const)("with onError: %s", (onError) => {
     for (const key of [0, 2, 4]) cache.put(key, "value");
     await whenIdle(cache);
     await until(() => spansOf(exporter).length === 3);
-    const told = spansOf(exporter).map(({ attributes, status, events }) => ({
+    const exported = spansOf(exporter).map(({ attributes, status, events }) => ({
       events: attributes["events"],
       status: status.code,
       exceptions: events.map((event) => event.attributes?.["exception.message"]),
     }));
     const { ERROR, UNSET } = SpanStatusCode;
-    expect(told).toEqual([
+    expect(exported).toEqual([
       { events: 1, status: ERROR, exceptions: ["thrown"] },
       { events: 1, status: ERROR, exceptions: ["rejected"] },
       { events: 1, status: UNSET, exceptions: [] },

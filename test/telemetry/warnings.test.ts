@@ -94,10 +94,10 @@ test("a gap is warned of where the reader is not given gaps, and events left at 
       }),
     ],
   });
-  const told = cache.subscribe(() => {}, { gaps: true });
+  const reader = cache.subscribe(() => {}, { gaps: true });
   for (let key = 0; key < 20; key++) cache.put(key, key);
   await whenIdle(cache);
-  told[Symbol.dispose]();
+  reader[Symbol.dispose]();
   expect(all).toEqual([]);
   const deaf = cache.subscribe(() => {});
   for (let key = 0; key < 20; key++) cache.put(key, key + 1);
@@ -156,10 +156,10 @@ test("a monitor or the channel silences it; a kill, an orderly stop and a failed
   await rest();
   {
     using exits = new Listener<{ ref: unknown; reason: unknown }>("nebulex.actor.exit");
-    const heard = await spawn(system, crasher, { name: "heard" });
-    heard.dispatch("crash");
+    const observed = await spawn(system, crasher, { name: "observed" });
+    observed.dispatch("crash");
     await rest();
-    expect(exits.messages).toEqual([{ ref: heard, reason: new Error("boom") }]);
+    expect(exits.messages).toEqual([{ ref: observed, reason: new Error("boom") }]);
   }
   await (await spawn(system, crasher)).kill();
   await (await spawn(system, crasher)).stop();
@@ -196,7 +196,7 @@ test("a supervised actor is reported by its supervisor alone, also one that cras
 
 test("a gap that one reader is given is not warned of; nor is one on a stream without readers", async () => {
   const { all } = warnings();
-  const cache = defineCache<number, number>({ name: "half-told" });
+  const cache = defineCache<number, number>({ name: "half-reported" });
   await using tree = await startSupervisor({
     strategy: "one_for_one",
     children: [cache, streamServer({ cache })],
