@@ -12,7 +12,10 @@ const isFast = process.env["FAST"] === "true";
 const leftOut = isFast ? Object.values(slow).flat() : [];
 
 // Folders that `npm test` leaves out: each has a script of its own, and what it needs installed.
-const suites: Record<string, string> = { site: "<rootDir>/test/helpers/browser.mjs" };
+const suites: Record<string, string> = {
+  package: "<rootDir>/test/helpers/packed.mjs",
+  site: "<rootDir>/test/helpers/browser.mjs",
+};
 const suite = process.env["SUITE"];
 const setup =
   suite === undefined ? "<rootDir>/test/helpers/brokers/global-setup.mjs" : suites[suite];

@@ -7,11 +7,8 @@ import { describeOtherCopy } from "./package-copy.js";
 export abstract class NebulexError extends Error {
   /** Stable identifier of the failure, e.g. `"E_OPTION"`. */
   abstract readonly code: string;
-
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = new.target.name;
-  }
+  /** The class's name, also where a bundler has renamed the class. */
+  abstract override readonly name: string;
 }
 
 /** Shows a value in a message: short, on one line, whatever it is. */
@@ -36,6 +33,7 @@ export function show(value: unknown): string {
 /** A wrong or unknown option, or a field of a child spec. Thrown where the option is given. */
 export class OptionError extends NebulexError {
   readonly code = "E_OPTION";
+  override readonly name: string = "OptionError";
   /** The option's name. */
   readonly option: string;
 
@@ -56,6 +54,7 @@ export class OptionError extends NebulexError {
 /** A key was hashed before the hash was loaded. */
 export class HashNotReadyError extends NebulexError {
   readonly code = "E_HASH_NOT_READY";
+  override readonly name: string = "HashNotReadyError";
 
   constructor() {
     super(
@@ -93,6 +92,7 @@ export interface SupervisorErrorDetails extends ErrorOptions {
  */
 export class SupervisorError extends NebulexError {
   readonly code = "E_SUPERVISOR";
+  override readonly name: string = "SupervisorError";
   /** OTP's name for the failure. */
   readonly reason: SupervisorErrorReason;
   /** The child that it is about, where there is one. */
@@ -115,6 +115,7 @@ export class SupervisorError extends NebulexError {
 /** The actor that was asked is dead (`noproc`), or ended before it answered (its exit reason). */
 export class ActorExitError extends NebulexError {
   readonly code = "E_ACTOR_EXIT";
+  override readonly name: string = "ActorExitError";
   /** The exit reason; `"noproc"` for an actor that was dead already. */
   readonly reason: unknown;
 
@@ -132,6 +133,7 @@ export class ActorExitError extends NebulexError {
 /** A query that was not answered in time. */
 export class QueryTimeoutError extends NebulexError {
   readonly code = "E_QUERY_TIMEOUT";
+  override readonly name: string = "QueryTimeoutError";
   /** How long the asker waited, in milliseconds. */
   readonly timeout: number;
 
@@ -144,6 +146,7 @@ export class QueryTimeoutError extends NebulexError {
 /** A registration that was refused: the key is taken, or the actor is dead. */
 export class RegistryError extends NebulexError {
   readonly code = "E_REGISTRY";
+  override readonly name: string = "RegistryError";
   /** Whether the key is taken, or the actor dead. */
   readonly reason: "already_registered" | "noproc";
   /** `already_registered`: the actor that holds the key; `noproc`: the dead one. */
@@ -163,6 +166,7 @@ export class RegistryError extends NebulexError {
 /** A command on a cache instance that is not running. */
 export class CacheNotStartedError extends NebulexError {
   readonly code = "E_CACHE_NOT_STARTED";
+  override readonly name: string = "CacheNotStartedError";
   /** The instance's name. */
   readonly cache: string;
 
@@ -179,6 +183,7 @@ export class CacheNotStartedError extends NebulexError {
 /** `fetch` of a key that the cache does not hold. */
 export class KeyNotFoundError extends NebulexError {
   readonly code = "E_KEY_NOT_FOUND";
+  override readonly name: string = "KeyNotFoundError";
   /** The instance's name. */
   readonly cache: string;
   /** The key that was asked for. */
@@ -197,6 +202,7 @@ export class KeyNotFoundError extends NebulexError {
  */
 export class FlightCycleError extends NebulexError {
   readonly code = "E_FLIGHT_CYCLE";
+  override readonly name: string = "FlightCycleError";
   /**
    * The cycle in order: the load of each key waits for that of the next, the last for the first.
    */
@@ -215,6 +221,7 @@ export class FlightCycleError extends NebulexError {
 /** A listener id that is taken on this cache instance. */
 export class ListenerExistsError extends NebulexError {
   readonly code = "E_LISTENER_EXISTS";
+  override readonly name: string = "ListenerExistsError";
   /** The instance's name. */
   readonly cache: string;
   /** The id that is taken. */
@@ -230,6 +237,7 @@ export class ListenerExistsError extends NebulexError {
 /** There is no stream server for this cache instance. */
 export class StreamNotFoundError extends NebulexError {
   readonly code = "E_STREAM_NOT_FOUND";
+  override readonly name: string = "StreamNotFoundError";
   /** The instance's name. */
   readonly stream: string;
 
@@ -242,6 +250,7 @@ export class StreamNotFoundError extends NebulexError {
 /** The group already has a live reader on that partition. */
 export class GroupBusyError extends NebulexError {
   readonly code = "E_GROUP_BUSY";
+  override readonly name: string = "GroupBusyError";
   /** The group's name. */
   readonly group: string;
   /** The partition; null on a stream without partitions. */
@@ -259,6 +268,7 @@ export class GroupBusyError extends NebulexError {
 /** `whenIdle` gave up waiting. */
 export class IdleTimeoutError extends NebulexError {
   readonly code = "E_IDLE_TIMEOUT";
+  override readonly name: string = "IdleTimeoutError";
   /** The instance's name. */
   readonly stream: string;
   /** How long it waited, in milliseconds. */
@@ -284,6 +294,7 @@ const isError = (value: unknown): value is Error =>
  */
 export class WorkerThreadError extends NebulexError {
   readonly code = "E_WORKER_THREAD";
+  override readonly name: string = "WorkerThreadError";
   /** URL of the handler's module. */
   readonly module: string;
 
@@ -297,6 +308,7 @@ export class WorkerThreadError extends NebulexError {
 /** A message could not be sent, or a pubsub could not be started. */
 export class PubSubError extends NebulexError {
   readonly code = "E_PUBSUB";
+  override readonly name: string = "PubSubError";
   /** What kind of failure it is. */
   readonly reason: PubSubFailure;
   /** The pubsub's node name. */
@@ -343,6 +355,7 @@ export interface StreamShape {
  */
 export class ShapeMismatchError extends NebulexError {
   readonly code = "E_SHAPE_MISMATCH";
+  override readonly name: string = "ShapeMismatchError";
   /** The instance's name. */
   readonly stream: string;
   /** The shape of this node's stream. */
@@ -374,6 +387,7 @@ function showShape({ partitions, hash, version }: StreamShape): string {
  */
 export class FakeTimersError extends NebulexError {
   readonly code = "E_FAKE_TIMERS";
+  override readonly name: string = "FakeTimersError";
   /** The functions that were fakes, e.g. `"setImmediate"`. */
   readonly functions: readonly string[];
 
@@ -390,6 +404,7 @@ export class FakeTimersError extends NebulexError {
 /** The error of an injected fault that was not given one of its own. */
 export class InjectedFaultError extends NebulexError {
   readonly code = "E_INJECTED_FAULT";
+  override readonly name: string = "InjectedFaultError";
   /** The fault's name. */
   readonly fault: string;
   /** The actor's path, or the name of the cache instance. */
@@ -405,6 +420,7 @@ export class InjectedFaultError extends NebulexError {
 /** `waitFor` gave up waiting. */
 export class WaitTimeoutError extends NebulexError {
   readonly code = "E_WAIT_TIMEOUT";
+  override readonly name: string = "WaitTimeoutError";
   /** How long it waited, in milliseconds. */
   readonly timeout: number;
 

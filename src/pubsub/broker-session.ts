@@ -60,10 +60,13 @@ export async function loadPeer<Module>(name: string, load: () => Promise<Module>
   try {
     return await load();
   } catch (error) {
-    const { code, message } = toError(error) as NodeJS.ErrnoException;
+    // What Bun throws is no Error.
+    const { code, message } = error as NodeJS.ErrnoException;
     // ERR_MODULE_NOT_FOUND of import, MODULE_NOT_FOUND of require; also of what the package needs.
-    const isMissing = code?.endsWith("MODULE_NOT_FOUND") === true && message.includes(`'${name}'`);
-    throw isMissing ? new MissingPackageError(name, error) : error;
+    const isNamed = [`'${name}'`, `"${name}"`].some((quoted) => message.includes(quoted));
+    throw isNamed && code?.endsWith("MODULE_NOT_FOUND") === true
+      ? new MissingPackageError(name, error)
+      : error;
   }
 }
 

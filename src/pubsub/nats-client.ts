@@ -10,7 +10,7 @@ export type { NatsConnection };
  */
 export type NatsOptions = Omit<NodeConnectionOptions, (typeof ownOptions)[number]>;
 
-/** Options of nats.js that `natsPubSub` does not take. @internal */
+/** Options of nats.js that `natsPubSub` does not take. Not internal: the type above needs it. */
 export const ownOptions = [
   "servers",
   "port",
