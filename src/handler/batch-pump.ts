@@ -2,25 +2,25 @@ import type { TimerHandle } from "../clock.js";
 import type { CacheEvent } from "../event/event.js";
 import type { Message } from "../log/message.js";
 import type { BatchTraits } from "./event-handler.js";
-import { Pump, type PumpPlace } from "./pump.js";
+import { Pump, type PumpContext } from "./pump.js";
 import { monotonicNow } from "../timers.js";
 
 /** Events in batches. @internal */
 export class BatchPump extends Pump {
   readonly #traits: BatchTraits;
   #events: CacheEvent[] = [];
-  /** A gap behind the events; it waits for their batch. */
+  /** A gap behind the events; it is handled after their batch. */
   #gap: Message | undefined;
   #timer: TimerHandle | undefined;
   #due = false;
 
-  constructor(place: PumpPlace, traits: BatchTraits) {
-    super(place);
+  constructor(context: PumpContext, traits: BatchTraits) {
+    super(context);
     this.#traits = traits;
   }
 
   override turn(): void | Promise<void> {
-    const { cursor, stream } = this.place;
+    const { cursor, stream } = this.context;
     this.idle = false;
     this.#collect();
     const began = monotonicNow();
@@ -52,7 +52,7 @@ export class BatchPump extends Pump {
   }
 
   async #attemptBatch(events: readonly CacheEvent[]): Promise<void> {
-    const { delivery } = this.place;
+    const { delivery } = this.context;
     const span = this.startSpan();
     if (span === undefined) return delivery.attemptBatch(events);
     for (const event of events) span.given(event);
@@ -61,7 +61,7 @@ export class BatchPump extends Pump {
 
   #collect(): void {
     while (this.#events.length < this.#traits.maxSize && this.#gap === undefined) {
-      const message = this.place.cursor.next();
+      const message = this.context.cursor.next();
       if (message === undefined) return;
       if (message.type === "gap") this.#gap = message;
       else this.#events.push(message as CacheEvent);
@@ -72,19 +72,23 @@ export class BatchPump extends Pump {
     const { maxSize, maxWait } = this.#traits;
     const full = this.#events.length === maxSize;
     return (
-      full || this.#due || maxWait === 0 || this.#gap !== undefined || this.place.delivery.draining
+      full ||
+      this.#due ||
+      maxWait === 0 ||
+      this.#gap !== undefined ||
+      this.context.delivery.draining
     );
   }
 
   #startTimer(): void {
-    this.#timer ??= this.place.stream.system.clock.setTimeout(() => {
+    this.#timer ??= this.context.stream.system.clock.setTimeout(() => {
       this.#due = true;
       this.wake();
     }, this.#traits.maxWait);
   }
 
   #stopTimer(): void {
-    if (this.#timer !== undefined) this.place.stream.system.clock.clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.context.stream.system.clock.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#due = false;
   }

@@ -1,41 +1,41 @@
 import { messagesPerCheck, timeSlice } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { Message } from "../log/message.js";
-import { Pump, type PumpPlace } from "./pump.js";
+import { Pump, type PumpContext } from "./pump.js";
 import { monotonicNow } from "../timers.js";
 
-/** Events taken in hand beyond those that are being handled, in search of another key. */
+/** Events read ahead, beyond those that are being handled, to find another key. */
 const lookahead = 256;
 
 const notOneKey = Symbol("not one key");
 
 /**
- * Events of different keys at once; those of one key in turn. What is not about a single key is
- * handled on its own.
+ * Events of different keys are handled concurrently, those of one key in order. A message that is
+ * not about a single key is handled alone.
  *
  * @internal
  */
 export class ConcurrentPump extends Pump {
   readonly #concurrency: number;
-  /** For each key that is being handled, what has to wait for it. */
+  /** The messages that wait, for each key that is being handled. */
   readonly #keys = new Map<unknown, Message[]>();
   #waiting = 0;
   #handling = 0;
-  /** Something that has to wait for all that is being handled. */
+  /** A message that waits until nothing is being handled. */
   #barrier: Message | undefined;
   #failure: { error: unknown } | undefined;
   #settled: (() => void) | undefined;
 
-  constructor(place: PumpPlace, concurrency: number) {
-    super(place);
+  constructor(context: PumpContext, concurrency: number) {
+    super(context);
     this.#concurrency = concurrency;
   }
 
   override turn(): void | Promise<void> {
-    const { cursor, delivery, stream } = this.place;
+    const { cursor, delivery, stream } = this.context;
     this.idle = false;
     if (this.#failure !== undefined) {
-      // What is still being handled is not cut off: it would be handled twice.
+      // Messages that are being handled are completed first: otherwise they would be handled twice.
       if (this.#handling > 0) return this.#nextSettled();
       if (!delivery.draining) throw this.#failure.error;
       this.#startOver();
@@ -54,30 +54,30 @@ export class ConcurrentPump extends Pump {
   }
 
   /**
-   * An orderly stop goes from turn to turn: the next one makes sense when something has been
+   * An orderly stop runs one turn after the other: the next one has work when a message has been
    * handled.
    */
   #nextSettled(): void | Promise<void> {
-    if (!this.place.delivery.draining || this.#handling === 0) return;
+    if (!this.context.delivery.draining || this.#handling === 0) return;
     return new Promise((resolve) => {
       this.#settled = resolve;
     });
   }
 
   /**
-   * An orderly stop goes on behind a failure, where another incarnation would have: with the oldest
-   * that is not handled.
+   * An orderly stop continues after a failure as the next incarnation would have: with the oldest
+   * message that is not handled.
    */
   #startOver(): void {
     this.#failure = undefined;
     this.#barrier = undefined;
     this.#keys.clear();
     this.#waiting = 0;
-    this.place.cursor.unacked.redeliver();
+    this.context.cursor.unacked.redeliver();
   }
 
   #fill(): void {
-    const { delivery, target } = this.place;
+    const { delivery, target } = this.context;
     const began = monotonicNow();
     for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
       if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
@@ -86,7 +86,7 @@ export class ConcurrentPump extends Pump {
         this.wake();
         return;
       }
-      const message = this.place.cursor.next();
+      const message = this.context.cursor.next();
       if (message === undefined) return;
       const key =
         message.type === "gap"
@@ -108,7 +108,7 @@ export class ConcurrentPump extends Pump {
     if (!this.#keys.has(key)) this.#keys.set(key, []);
     const after = (): void => {
       this.#handling--;
-      this.place.cursor.busy += monotonicNow() - began;
+      this.context.cursor.busy += monotonicNow() - began;
       this.#goOn(key);
     };
     const pending = this.attempt(message);
@@ -130,7 +130,7 @@ export class ConcurrentPump extends Pump {
     }
     this.#settled?.();
     this.#settled = undefined;
-    this.place.stream.notifyProgress();
+    this.context.stream.notifyProgress();
     this.wake();
   }
 }

@@ -39,52 +39,55 @@ export interface WorkerOptions {
   readonly onMessage?: (message: unknown, partition: number | null) => void;
 }
 
-/** Where a delivery happens. @internal */
-export interface DeliveryPlace {
+/** The incarnation of a worker that a delivery belongs to. @internal */
+export interface Incarnation {
   readonly system: ActorSystem;
   readonly self: ActorRef;
   readonly signal: AbortSignal;
 }
 
 /**
- * Brings what a cursor has in hand to the handler: attempts, failures, dead letters. One for each
- * incarnation of a worker.
+ * Passes the messages of a cursor to the handler: attempts, failures, dead letters. Each
+ * incarnation of a worker has one.
  *
  * @internal
  */
 export class Delivery {
-  /** The incarnation has ended: nothing that comes late counts. */
+  /** The incarnation has ended: late results are ignored. */
   closed = false;
-  /** The incarnation is about to end, and not in order: nothing more is to be begun. */
+  /** The incarnation is about to end, and not in order: no further message is handled. */
   halted = false;
-  /** The incarnation is stopping in order: a failure does not end it any more. */
+  /** The incarnation is stopping in order: a failure no longer ends it. */
   draining = false;
   state: unknown;
   #pending: PromiseLike<unknown> | undefined;
   readonly handler: EventHandler;
-  /** What the handler wants of batches, if it wants any. */
+  /** Undefined: the handler does not take batches. */
   readonly batch: BatchTraits | undefined;
   readonly #cursor: Cursor;
   readonly #options: WorkerOptions;
-  readonly #place: DeliveryPlace;
-  /** Used again for one event after the other; with concurrency, each has one of its own. */
+  readonly #incarnation: Incarnation;
+  /** Reused for each event; with concurrency, each event has its own. */
   readonly #context: WorkerContext;
   #batchInHand: readonly Message[] = [];
 
-  constructor(cursor: Cursor, options: WorkerOptions, place: DeliveryPlace) {
+  constructor(cursor: Cursor, options: WorkerOptions, incarnation: Incarnation) {
     this.handler = options.makeHandler();
     this.batch = batchTraitsOf(this.handler);
     this.#cursor = cursor;
     this.#options = options;
-    this.#place = place;
-    this.#context = new WorkerContext(cursor, place);
+    this.#incarnation = incarnation;
+    this.#context = new WorkerContext(cursor, incarnation);
   }
 
   get context(): HandlerContext {
     return this.#context;
   }
 
-  /** The incarnation has ended. What it has handled of a batch is not to be handled again. */
+  /**
+   * Called when the incarnation has ended. Events of the batch that it has handled are
+   * acknowledged.
+   */
   close(): void {
     this.closed = true;
     const handled = this.batch?.abandon?.() ?? 0;
@@ -92,8 +95,8 @@ export class Delivery {
   }
 
   /**
-   * Has a message handled: when this is through, it is done, or given up. Throws, or rejects with,
-   * what is to end the incarnation.
+   * Has a message handled. Afterwards it is acknowledged, or given up. Throws, or rejects with, the
+   * error that ends the incarnation.
    */
   attempt(message: Message, span?: BatchSpan): void | Promise<void> {
     if (this.#cursor.unacked.failuresOf(message) > 0)
@@ -115,8 +118,7 @@ export class Delivery {
   }
 
   /**
-   * Has an event that is given for the first time handled, if that is through when it returns; else
-   * `proceed` goes on with it.
+   * First attempt at an event. If it is pending when this returns, `proceed` completes it.
    */
   visit(event: CacheEvent): VisitResult {
     const context = this.#context;
@@ -127,7 +129,7 @@ export class Delivery {
         this.#pending = result;
         return "pending";
       }
-      // Killed by its own handler: that is no way to handle an event.
+      // Killed by its own handler: the event does not count as handled.
       if (this.closed) return "pending";
       if (result !== undefined) this.state = result;
     } catch (error) {
@@ -137,7 +139,7 @@ export class Delivery {
     return this.halted ? "enough" : "done";
   }
 
-  /** Goes on with an event that `visit` is not through with. */
+  /** Completes an event that is pending after `visit`. */
   proceed(event: Message): void | Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
@@ -155,8 +157,8 @@ export class Delivery {
   }
 
   /**
-   * Waits for a result, tries again as often as the options say, and settles the fate of the
-   * messages.
+   * Waits for a result and retries as often as the options say, until each message is acknowledged
+   * or given up.
    */
   async #finish(
     messages: readonly Message[],
@@ -203,7 +205,7 @@ export class Delivery {
     return [...failed, ...messages.slice(untried)];
   }
 
-  /** Counts a failed attempt; what has had its last is given up. Returns the others. */
+  /** Counts a failed attempt. Messages without attempts left are given up. Returns the others. */
   async #failed(messages: readonly Message[], error: unknown): Promise<Message[]> {
     const left: Message[] = [];
     for (const message of messages) {
@@ -234,27 +236,27 @@ export class Delivery {
       await onDeadLetter(message as HandledEvent, error, this.#contextOf(attempt - 1));
     } catch (failure) {
       reportCallbackError(channels.callbackError, "onDeadLetter", failure, {
-        ref: this.#place.self,
+        ref: this.#incarnation.self,
       });
     }
   }
 
-  /** Calls `fn`: after the backoff of a message that has failed before, else at once. */
+  /** Calls `fn`, after the backoff if one of the messages has failed before. */
   async #later(messages: readonly Message[], fn: () => unknown): Promise<unknown> {
     const { backoffInitial, backoffMax } = this.#options;
     const failures = this.#failuresOf(messages);
     if (failures > 0 && backoffInitial > 0) {
       await sleep(
-        this.#place.system.clock,
-        backoff(failures, backoffInitial, backoffMax, this.#place.system.random()),
-        this.#place.signal,
+        this.#incarnation.system.clock,
+        backoff(failures, backoffInitial, backoffMax, this.#incarnation.system.random()),
+        this.#incarnation.signal,
       );
     }
     return await fn();
   }
 
   #call(message: Message): unknown {
-    const gate = this.#place.system.probe?.receiving?.(this.#place.self, message);
+    const gate = this.#incarnation.system.probe?.receiving?.(this.#incarnation.self, message);
     return isThenable(gate) ? gate.then(() => this.#callTimed(message)) : this.#callTimed(message);
   }
 
@@ -291,7 +293,7 @@ export class Delivery {
     const { startedAt } = CacheEvent.homeOf(message as CacheEvent);
     const writtenAt = startedAt + CacheEvent.partsOf(message as CacheEvent).at;
     // An event of another node has that node's time, which may be ahead of this one's.
-    const delay = Math.max(0, nodeTimeOf(this.#place.system.clock)() - writtenAt);
+    const delay = Math.max(0, nodeTimeOf(this.#incarnation.system.clock)() - writtenAt);
     recordDelay(delay / 1000, partitionAttributes(log.source, group));
   }
 
@@ -304,7 +306,7 @@ export class Delivery {
   }
 
   async #callBatch(events: readonly CacheEvent[]): Promise<void> {
-    const { system, self } = this.#place;
+    const { system, self } = this.#incarnation;
     if (system.probe?.receiving !== undefined)
       for (const event of events) await system.probe.receiving(self, event);
     if (this.closed) return;
@@ -321,7 +323,7 @@ export class Delivery {
     const context =
       this.#options.concurrency === 1
         ? this.#context
-        : new WorkerContext(this.#cursor, this.#place);
+        : new WorkerContext(this.#cursor, this.#incarnation);
     context.attempt = failures + 1;
     return context;
   }
@@ -342,11 +344,11 @@ export class Delivery {
 class WorkerContext implements HandlerContext {
   attempt = 1;
   readonly #cursor: Cursor;
-  readonly #place: DeliveryPlace;
+  readonly #incarnation: Incarnation;
 
-  constructor(cursor: Cursor, place: DeliveryPlace) {
+  constructor(cursor: Cursor, incarnation: Incarnation) {
     this.#cursor = cursor;
-    this.#place = place;
+    this.#incarnation = incarnation;
   }
 
   get partition(): number | null {
@@ -358,10 +360,10 @@ class WorkerContext implements HandlerContext {
   }
 
   get self(): ActorRef {
-    return this.#place.self;
+    return this.#incarnation.self;
   }
 
   get signal(): AbortSignal {
-    return this.#place.signal;
+    return this.#incarnation.signal;
   }
 }

@@ -13,7 +13,7 @@ import {
   type SchemaOf,
 } from "../options.js";
 
-/** What a handler knows of its place. */
+/** What a handler is called with, beside the event and its state. */
 export interface HandlerContext {
   /** Its partition; null on a stream without partitions. */
   readonly partition: number | null;
@@ -28,11 +28,11 @@ export interface HandlerContext {
 }
 
 /**
- * What a handler pool does with events: one at a time in each partition, promises awaited.
+ * Handles the events of a pool: one at a time in each partition, promises awaited. A returned
  * `undefined` keeps the state.
  */
 export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = HandlerContext> {
-  /** Makes the state of an incarnation. */
+  /** Returns the state of an incarnation. */
   init?(ctx: Ctx): State | Promise<State>;
   /** Handles an event. A throw is a failed attempt. */
   handle(
@@ -84,14 +84,14 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
 }
 
 /**
- * What a batch's handler may throw when it has handled the first events of the batch, and failed at
- * the next ones.
+ * Thrown by a handler of batches that has handled the first events of a batch and failed at the
+ * next ones.
  *
  * @internal
  */
 export class BatchFailure extends Error {
   readonly handled: number;
-  /** How many it failed at; it has not tried those behind them. */
+  /** Events that it failed at; those behind them have not been attempted. */
   readonly attempted: number;
 
   constructor(handled: number, attempted: number, cause: unknown) {
@@ -101,7 +101,7 @@ export class BatchFailure extends Error {
   }
 }
 
-/** Where a pool's worker finds that a handler wants batches. @internal */
+/** The property by which a pool's worker recognizes a handler of batches. @internal */
 export const batch: unique symbol = Symbol("batch");
 
 /** @internal */
@@ -109,9 +109,12 @@ export interface BatchTraits {
   readonly maxSize: number;
   readonly maxWait: Milliseconds;
   handle(events: readonly CacheEntryEvent[], ctx: HandlerContext): void | Promise<void>;
-  /** The worker has been told to stop in order. */
+  /** Called when the worker begins to stop in order. */
   draining?(): void;
-  /** The worker has ended. Returns how many events of the batch in hand have been handled. */
+  /**
+   * Called when the worker has ended. Returns how many events of the current batch have been
+   * handled.
+   */
   abandon?(): number;
 }
 

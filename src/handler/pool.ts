@@ -144,7 +144,9 @@ async function startSupervision(
   return ref;
 }
 
-/** Workers that wait for a restart when the pool is stopped can't report their events themselves. */
+/**
+ * Workers that wait for a restart when the pool is stopped can't report their events themselves.
+ */
 function reportFailedWorkers(group: string, { groups, logs }: Stream): void {
   for (const { index } of logs) {
     const cursor = groups.find(group, index);

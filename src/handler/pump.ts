@@ -9,8 +9,8 @@ import { BatchSpan } from "../telemetry/spans.js";
 import type { Delivery } from "./delivery.js";
 import { monotonicNow } from "../timers.js";
 
-/** What a pump works on. @internal */
-export interface PumpPlace {
+/** What a pump works with. @internal */
+export interface PumpContext {
   readonly stream: Stream;
   readonly cursor: Cursor;
   readonly delivery: Delivery;
@@ -18,28 +18,28 @@ export interface PumpPlace {
 }
 
 /**
- * Takes a worker's events from its cursor to the handler, turn by turn, each between two messages
- * of the actor.
+ * Passes a worker's events from its cursor to the handler, in turns, each between two messages of
+ * the actor.
  *
  * @internal
  */
 export abstract class Pump extends Task implements CursorReader {
   /** Whether there was nothing left to do at the end of the last turn. */
   idle = false;
-  protected readonly place: PumpPlace;
+  protected readonly context: PumpContext;
   #posted = false;
-  /** Of what is being handled; there are none unless somebody traces. */
+  /** Spans of messages that are being handled; empty without tracing. */
   readonly #spans = new Set<BatchSpan>();
 
-  constructor(place: PumpPlace) {
+  constructor(context: PumpContext) {
     super();
-    this.place = place;
+    this.context = context;
   }
 
   wake(): void {
-    if (this.#posted || this.place.delivery.closed) return;
+    if (this.#posted || this.context.delivery.closed) return;
     this.#posted = true;
-    this.place.target.post(this);
+    this.context.target.post(this);
   }
 
   override run(): void | Promise<void> {
@@ -55,9 +55,9 @@ export abstract class Pump extends Task implements CursorReader {
     for (const span of this.#spans) span.cutOff();
   }
 
-  /** A span of what is handled next, if somebody traces; it is to be given to `inSpan`. */
+  /** Starts a span for the next messages, for `inSpan`; undefined without tracing. */
   protected startSpan(): BatchSpan | undefined {
-    const span = BatchSpan.start(this.place.cursor);
+    const span = BatchSpan.start(this.context.cursor);
     if (span !== undefined) this.#spans.add(span);
     return span;
   }
@@ -75,9 +75,9 @@ export abstract class Pump extends Task implements CursorReader {
     end();
   }
 
-  /** Has one message handled, in a span of its own if somebody traces. */
+  /** Has one message handled, in a span of its own if there is tracing. */
   protected attempt(message: Message): void | Promise<void> {
-    const { delivery } = this.place;
+    const { delivery } = this.context;
     const span = this.startSpan();
     if (span === undefined) return delivery.attempt(message);
     span.given(message);
@@ -88,10 +88,10 @@ export abstract class Pump extends Task implements CursorReader {
 /** One event after the other. @internal */
 export class SerialPump extends Pump {
   override turn(): void | Promise<void> {
-    const first = this.place.cursor.next();
+    const first = this.context.cursor.next();
     this.idle = first === undefined;
     if (first === undefined) {
-      this.place.stream.notifyProgress();
+      this.context.stream.notifyProgress();
       return;
     }
     const span = this.startSpan();
@@ -99,13 +99,13 @@ export class SerialPump extends Pump {
   }
 
   #run(first: Message, span?: BatchSpan): void | Promise<void> {
-    const { stream, cursor, delivery, target } = this.place;
+    const { stream, cursor, delivery, target } = this.context;
     const began = monotonicNow();
     for (let message: Message | undefined = first; message !== undefined; message = cursor.next()) {
       span?.given(message);
       const pending = delivery.attempt(message, span) ?? this.#handleMore(span);
       if (pending !== undefined) {
-        // Who waits for what is handled already need not wait for this one.
+        // Waiters for the events handled so far do not wait for this one.
         stream.notifyProgress();
         return this.#handledLate(pending, began);
       }
@@ -121,9 +121,9 @@ export class SerialPump extends Pump {
     stream.notifyProgress();
   }
 
-  /** What comes next straight from the log; what is traced takes the longer way. */
+  /** Handles the next events directly from the log; not with tracing. */
   #handleMore(span: BatchSpan | undefined): void | Promise<void> {
-    const { stream, cursor, delivery } = this.place;
+    const { stream, cursor, delivery } = this.context;
     if (span !== undefined || isRecording() || delivery.closed || delivery.halted) return;
     if (stream.system.probe !== undefined) return;
     const held = cursor.run(delivery, messagesPerCheck);
@@ -131,7 +131,7 @@ export class SerialPump extends Pump {
   }
 
   #handledLate(pending: Promise<void>, began: number): Promise<void> {
-    const { stream, cursor } = this.place;
+    const { stream, cursor } = this.context;
     return pending.then(
       () => {
         cursor.busy += monotonicNow() - began;

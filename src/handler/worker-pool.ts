@@ -27,8 +27,7 @@ import { threadSpec, ThreadSlot } from "./threads/thread-slot.js";
 import { workerSpec } from "./worker.js";
 
 /**
- * What a handler in a thread knows of its place: all but the worker's ref, which is in the main
- * thread.
+ * The context of a handler in a thread. It has no ref of the worker, which is in the main thread.
  */
 export type ThreadHandlerContext = Omit<HandlerContext, "self">;
 
@@ -50,7 +49,9 @@ export type ThreadHandlerFunction<K = unknown, V = unknown> = (
   ctx: ThreadHandlerContext,
 ) => void | Promise<void>;
 
-/** Options of {@link workerPool}: those of a handler pool, but that the handler is in a module. */
+/**
+ * Options of {@link workerPool}: those of a handler pool, with a module in place of the handler.
+ */
 export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
   HandlerPoolOptions<K, V, unknown>,
   "handler" | "concurrency"
@@ -93,9 +94,9 @@ const schema = {
  * processor. Everything else is as in {@link handlerPool}: order in each partition, retries, dead
  * letters, groups, orderly stop. A thread whose handler throws (unless `onError` is `"resume"`), or
  * that exits, runs out of memory or hangs is replaced, and what it has not handled is given to the
- * next. An orderly stop does not wait for a thread that is just being replaced: what its partitions
- * have not handled then stays behind the group's place. Its start fails with
- * {@link WorkerThreadError} when the module can't be loaded.
+ * next. An orderly stop does not wait for a thread that is being replaced: the events that its
+ * partitions have not handled are reported as undelivered, and stay for the next worker of the
+ * group. Its start fails with {@link WorkerThreadError} when the module can't be loaded.
  *
  * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and
  * one worker a partition.
@@ -137,9 +138,9 @@ function threadsAndWorkers(
   const endsThread = settings.onError === "restart";
   const workers = logs.map(({ index }) => {
     const slot = slots[index % count] as ThreadSlot;
-    const place = Math.floor(index / count);
+    const partition = Math.floor(index / count);
     const makeHandler = (): EventHandler =>
-      new ThreadPartitionHandler(place, slot, batchSize, endsThread) as EventHandler;
+      new ThreadPartitionHandler(partition, slot, batchSize, endsThread) as EventHandler;
     // A failure ends the thread; the worker in the main thread continues with the next thread.
     const options: WorkerOptions = {
       ...workerOptions(settings, id, { makeHandler, concurrency: 1 }),

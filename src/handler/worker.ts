@@ -10,7 +10,7 @@ import { channels, warnOfError } from "../telemetry/channels.js";
 import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery, type WorkerOptions } from "./delivery.js";
-import { type Pump, type PumpPlace, SerialPump } from "./pump.js";
+import { type Pump, type PumpContext, SerialPump } from "./pump.js";
 import { nextTurn } from "../timers.js";
 
 /** The spec of the worker of one partition. @internal */
@@ -31,7 +31,7 @@ export function workerSpec(
   return resolveChildSpec({ id, start, ...(shutdown === undefined ? undefined : { shutdown }) });
 }
 
-/** One incarnation: reads its partition behind the last event that the group has handled. */
+/** One incarnation: reads its partition from the first event that the group has not handled. */
 class Worker implements Behavior<void, unknown> {
   readonly #stream: Stream;
   readonly #index: number;
@@ -97,16 +97,15 @@ class Worker implements Behavior<void, unknown> {
     cursor.ignoresGaps = this.#delivery.handler.onGap === undefined;
     this.#pump = this.#makePump({ stream: this.#stream, cursor, delivery: this.#delivery, target });
     target.onDeath(() => this.#ended());
-    // There may be events, or only gaps, from before; the cursor told so when there was no pump to
-    // wake.
+    // There may be events or gaps already: the cursor has reported them before there was a pump.
     this.#pump.wake();
   }
 
-  #makePump(place: PumpPlace): Pump {
+  #makePump(context: PumpContext): Pump {
     const { concurrency } = this.#options;
-    const { batch } = place.delivery;
-    if (batch !== undefined) return new BatchPump(place, batch);
-    return concurrency > 1 ? new ConcurrentPump(place, concurrency) : new SerialPump(place);
+    const { batch } = context.delivery;
+    if (batch !== undefined) return new BatchPump(context, batch);
+    return concurrency > 1 ? new ConcurrentPump(context, concurrency) : new SerialPump(context);
   }
 
   /** Handles what is in the log now. */
@@ -131,18 +130,18 @@ class Worker implements Behavior<void, unknown> {
   }
 }
 
-/** The places of workers that have failed, and were not restarted yet. */
+/** The cursors of workers that have failed and have not been restarted yet. */
 const failed = new WeakSet<Cursor>();
 
 /**
- * Reports the events that a worker leaves at a stop: one that is stopped, or has failed before and
- * waits for its restart.
+ * Reports the events that a stopped worker has not handled: one that has just been stopped, or one
+ * that has failed and waits for its restart.
  *
  * @internal
  */
 export function reportUndelivered(cursor: Cursor, worker: "stopped" | "failed"): void {
   if (worker === "failed" && !failed.has(cursor)) return;
-  // What is reported here is not to be reported again as a gap, when the log ends.
+  // Otherwise the events would be reported again as a gap when the log ends.
   cursor.ignoresGaps = false;
   const count = cursor.countUnhandled();
   if (count === 0) return;

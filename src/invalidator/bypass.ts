@@ -5,8 +5,8 @@ import type { Stream } from "../stream/stream.js";
 export type Uncleared = Set<number | null>;
 
 /**
- * Has an instance's reads miss while this node is cut off, and then until all partitions have been
- * cleared.
+ * Makes the reads of an instance miss while this node is cut off, and then until all partitions
+ * have been cleared.
  *
  * @internal
  */
@@ -25,7 +25,8 @@ export class Bypass implements BrokerWatcher {
   }
 
   /**
-   * What a deletion that begins now may complete; undefined: the broker is away, or all is well.
+   * The partitions that a deletion which begins now may take off the list; undefined: the broker is
+   * gone, or there is no bypass.
    */
   get uncleared(): Uncleared | undefined {
     return this.#uncleared;
@@ -43,7 +44,7 @@ export class Bypass implements BrokerWatcher {
     this.#endWhenCleared();
   }
 
-  /** All of a partition has been deleted; `uncleared` is what it was when that began. */
+  /** Called when a partition has been cleared; `uncleared` is the value from when that began. */
   cleared(uncleared: Uncleared | undefined, partition: number | null): void {
     uncleared?.delete(partition);
     if (uncleared !== undefined && uncleared === this.#uncleared) this.#endWhenCleared();
@@ -57,8 +58,7 @@ export class Bypass implements BrokerWatcher {
   }
 
   /**
-   * Has the workers clear their partitions, as they do for any gap: if the store fails they try
-   * again.
+   * Makes the workers clear their partitions, as for any gap: they retry if the store fails.
    */
   #clear(): Uncleared {
     const uncleared: Uncleared = new Set();

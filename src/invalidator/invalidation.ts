@@ -17,7 +17,7 @@ import { hashKey } from "../stream/hash.js";
 /** Whose events invalidate: those of other nodes, of this one, or both. */
 export type EventScope = "remote" | "local" | "all";
 
-/** Attempts at one event before the whole partition is cleared in its place. */
+/** Attempts at one event before the whole partition is cleared instead. */
 const maxAttempts = 3;
 
 /**
@@ -26,7 +26,7 @@ const maxAttempts = 3;
  */
 const timeGrain: Milliseconds = 2;
 
-/** Deletes what events and gaps of one stream say is not true any more. @internal */
+/** Deletes the entries that events and gaps of one stream make invalid. @internal */
 export class Invalidation implements EventHandler<void>, MetricSource {
   readonly #stream: Stream;
   readonly #scope: EventScope;
@@ -45,8 +45,8 @@ export class Invalidation implements EventHandler<void>, MetricSource {
 
   init({ self, partition, partitions }: HandlerContext): void {
     const { slot, system } = this.#stream;
-    const place = { cache: slot.cacheName, name: slot.name, partition, partitions };
-    const message = { ...place, eventScope: this.#scope };
+    const labels = { cache: slot.cacheName, name: slot.name, partition, partitions };
+    const message = { ...labels, eventScope: this.#scope };
     const began = system.clock.now();
     self.monitor(({ reason }) => {
       if (!channels.invalidatorStopped.hasSubscribers) return;
@@ -59,7 +59,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
   handle(event: CacheEntryEvent, _state: void, ctx: HandlerContext): void | Promise<void> {
     const isRemote = CacheEvent.homeOf(event as CacheEvent).node !== this.#ownNode;
     if (!this.#concerns(event as CacheEvent, isRemote)) return;
-    return this.#told(event, ctx.partition, () => {
+    return this.#deleteAndReport(event, ctx.partition, () => {
       if (ctx.attempt > maxAttempts) return this.#clear(ctx.partition);
       const since = isRemote ? this.#knownAge(event as CacheEvent) : Infinity;
       return this.#remove(event, isRemote, since);
@@ -67,15 +67,16 @@ export class Invalidation implements EventHandler<void>, MetricSource {
   }
 
   onGap(gap: GapEvent, _state: void, ctx: HandlerContext): void | Promise<void> {
-    if (this.#hides(gap)) return this.#told(gap, ctx.partition, () => this.#clear(ctx.partition));
+    if (this.#hides(gap))
+      return this.#deleteAndReport(gap, ctx.partition, () => this.#clear(ctx.partition));
   }
 
-  /** Deletes all that is there when it begins to listen. Rejects with what the store throws. */
+  /** Deletes all entries when it begins to listen. Rejects with the error of the store. */
   async begin(): Promise<void> {
     await invalidate(this.#stream.slot, { kind: "all" });
   }
 
-  /** What is sent to a worker's actor, and is no event of the stream. */
+  /** Reports a message to a worker's actor that is no event of the stream. */
   stray(message: unknown, partition: number | null): void {
     if (!channels.unhandledEvent.hasSubscribers) return;
     const { cacheName: cache, name } = this.#stream.slot;
@@ -98,24 +99,24 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     if (this.#scope !== "all" && (this.#scope === "remote") !== isRemote) return false;
     const { cause } = CacheEvent.partsOf(event);
     if (cause.invalidation) return false;
-    // The command of an expired or evicted entry is only the one that found it.
+    // For an expired or evicted entry, the command is only the one that found it.
     if (!isStored(event.type)) return true;
     return !cause.fill && !valueKeeping.has(cause.command);
   }
 
-  /** Whether a gap may hide a change that entries here are older than. */
+  /** Whether a gap may hide a change that makes entries here invalid. */
   #hides({ node, epoch, reason }: GapEvent): boolean {
     const isOwn = node === this.#ownNode;
     if (reason === "overrun") return !isOwn || this.#scope !== "remote";
     if (reason !== "cache_restarted") return true;
     // The store is as new as the cache. Where it is not, or the stream was late to listen to it,
-    // that is told in the new epoch.
+    // the new epoch has a gap.
     return isOwn && epoch === this.#stream.epoch;
   }
 
   /**
-   * This node's time from which on what was written is newer than an event of another node;
-   * Infinity: it isn't known.
+   * The time by this node's clock from which on an entry is newer than an event of another node;
+   * Infinity: not known.
    */
   #knownAge(event: CacheEvent): Milliseconds {
     const { node, epoch, startedAt } = CacheEvent.homeOf(event);
@@ -148,19 +149,19 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     const { slot, router, logs } = this.#stream;
     if (partition === null || logs.length === 1) return invalidate(slot, { kind: "all" });
     const log = logs[partition];
-    // The stream has fewer partitions now; those that there are have been told.
+    // The stream has fewer partitions now, and those have their own gaps.
     if (log === undefined) return 0;
     const where = (key: unknown, value: unknown): boolean => router.logOf(key, value) === log;
     return invalidate(slot, { kind: "where", where });
   }
 
-  /** Deletes, and tells of it; what is thrown goes on. */
-  #told(
+  /** Deletes, and reports it. An error of the store is rethrown. */
+  #deleteAndReport(
     event: CacheEntryEvent | GapEvent,
     partition: number | null,
     remove: () => number | Promise<number>,
   ): void | Promise<void> {
-    const tell = (status: "ok" | "error", reason: unknown, deleted: number): void => {
+    const report = (status: "ok" | "error", reason: unknown, deleted: number): void => {
       if (status === "ok") this.#succeeded++;
       else this.#failed++;
       this.#deleted += deleted;
@@ -169,7 +170,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
       channels.invalidate.publish({ cache, name, partition, event, status, reason, deleted });
     };
     const failed = (error: unknown): never => {
-      tell("error", error, 0);
+      report("error", error, 0);
       throw error;
     };
     let deleted: number | Promise<number>;
@@ -178,13 +179,13 @@ export class Invalidation implements EventHandler<void>, MetricSource {
     } catch (error) {
       return failed(error);
     }
-    if (isThenable(deleted)) return deleted.then((count) => tell("ok", null, count), failed);
-    tell("ok", null, deleted);
+    if (isThenable(deleted)) return deleted.then((count) => report("ok", null, count), failed);
+    report("ok", null, deleted);
   }
 }
 
 /**
- * What of this node's entries an event is about.
+ * The query for the entries of this node that an event is about.
  *
  * @param copied whether the keys are copies, as those of other nodes' events are: objects among
  * them then stand for all that have the same value
@@ -202,12 +203,12 @@ export function touchedBy(
   return copied && [...keys].some(isObject) ? sameValues(keys) : { kind: "keys", keys };
 }
 
-/** Keys are found by their hashes: a few others that have the same are no loss. */
+/** Keys are found by their hashes: deleting a few others with the same hash does no harm. */
 function sameValues(keys: ReadonlySet<unknown>): StoreQuery<unknown, unknown> {
   const hashes = new Set([...keys].filter(isObject).map(hashOrNone));
   const where = (key: unknown): boolean =>
     isObject(key)
-      ? // What can't be hashed may be any object.
+      ? // An object that can't be hashed may stand for any.
         hashes.has(undefined) || hashes.has(hashOrNone(key))
       : keys.has(key);
   return { kind: "where", where };

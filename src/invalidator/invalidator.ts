@@ -29,19 +29,20 @@ export interface InvalidatorOptions<K = unknown, V = unknown> {
    */
   id?: string;
   /**
-   * Whose events invalidate: those of other nodes (`"remote"`, the default), of this one, or both.
+   * The nodes whose events invalidate: the others (`"remote"`, the default), this one (`"local"`),
+   * or all.
    */
   eventScope?: EventScope;
   /**
    * The types of event that invalidate; at least one. Default `["inserted", "updated", "deleted"]`:
-   * that an entry has expired or was evicted elsewhere says nothing about what is true.
+   * an expiry or eviction elsewhere does not make an entry here invalid.
    */
   events?: readonly EventType[];
   /**
-   * What becomes of the copies while this node is cut off from the broker. `"keep"`, the default:
-   * they are read, and filled again, until the connection is back. `"bypass"`: from a heartbeat
-   * after the broker was there last, reads of this instance miss and fills store nothing, until the
-   * broker is back and all partitions have been cleared. Not with `eventScope: "local"`.
+   * What happens to the entries while this node is cut off from the broker. `"keep"`, the default:
+   * they can be read and filled. `"bypass"`: from one heartbeat after the last contact with the
+   * broker on, reads of this instance miss and fills store nothing, until the broker is back and
+   * all partitions have been cleared. Not with `eventScope: "local"`.
    */
   whileDisconnected?: "keep" | "bypass";
   /**
@@ -70,33 +71,33 @@ const schema = {
 } satisfies SchemaOf<InvalidatorOptions>;
 
 /**
- * The groups that have listened to other nodes since a link was made: what they hold was told of,
- * or is a gap.
+ * The groups that have listened to other nodes since a replicator was made: each change since then
+ * has been an event or a gap.
  */
 const listened = new WeakMap<Replicator, Set<string>>();
 
 /**
- * A child spec of an invalidator: it deletes from this node's instance what was changed elsewhere.
- * A `one_for_one` supervisor with one worker a partition; put it behind the stream server in a
- * `rest_for_one` supervisor's children list. Its start fails with {@link StreamNotFoundError} when
- * there is no stream server.
+ * A child spec of an invalidator: it deletes from this node's instance the entries that were
+ * changed elsewhere. A `one_for_one` supervisor with one worker a partition; put it behind the
+ * stream server in a `rest_for_one` supervisor's children list. Its start fails with
+ * {@link StreamNotFoundError} when there is no stream server.
  *
- * - Copies of what is true elsewhere (`getOrStore`, `fetchOrStore`, `put` with `fill: true`)
+ * - Fills (copies of the source of truth: `getOrStore`, `fetchOrStore`, `put` with `fill: true`)
  *   invalidate nothing: nodes that read one key don't evict each other. Neither do `touch` and
  *   `expire`, which change no value.
- * - What it deletes, its events say: `metadata.invalidation` is true. They stay on this node, and
- *   no invalidator acts upon them.
+ * - The events of its deletions have `metadata.invalidation`. They stay on this node, and
+ *   invalidators ignore them.
  * - A fetch under way (`fetchOrStore`) for a key that it invalidates is not stored, whether the key
  *   is there or not.
  * - An entry that was written here (and not filled) after the event is kept, where that is certain
  *   by the two nodes' clocks and the delays of their messages; otherwise it goes.
- * - A gap deletes all that it may have touched: the keys of its partition. So does the start, for
- *   what the cache holds when it begins to listen.
- * - What can't be deleted, since the store fails, is tried again until it can, with growing pauses,
- *   and from the fourth time on by deleting all of its partition, which waits meanwhile.
+ * - A gap deletes all entries of its partition. The start deletes all entries that the cache holds
+ *   when the invalidator begins to listen.
+ * - A deletion that fails in the store is retried with growing pauses, and from the fourth attempt
+ *   on as a deletion of the whole partition. Its partition waits meanwhile.
  *
- * A `delete` of a key that is not there is no event, and reaches no other node. When the source of
- * truth has changed, use `invalidate` or `put`.
+ * A `delete` of a missing key is no event and reaches no other node. When the source of truth has
+ * changed, use `invalidate` or `put`.
  *
  * On a stream without a pubsub, whose events are all this node's own, `"remote"` invalidates
  * nothing: a `NebulexWarning` says so.
@@ -147,7 +148,7 @@ function workerOptions(group: string, mask: number, invalidation: Invalidation):
   };
 }
 
-/** Nobody has told this group what changed before: what is there may be old. */
+/** Deletes the entries from before this group listened: changes to them were not reported to it. */
 async function beginListening(
   stream: Stream,
   group: string,
@@ -162,7 +163,7 @@ async function beginListening(
   try {
     await invalidation.begin();
   } catch {
-    // The workers try again, and tell of it, as with any gap.
+    // The workers retry and report it, as with any gap.
     for (const { index } of logs) stream.groups.find(group, index)?.reportUnknownLoss("transport");
   }
 }

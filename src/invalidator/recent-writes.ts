@@ -7,13 +7,13 @@ import { type Cause, isStored } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 
-/** Keys that are remembered at least: those written most recently. */
+/** Minimum of keys that are remembered; the most recent writes are kept. */
 const minKeys = 65_536;
 
 /**
- * Remembers when the entries of an instance were written on this node, so that they can be told
- * from what is older. What is not known, or was filled, counts as old. Writes to a store that is
- * elsewhere are not remembered: when they take effect there isn't known.
+ * Remembers when the entries of an instance were written on this node, to keep those that are newer
+ * than an event. Unknown entries and fills count as old. Writes to an asynchronous store are not
+ * remembered: it is not known when they take effect.
  *
  * @internal
  */
@@ -22,8 +22,8 @@ export class RecentWrites implements ChangeTap<unknown, unknown> {
   readonly #nodeTime: () => Milliseconds;
   readonly #min: number;
   /**
-   * Of the keys written of late, and of those before them, so that nothing has to be put in order
-   * at each write.
+   * Times of the recent writes, and of those before them: two generations, so that a write costs no
+   * reordering.
    */
   #young = new Map<unknown, Milliseconds>();
   #old = new Map<unknown, Milliseconds>();

@@ -91,7 +91,7 @@ abstract class ActorFault extends Fault {
   }
 
   override install(active: ActiveFault): () => void {
-    for (const ref of this.targets(active)) active.meet(ref.path);
+    for (const ref of this.targets(active)) active.subject(ref.path);
     return observe(active.system, this.observer(active));
   }
 
@@ -117,7 +117,7 @@ class MessageFault extends ActorFault {
     this.#atOnce = atOnce;
   }
 
-  /** Has a random one of the live actors struck: at once, or between two of its messages. */
+  /** Strikes a random live actor: at once, or between two of its messages. */
   override strike(active: ActiveFault, random: SeededRandom): boolean {
     const ref = random.pick(this.targets(active));
     if (ref === undefined || !active.takeStrike(ref.path)) return false;
@@ -138,7 +138,7 @@ class MessageFault extends ActorFault {
     };
     return {
       starting: (ref): undefined => {
-        if (isFor(ref)) active.meet(ref.path);
+        if (isFor(ref)) active.subject(ref.path);
       },
       receiving: (ref, message): Act | undefined =>
         isFor(ref) && this.#when(message) && active.occurs(ref.path)

@@ -10,7 +10,7 @@ import { recordTree, type TreeRecorder } from "./recorder.js";
 
 /** Options of {@link chaos}. */
 export interface ChaosOptions {
-  /** The system whose actors are struck. */
+  /** The system in whose actors the faults are injected. */
   system: ActorSystem;
   /**
    * At least one. Those without a trigger strike at random moments, each as often as the others;
@@ -18,8 +18,8 @@ export interface ChaosOptions {
    */
   faults: readonly Fault[];
   /**
-   * Decides which fault strikes, whom, and when: an integer >= 0. Default: a random one; see the
-   * report.
+   * Decides which fault is injected, where and when: an integer >= 0. Default: a random one; see
+   * the report.
    */
   seed?: number;
   /**
@@ -54,7 +54,7 @@ export interface TreeCounts {
 
 /** What {@link chaos} did, and what the tree made of it. */
 export interface ChaosReport extends FaultReport {
-  /** Why it ended; `no_actors`: there was nobody left in the system. */
+  /** Why it ended; `no_actors`: the system had no actors left. */
   readonly ended: "count" | "duration" | "no_actors" | "aborted";
   /** Milliseconds by the system's clock. */
   readonly elapsed: Milliseconds;
@@ -66,8 +66,8 @@ const defaultDuration: Milliseconds = 60_000;
 const defaultInterval: Milliseconds = 10;
 
 /**
- * Injects faults at random for a while, then stops and lets go who hangs. Where and when they
- * strike follows from the seed alone, as far as the tree does the same again: with a simulated
+ * Injects faults at random for a while, then stops and releases actors that hang. Where and when
+ * they strike follows from the seed alone, as far as the tree does the same again: with a simulated
  * clock it does; in real time it is close.
  *
  * @throws (as rejections) {@link OptionError}

@@ -11,9 +11,9 @@ import type { TimerHandle } from "../clock.js";
 export type FaultKind =
   "crash" | "kill" | "hang" | "slow_down" | "fail_start" | "refuse_registration" | "fail_command";
 
-/** What every fault can be told. */
+/** Options of every fault. */
 export interface FaultOptions extends TriggerOptions {
-  /** How reports call it. Default: its kind and what it is for, e.g. `"crash users:stream"`. */
+  /** Its name in reports. Default: its kind and what it is for, e.g. `"crash users:stream"`. */
   name?: string;
 }
 
@@ -61,7 +61,7 @@ export interface InjectedFault {
   readonly kind: FaultKind;
   /** The actor's path, or the name of the cache instance. */
   readonly subject: string;
-  /** The incarnation that it struck, where it was an actor. */
+  /** The incarnation that was hit, where the subject is an actor. */
   readonly ref: ActorRef | undefined;
   /** When, by the system's clock. */
   readonly at: Milliseconds;
@@ -69,7 +69,7 @@ export interface InjectedFault {
 
 interface Subject extends Tally {
   readonly seed: number;
-  /** How many of the next occasions are to fail, whatever the trigger says. */
+  /** Number of the next occasions that fail whatever the trigger says. */
   armed: number;
 }
 
@@ -77,12 +77,12 @@ interface Subject extends Tally {
 export interface FaultHost {
   readonly system: ActorSystem;
   readonly seed: number;
-  /** Whether a fault without a trigger strikes on each occasion, or only when it is told to. */
+  /** Whether a fault without a trigger strikes on each occasion, or only by `strike`. */
   readonly always: boolean;
   record(injected: InjectedFault): void;
 }
 
-/** A fault at work in one injection: counts its occasions, and knows whom it has met. @internal */
+/** A fault in one injection: counts its occasions and its subjects. @internal */
 export class ActiveFault {
   readonly fault: Fault;
   readonly system: ActorSystem;
@@ -93,7 +93,7 @@ export class ActiveFault {
   readonly #subjects = new Map<string, Subject>();
   readonly #holds = new Set<() => void>();
 
-  /** `index` tells the faults of an injection apart, so that each has chances of its own. */
+  /** `index` is the position in the injection; it gives each fault random numbers of its own. */
   constructor(host: FaultHost, fault: Fault, index: number) {
     this.#host = host;
     this.fault = fault;
@@ -101,13 +101,13 @@ export class ActiveFault {
     this.#seed = Math.imul(host.seed ^ hashText(`${index}`), 0x9e3779b1);
   }
 
-  /** Whom it has met, in the order of the first meeting. */
+  /** The subjects that have appeared, in that order. */
   get subjects(): string[] {
     return [...this.#subjects.keys()];
   }
 
-  /** Gets to know one that it is for. */
-  meet(name: string): Subject {
+  /** Returns the counts of a subject, and adds it if it is new. */
+  subject(name: string): Subject {
     let subject = this.#subjects.get(name);
     if (subject === undefined) {
       subject = { happened: 0, struck: 0, armed: 0, seed: this.#seed ^ hashText(name) };
@@ -121,7 +121,7 @@ export class ActiveFault {
    * seed, the subject and the count.
    */
   occurs(name: string): boolean {
-    const subject = this.meet(name);
+    const subject = this.subject(name);
     subject.happened++;
     if (!this.#isHit(subject)) return false;
     subject.struck++;
@@ -133,7 +133,7 @@ export class ActiveFault {
    * come.
    */
   arm(name: string): boolean {
-    const subject = this.meet(name);
+    const subject = this.subject(name);
     if (subject.armed > 0) return false;
     const { times } = this.fault.trigger;
     subject.armed = times === Infinity ? 1 : times;
@@ -142,7 +142,7 @@ export class ActiveFault {
 
   /** Counts a strike out of turn; false when there have been as many as the trigger allows. */
   takeStrike(name: string): boolean {
-    const subject = this.meet(name);
+    const subject = this.subject(name);
     if (subject.struck >= this.fault.trigger.times) return false;
     subject.struck++;
     return true;
@@ -181,7 +181,7 @@ export class ActiveFault {
     });
   }
 
-  /** Lets go of all that it holds. */
+  /** Settles all promises of `hold`. */
   lift(): void {
     for (const release of this.#holds) release();
   }

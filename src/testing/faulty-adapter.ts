@@ -140,10 +140,10 @@ class CommandFault extends Fault {
 
   override install(active: ActiveFault): () => void {
     const { asked, instances } = this.#checks;
-    for (const instance of instances) active.meet(instance);
+    for (const instance of instances) active.subject(instance);
     const check: Check = (instance, command) => {
       if (!this.#commands.has(command)) {
-        active.meet(instance);
+        active.subject(instance);
         return;
       }
       if (!active.occurs(instance)) return;

@@ -32,7 +32,7 @@ export interface FaultOutcome {
   readonly injected: number;
   /**
    * The paths of the actors, or the names of the cache instances, that it is for and that have
-   * appeared; none: it was for nobody.
+   * appeared. Empty: no subject has appeared.
    */
   readonly subjects: readonly string[];
 }
@@ -49,11 +49,11 @@ export interface FaultReport {
   readonly bySubject: Readonly<Record<string, number>>;
   /** One for each fault that was given, in that order. */
   readonly faults: readonly FaultOutcome[];
-  /** The names of the faults that were for nobody: no such actor or instance has appeared. */
+  /** The names of the faults for which no actor or instance has appeared. */
   readonly neverMet: readonly string[];
 }
 
-/** Faults at work in a system. */
+/** Active faults in a system. */
 export class FaultInjection implements Disposable {
   /** The seed that decides what is left to chance. */
   readonly seed: number;
@@ -95,12 +95,12 @@ export class FaultInjection implements Disposable {
     };
   }
 
-  /** Lets the actors go on that hang, or are slowed down, now; the faults stay. */
+  /** Releases the actors that hang or are slowed down now; the faults stay active. */
   lift(): void {
     for (const active of this.#active) active.lift();
   }
 
-  /** Ends the faults, and lets go who hangs. A second call has no effect. */
+  /** Ends the faults, and releases actors that hang. A second call has no effect. */
   stop(): void {
     for (const active of this.#active) active.stopped = true;
     for (const uninstall of this.#uninstall) uninstall();
@@ -134,8 +134,8 @@ export class FaultInjection implements Disposable {
 
 /**
  * Injects faults into a system, by what their triggers say, until `stop`. Several injections can be
- * at work at once; where more than one fault strikes at the same message, they come one after the
- * other, in the order of injection.
+ * active at once. Faults that strike at the same message are applied one after the other, in the
+ * order of injection.
  *
  * @throws {@link OptionError}
  *

@@ -73,7 +73,7 @@ class ProbeHub implements Probe {
 
 const hubs = new WeakMap<ActorSystem, ProbeHub>();
 
-/** Has `observer` look at the actors of a system; returns a function that ends it. @internal */
+/** Adds an observer of the actors of a system; returns a function that removes it. @internal */
 export function observe(system: ActorSystem, observer: Observer): () => void {
   let hub = hubs.get(system);
   if (hub === undefined) hubs.set(system, (hub = new ProbeHub()));

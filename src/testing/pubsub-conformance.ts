@@ -37,7 +37,7 @@ export interface ConformanceCase {
 }
 
 /**
- * What every pubsub must do, as cases for any test runner: for those who write a transport.
+ * What every pubsub must do, as cases for any test runner: for authors of transports.
  *
  * ```ts
  * for (const { name, run } of pubSubConformance({ create: (options) => myPubSub({ url, ...options }) })) test(name, run);

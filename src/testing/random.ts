@@ -52,7 +52,7 @@ export class SeededRandom {
   }
 }
 
-/** A seed for who did not choose one. @internal */
+/** A random seed. @internal */
 export function anySeed(): number {
   return Math.floor(mathRandom() * 2 ** 31);
 }

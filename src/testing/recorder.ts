@@ -60,7 +60,7 @@ export class TreeRecorder implements Disposable {
   /** What has happened so far, in order. */
   readonly events: TreeEvent[] = [];
   readonly #selector: ActorSelector | undefined;
-  /** The actors of the system: diagnostics channels tell of all systems. */
+  /** The actors of the system: diagnostics channels report on all systems. */
   readonly #members: WeakSet<ActorRef>;
   readonly #up: WeakSet<ActorRef>;
   readonly #ends: (() => void)[];
@@ -86,12 +86,12 @@ export class TreeRecorder implements Disposable {
           this.#add({ type, id: ref.id, path: ref.path, ref, reason }, ref);
         },
       }),
-      this.#hear(channels.restart, (told) => ({
+      this.#hear(channels.restart, (message) => ({
         type: "restart",
-        attempt: told.attempt,
-        ...supervised(told),
+        attempt: message.attempt,
+        ...supervised(message),
       })),
-      this.#hear(channels.gaveUp, (told) => ({ type: "gave_up", ...supervised(told) })),
+      this.#hear(channels.gaveUp, (message) => ({ type: "gave_up", ...supervised(message) })),
     ];
   }
 
@@ -126,12 +126,12 @@ export class TreeRecorder implements Disposable {
     this.stop();
   }
 
-  #hear(channel: Channel, eventOf: (told: RestartMessage) => TreeEvent): () => void {
+  #hear(channel: Channel, eventOf: (message: RestartMessage) => TreeEvent): () => void {
     const hear = (message: unknown): void => {
-      const told = message as RestartMessage;
-      if (!this.#members.has(told.supervisor)) return;
-      const { childId: id, supervisor } = told;
-      this.#add(eventOf(told), { id, path: `${supervisor.path}/${id}` });
+      const restart = message as RestartMessage;
+      if (!this.#members.has(restart.supervisor)) return;
+      const { childId: id, supervisor } = restart;
+      this.#add(eventOf(restart), { id, path: `${supervisor.path}/${id}` });
     };
     channel.subscribe(hear);
     return () => {

@@ -64,7 +64,7 @@ class RegistrationFault extends Fault {
 }
 
 /**
- * A cache instance refuses to register a listener. A stream server goes on trying, with backoff.
+ * A cache instance refuses to register a listener. A stream server retries with backoff.
  *
  * @throws {@link OptionError}
  */

@@ -15,7 +15,7 @@ interface Timer {
 const settlingTurns = 25;
 
 /**
- * A clock that stands still until it is told to go on, for a system under test:
+ * A clock that stands still until `advance` moves it, for a system under test:
  * `createSystem({ clock })`. Its timers fire, in order, inside {@link SimulatedClock.advance},
  * which lets the actors do what each timer set off before it comes to the next.
  *

@@ -28,7 +28,7 @@ export interface Trigger {
 }
 
 /**
- * How many times something has happened to one subject, and how often the fault has struck it.
+ * Number of occasions of one subject, and of faults injected into it.
  *
  * @internal
  */

@@ -13,7 +13,9 @@ import { nextTurn } from "../timers.js";
 export interface WaitForOptions {
   /** Milliseconds before it gives up, above 0. Default 5000. */
   timeout?: Milliseconds;
-  /** Milliseconds between two looks. Default 5. 0: in each turn of the event loop. */
+  /**
+   * Milliseconds between two calls of the predicate. Default 5. 0: in each turn of the event loop.
+   */
   interval?: Milliseconds;
   /** What is waited for, as the error says it. Default: the text of the predicate. */
   message?: string;
@@ -24,10 +26,12 @@ export interface WaitForOptions {
 type Falsy = false | null | undefined | 0 | 0n | "";
 
 /**
- * Waits, in real time, until `predicate` gives something truthy, and gives that. It looks at once, and then at intervals; where the
- * predicate answers with a promise, it waits for that before it looks again. Nothing is left behind, however it ends.
+ * Waits, in real time, until `predicate` gives something truthy, and gives that. It looks at once,
+ * and then at intervals; where the predicate answers with a promise, it waits for that before it
+ * looks again. Nothing is left behind, however it ends.
  *
- * @throws (as rejections) {@link WaitTimeoutError}; what the predicate throws; the signal's reason; {@link OptionError}
+ * @throws (as rejections) {@link WaitTimeoutError}; what the predicate throws; the signal's reason;
+ * {@link OptionError}
  */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,

@@ -6,7 +6,7 @@ import { types } from "node:util";
 const carried = ["value", "previous", "values", "previousValues"] as const;
 type Carried = Partial<Record<(typeof carried)[number], unknown>>;
 
-/** What many events have in common. The origin, an actor of the main thread, is not among it. */
+/** What many events have in common, without the origin, which is an actor of the main thread. */
 interface Kind {
   readonly type: EventType;
   readonly cause: Cause<never>;
@@ -20,11 +20,11 @@ interface Kind {
  */
 export interface EncodedEvents {
   readonly kinds: readonly Kind[];
-  /** For each event the place of its kind. */
+  /** The index of the kind of each event. */
   readonly kind: readonly number[];
   readonly sequence: readonly number[];
   readonly at: readonly number[];
-  /** The key; where there is a target, nothing. */
+  /** The key; undefined where there is a target. */
   readonly key: readonly unknown[];
   readonly target?: readonly EventTarget<unknown>[];
   /** What the events carry, each column with holes where an event does not. */
@@ -42,9 +42,9 @@ export function encodeEvents(events: readonly CacheEvent[]): EncodedEvents {
   let target: EventTarget<unknown>[] | undefined;
   for (let index = 0; index < events.length; index++) {
     const event = events[index] as CacheEvent;
-    const { cause, subject, sequence: place, at: time } = CacheEvent.partsOf(event);
-    kind.push(kinds.placeOf(event.type, cause));
-    sequence.push(place);
+    const { cause, subject, sequence: number, at: time } = CacheEvent.partsOf(event);
+    kind.push(kinds.indexOf(event.type, cause));
+    sequence.push(number);
     at.push(time);
     if (subject instanceof MultiTarget) {
       key.push(undefined);
@@ -61,7 +61,7 @@ class Kinds {
   readonly all: Kind[] = [];
   #cause: Cause | undefined;
 
-  placeOf(type: EventType, cause: Cause): number {
+  indexOf(type: EventType, cause: Cause): number {
     const last = this.all.length - 1;
     if (cause === this.#cause && this.all[last]?.type === type) return last;
     this.#cause = cause;
@@ -88,8 +88,8 @@ class Kinds {
 export function decodeEvents(encoded: EncodedEvents, source: EventSource): CacheEvent[] {
   const { kinds, kind, sequence, at, key, target, columns } = encoded;
   const present = carried.filter((name) => columns[name] !== undefined);
-  return kind.map((place, index) => {
-    const { type, cause } = kinds[place] as Kind;
+  return kind.map((kindIndex, index) => {
+    const { type, cause } = kinds[kindIndex] as Kind;
     const many = target?.[index];
     const subject = many === undefined ? key[index] : new MultiTarget(many);
     const event = new CacheEvent(
@@ -127,7 +127,7 @@ export function encodeError(error: unknown): EncodedError {
     : { error };
 }
 
-/** The same, when that could not be cloned: what can be said of it in text. @internal */
+/** For an error that can not be cloned: its texts. @internal */
 export function describeError(error: unknown): EncodedError {
   if (!types.isNativeError(error)) return { error: new Error(String(error)) };
   const { name, message, stack } = error;

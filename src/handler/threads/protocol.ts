@@ -19,7 +19,7 @@ export interface ThreadData {
 }
 
 /**
- * Something for one partition to handle; it is given nothing else until it has answered.
+ * Work for one partition, which gets no more before it has answered.
  *
  * @internal
  */
@@ -35,7 +35,7 @@ export interface Work {
 export type ToThread =
   { type: "work"; work: Work } | { type: "beat" } | { type: "stop"; reason: unknown };
 
-/** What the thread's handler wants of batches, if it wants any. @internal */
+/** The batches that the thread's handler takes. @internal */
 export interface ThreadBatch {
   readonly maxSize: number;
   readonly maxWait: Milliseconds;
@@ -53,8 +53,8 @@ export interface Outcome {
   /** How many of its events have been handled. */
   readonly handled: number;
   /**
-   * Why not all: the first of the others failed (`culprit`); it may have been what ended the thread
-   * (`suspect`); one of them can't be sent (`uncloneable`); or it was none of their doing (`none`).
+   * Why not all: the first of the others failed (`culprit`) or may have ended the thread
+   * (`suspect`); one of them can't be cloned (`uncloneable`); or they are not the cause (`none`).
    */
   readonly blame: "none" | "culprit" | "suspect" | "uncloneable";
   readonly error: unknown;
@@ -64,7 +64,7 @@ export interface Outcome {
 export interface Run {
   /** What the partition had handled before. */
   readonly began: number;
-  /** Whether a thread has ended before, and this may have been why. */
+  /** Whether this may have been what ended the thread before. */
   readonly isolated: boolean;
   readonly settle: (outcome: Outcome) => void;
 }

@@ -4,7 +4,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
-/** The program of a thread; undefined where a bundler has taken this module away from it. @internal */
+/**
+ * The program of a thread; undefined where a bundler has taken this module away from it.
+ *
+ * @internal
+ */
 export function findThreadMain(): URL | undefined {
   // Bundles in CommonJS have no URL of a module.
   const here = import.meta.url as string | undefined;

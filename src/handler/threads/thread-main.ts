@@ -17,7 +17,7 @@ import { monotonicNow, nextTurn } from "../../timers.js";
 
 const port = parentPort as MessagePort;
 
-/** One call of the handler: everything that it sets going can be traced to it. */
+/** One call of the handler. What it starts asynchronously is attributed to it. */
 interface Step {
   readonly partition: number;
   /** How much the partition had handled before. */
@@ -25,7 +25,7 @@ interface Step {
 }
 const steps = new AsyncLocalStorage<Step>();
 
-/** One partition in the thread: its state, and what it is doing. */
+/** One partition in the thread, with its state. */
 class PartitionRunner {
   state: unknown;
   readonly #index: number;
@@ -76,7 +76,7 @@ class PartitionRunner {
       if (pending === false) return;
       if (pending !== undefined) await pending;
       this.#context.attempt = 1;
-      // So that what other partitions wait for can come in.
+      // Lets messages for other partitions in.
       if (monotonicNow() < turnEnds) continue;
       await nextTurn();
       turnEnds = monotonicNow() + timeSlice;
@@ -84,8 +84,8 @@ class PartitionRunner {
   }
 
   /**
-   * One call of the handler; false if there must be no more. What it has brought is on record
-   * before anything else can happen.
+   * One call of the handler; false if it must not be called any more. Its result is recorded
+   * synchronously.
    */
   #step(size: number, call: () => unknown): Promise<void> | false | undefined {
     const partition = this.#index;
@@ -172,7 +172,7 @@ async function stop(
 
 type Failure = { type: "done"; partition: number } | { type: "stopped" } | { type: "failed" };
 
-/** What can't be cloned is told of by its text. */
+/** An error that can't be cloned is described by its texts. */
 function postError(message: Failure, error: unknown): void {
   try {
     post({ ...message, error: encodeError(error) });

@@ -3,7 +3,7 @@ import type { Milliseconds } from "../../options.js";
 import type { Run } from "./protocol.js";
 import type { ThreadProgress } from "./thread-progress.js";
 
-/** What a partition was doing when it was looked at. */
+/** What a partition was doing when it was sampled. */
 interface Sample {
   readonly handled: number;
   readonly standing: string;
@@ -38,7 +38,7 @@ export class ThreadMonitor {
     this.#thread = thread;
   }
 
-  /** A partition has got work. */
+  /** Called when a partition gets work. */
   begin(partition: number): void {
     this.#samples.delete(partition);
     this.#timer ??= this.#clock.setTimeout(() => this.#sample(), this.#timeout / samplesPerTimeout);
@@ -67,7 +67,7 @@ export class ThreadMonitor {
   }
 
   /**
-   * The partitions that may be blocking the event loop for too long; not those that only wait for
+   * The partitions that may have blocked the event loop for too long, without those that wait for
    * it.
    */
   #holdingUp(late: readonly number[]): readonly number[] | undefined {
@@ -77,7 +77,7 @@ export class ThreadMonitor {
     return isLate ? culprits : undefined;
   }
 
-  /** Since when a partition has been doing what it does. */
+  /** Samples a partition. Returns since when it has made no progress. */
   #sampleOf(partition: number, now: Milliseconds): Milliseconds {
     const handled = this.#progress.handledBy(partition);
     const standing = this.#progress.standingOf(partition);
@@ -89,9 +89,9 @@ export class ThreadMonitor {
 }
 
 /**
- * The partitions of which one has ended the thread, or holds it up, as far as can be told: the one
- * that ran into it, the one that was on the stack, or those that were waiting for something. None,
- * if it was what an event left behind that is handled already.
+ * The partitions of which one has ended or blocks the thread: the one whose call threw, the one on
+ * the stack, or those that wait for a promise. Empty if the cause is a leftover of an event that is
+ * handled already.
  *
  * @internal
  */

@@ -14,8 +14,8 @@ import type { Thread } from "./thread.js";
 import type { DrainingPartition, ThreadSlot } from "./thread-slot.js";
 
 /**
- * The part of a partition that is in the main thread: a handler that has events handled in the
- * partition's thread.
+ * The part of a partition in the main thread: a handler that sends events to the partition's
+ * thread.
  *
  * @internal
  */
@@ -27,11 +27,11 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
   readonly #endsThread: boolean;
   /** Whether the handler in the thread takes batches. */
   readonly #batches: boolean;
-  /** Whom a thread is being waited for. */
+  /** The worker that waits for a thread. */
   #waiting: ActorRef | undefined;
-  /** Who is handling something. */
+  /** The thread that is handling the current work. */
   #thread: Thread | undefined;
-  /** How many events of the batch in hand were handled before what the thread has in hand. */
+  /** Events of the current batch that were handled before the current work. */
   #handled = 0;
 
   constructor(partition: number, slot: ThreadSlot, batchSize: number, endsThread: boolean) {
@@ -60,7 +60,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
     }
   }
 
-  /** Has events handled. What is not through at the end of a thread is given to the next one. */
+  /** Has events handled. Those that are not handled when a thread ends are sent to the next one. */
   async #handleAll(events: readonly CacheEntryEvent[], ctx: HandlerContext): Promise<void> {
     this.#handled = 0;
     let limit = events.length;
@@ -103,11 +103,10 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
   }
 
   /**
-   * On probation, if it may have been what ended the last thread: then no other that may have been
-   * runs beside it.
+   * Work that may have ended the last thread is isolated: no other such work runs beside it.
    */
   #run(work: Work, suspect: boolean, ctx: HandlerContext): Promise<Outcome> {
-    // Set before its turn isolated: the partition that is before it may wait for a thread, too.
+    // Set before its isolated turn: the partition before it may wait for a thread, too.
     this.#waiting = ctx.self;
     if (this.#slot.draining.has(this)) this.threadLost();
     return suspect
@@ -128,7 +127,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
     return outcome;
   }
 
-  /** The worker is to end when all is handled; but without a thread nothing more will be. */
+  /** The worker ends when all is handled, which takes a thread. */
   #drain(): void {
     this.#slot.draining.add(this);
     this.threadLost();
@@ -139,7 +138,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
       void ActorRef.targetOf(this.#waiting).kill();
   }
 
-  /** The worker has ended. Nothing goes on with what it had in hand. */
+  /** Called when the worker has ended: its current work is abandoned. */
   #abandon(): number {
     this.#slot.draining.delete(this);
     const late = this.#thread?.abandon(this.#partition) ?? 0;

@@ -1,6 +1,5 @@
 /**
- * What a partition is doing: nothing, running on the stack, or waiting for a promise of the
- * handler.
+ * Whether a partition is idle, on the stack, or waiting for a promise of the handler.
  *
  * @internal
  */
@@ -10,7 +9,7 @@ const standings: readonly Standing[] = ["idle", "running", "waiting"];
 const running = 1;
 /** Takes `running` to `waiting`. */
 const toWaiting = 3;
-/** Set beside the standing: nothing more is to be begun. */
+/** Set beside the standing: the handler must not be called any more. */
 const revoked = 4;
 
 const cellsPerPartition = 2;
@@ -18,8 +17,8 @@ const [blamedPartition, blamedStep, beats] = [0, 1, 2];
 const cellsOfAll = 3;
 
 /**
- * How far a thread has got, in memory that outlives it: what is on record here has happened,
- * however the thread ended. The thread writes, the main thread reads.
+ * The progress of a thread, in memory that outlives it, so that it is known however the thread
+ * ended. The thread writes, the main thread reads.
  *
  * @internal
  */
@@ -47,33 +46,33 @@ export class ThreadProgress {
     return standings[Atomics.load(this.#cells, standingCell(partition)) & toWaiting] as Standing;
   }
 
-  /** A partition calls the handler. False if it must not any more. */
+  /** Called before the handler. False if it must not be called any more. */
   begin(partition: number): boolean {
     return Atomics.compareExchange(this.#cells, standingCell(partition), 0, running) === 0;
   }
 
-  /** The handler has answered with a promise. */
+  /** Called when the handler has returned a promise. */
   wait(partition: number): void {
     Atomics.xor(this.#cells, standingCell(partition), toWaiting);
   }
 
-  /** The handler is through, with `handled` more events handled. */
+  /** Called after the handler, with the number of events that it has handled. */
   end(partition: number, handled: number): void {
     Atomics.add(this.#cells, handledCell(partition), handled);
     Atomics.and(this.#cells, standingCell(partition), revoked);
   }
 
   /**
-   * From here on the partition begins nothing more: what it has handled now is final, but for what
-   * it has in hand.
+   * From now on the partition does not call the handler: only the current call can still add to
+   * what is handled.
    */
   revoke(partition: number): void {
     Atomics.or(this.#cells, standingCell(partition), revoked);
   }
 
   /**
-   * The thread ends through what this partition did in its step after `step` handled events. The
-   * first word counts.
+   * The call of this partition after `step` handled events ends the thread. Only the first report
+   * counts.
    */
   blame(partition: number, step: number): void {
     if (Atomics.compareExchange(this.#cells, blamedPartition, 0, partition + 1) === 0)
@@ -85,7 +84,7 @@ export class ThreadProgress {
     return partition < 0 ? undefined : { partition, step: Atomics.load(this.#cells, blamedStep) };
   }
 
-  /** The thread's event loop turns. */
+  /** Shows that the thread's event loop is running. */
   beat(): void {
     Atomics.add(this.#cells, beats, 1);
   }

@@ -8,31 +8,29 @@ import { actor } from "../../supervisor/specs.js";
 
 /** A partition that is stopping in order. @internal */
 export interface DrainingPartition {
-  /** Ends its worker if that waits for a thread and there is none: there may be no other. */
+  /** Ends its worker if that waits for a thread, since there may be no other. */
   threadLost(): void;
 }
 
 /**
- * The place of one thread of a pool: it outlives the thread, and whoever needs the next one waits
- * here.
+ * Holds one thread of a pool. It outlives the thread; partitions wait here for the next one.
  *
  * @internal
  */
 export class ThreadSlot {
   thread: Thread | undefined;
-  /** What the handler wants of batches; null before the first thread is up, too. */
+  /** The batches that the handler takes. Null: none, or no thread has been up yet. */
   batch: ThreadBatch | null = null;
   /**
-   * The partitions that are stopping in order. Their supervisor does not replace the thread any
-   * more.
+   * The partitions that are stopping in order. Their supervisor no longer replaces the thread.
    */
   readonly draining = new Set<DrainingPartition>();
   readonly #waiting = new Set<(thread: Thread) => void>();
-  /** Settles when nobody is isolated. */
+  /** Settles when no work is isolated. */
   #isolation: Promise<unknown> = Promise.resolve();
 
   fill(thread: Thread): void {
-    // It may have ended in the same turn in which it was up.
+    // It may have ended in the turn in which it became ready.
     if (thread.closed) return;
     this.thread = thread;
     this.batch = thread.batch;
@@ -64,7 +62,7 @@ export class ThreadSlot {
     });
   }
 
-  /** Calls one function after the other: those isolated are so one at a time. */
+  /** Calls the functions of isolated work one after the other. */
   oneAtATime<Result>(fn: () => Promise<Result>): Promise<Result> {
     const result = this.#isolation.then(fn);
     this.#isolation = result.catch(() => {});
@@ -75,8 +73,8 @@ export class ThreadSlot {
 type ThreadSettings = Omit<ThreadOptions, "clock" | "onClosed" | "onFailure">;
 
 /**
- * The spec of the actor that keeps one thread: its end is the thread's, and the thread's failure is
- * its crash.
+ * The spec of the actor that owns one thread: the thread ends with it, and it crashes with the
+ * thread.
  *
  * @internal
  */
@@ -89,10 +87,10 @@ export function threadSpec(
   return actor<Thread>({
     id,
     init: (ctx) => startThread(ctx, slot, options),
-    // All its work comes through the slot.
+    // It gets its work through the slot, not as messages.
     receive: (thread) => thread,
     terminate: (reason, thread) =>
-      // To the handlers the reason is what one of them has thrown.
+      // The reason for the handlers is the error that one of them has thrown.
       thread.stop(reason instanceof WorkerThreadError ? reason.cause : reason),
     ...(shutdown === undefined ? undefined : { shutdown }),
   });

@@ -25,7 +25,7 @@ export interface ThreadOptions {
   readonly timeout: Milliseconds;
   readonly clock: Clock;
   readonly resourceLimits: ResourceLimits | undefined;
-  /** The thread takes no work any more. */
+  /** The thread takes no more work. */
   readonly onClosed: (thread: Thread) => void;
   /** The thread is to be replaced. */
   readonly onFailure: (error: WorkerThreadError) => void;
@@ -33,9 +33,9 @@ export interface ThreadOptions {
 
 /** One worker thread, seen from the main thread. @internal */
 export class Thread {
-  /** What its handler wants of batches. */
+  /** The batches that its handler takes. */
   batch: ThreadBatch | null = null;
-  /** Settles when the module is loaded and every partition's state is made. */
+  /** Settles when the module is loaded and the states of all partitions are there. */
   readonly ready: Promise<void>;
   readonly #options: ThreadOptions;
   readonly #worker: Worker;
@@ -43,11 +43,11 @@ export class Thread {
   readonly #runs = new Map<number, Run>();
   readonly #monitor: ThreadMonitor;
   #settleReady!: { resolve: () => void; reject: (error: Error) => void };
-  /** Whether it takes no more work: it ends when what it has in hand is through. */
+  /** Whether it takes no more work, and ends when its current work is done. */
   #retired = false;
   #quiet: (() => void) | undefined;
   #stopped: { resolve: () => void; reject: (error: Error) => void } | undefined;
-  /** Set from when it is being ended; settles when it has. */
+  /** Set when the end begins; settles when it has ended. */
   #ended: Promise<void> | undefined;
 
   constructor(options: ThreadOptions) {
@@ -82,7 +82,7 @@ export class Thread {
     return new Promise((settle) => {
       if (this.#retired) return settle({ handled: 0, blame: "none", error: undefined });
       const { partition } = work;
-      // Before the thread can begin.
+      // Read before the thread can begin.
       const began = this.#progress.handledBy(partition);
       try {
         this.#post({ type: "work", work });
@@ -96,8 +96,8 @@ export class Thread {
   }
 
   /**
-   * The worker of a partition with work has ended: ends the thread. Returns how much of that work
-   * has been handled.
+   * Ends the thread, since the worker of a partition with work has ended. Returns how many events
+   * of that work have been handled.
    */
   abandon(partition: number): number {
     this.#progress.revoke(partition);
@@ -107,8 +107,8 @@ export class Thread {
   }
 
   /**
-   * To be replaced, since a handler has thrown. What others have in hand is finished first, and the
-   * handlers clean up.
+   * Replaces the thread, since a handler has thrown. Other partitions finish their work first, and
+   * the handlers clean up.
    */
   retire(cause: unknown): void {
     if (this.#retired) return;
@@ -117,8 +117,8 @@ export class Thread {
   }
 
   /**
-   * Ends it in order; resolves when it has ended. Rejects with what the handlers' cleaning up
-   * threw.
+   * Ends it in order; resolves when it has ended. Rejects with the error of the handlers'
+   * `terminate`.
    */
   async stop(reason: unknown): Promise<void> {
     this.#close();
@@ -127,12 +127,12 @@ export class Thread {
     await this.close();
   }
 
-  /** Ends it, whatever it is doing: it is not needed any more. */
+  /** Ends it at once. */
   close(): Promise<void> {
     return this.#end(this.#errorOf("has been ended"), []);
   }
 
-  /** It was not up in time. */
+  /** Ends it, since it was not ready in time. */
   tooLate(): void {
     const { timeout } = this.#options;
     void this.#end(this.#errorOf(`was not up within ${timeout} ms`), []);
@@ -154,7 +154,7 @@ export class Thread {
     return stopped.finally(() => clock.clearTimeout(timer));
   }
 
-  /** A handler's module might send messages of its own; they are nobody's. */
+  /** A handler's module might send messages of its own, which are ignored. */
   #receive(message: FromThread | null): void {
     switch (message?.type) {
       case "ready":
@@ -178,14 +178,14 @@ export class Thread {
     }
   }
 
-  /** Ends it, since it can't go on. `hung`: the partitions that are to blame, if they are known. */
+  /** Ends the thread after a failure. `hung`: the partitions that caused it, if they are known. */
   #fail(how: string, cause: unknown, hung?: readonly number[]): void {
     if (this.#ended !== undefined) return;
     const error = this.#errorOf(how, cause);
     void this.#end(error, hung).then(() => this.#options.onFailure(error));
   }
 
-  /** Takes no more work from here on, and begins nothing more of what it has been given. */
+  /** Refuses further work, and does not begin what is queued. */
   #close(): void {
     if (this.#retired) return;
     this.#retired = true;
@@ -207,7 +207,7 @@ export class Thread {
     this.#settleReady.reject(error);
     this.#worker.ref();
     await this.#worker.terminate();
-    // What is on record by now is all that it has handled.
+    // The progress is final now.
     const to = culprits ?? culpritsOf(this.#runs, this.#progress);
     for (const partition of this.#runs.keys())
       this.#settle(

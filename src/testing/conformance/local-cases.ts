@@ -18,10 +18,10 @@ export const localCases: readonly Case[] = [
       await node.supervisor.stop();
       assert.equal(pubsub.status, "closed");
       assert.deepEqual([seen.at(-2), seen.at(-1)], ["connected", "closed"]);
-      const told = seen.length;
+      const before = seen.length;
       cancel();
       await (await cluster.startPubSub(pubsub)).connected();
-      assert.equal(seen.length, told, "onStatus's function was called after it was cancelled");
+      assert.equal(seen.length, before, "onStatus's function was called after it was cancelled");
     },
   ],
   [
