@@ -102,7 +102,7 @@ export class Registry {
     return this.#count;
   }
 
-  /** A holder that is dead, but whose entries are not removed yet, gives way. */
+  /** Removes the entry of a holder that is dead, but whose death hooks have not run yet. */
   #checkFree(key: unknown): void {
     const holder = this.#entries.get(key)?.values().next().value?.ref;
     if (holder?.alive === true) throw new RegistryError("already_registered", key, holder);

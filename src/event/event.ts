@@ -79,7 +79,7 @@ export class MultiTarget<K> {
 }
 
 /**
- * An event as it is kept in a log: one small object; what few readers look at is made on first use.
+ * An event as it is kept in a log: one small object. What few readers use is made on first use.
  * Values are own properties, added only where asked for.
  *
  * @internal

@@ -32,7 +32,7 @@ export interface ChildSpec {
   /** Names the child within its supervisor; not empty. */
   id: string;
   /**
-   * Starts it: gives its ref, or `"ignore"` for a child that is not needed now. A throw or a
+   * Starts it: returns its ref, or `"ignore"` for a child that is not needed now. A throw or a
    * rejection is a failed start.
    */
   start(parent: StartContext): Promise<ActorRef | "ignore">;

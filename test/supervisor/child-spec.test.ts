@@ -98,7 +98,7 @@ describe("the flags of a supervisor", () => {
 });
 
 describe("child specs", () => {
-  test("id and start are needed, and a missing id is told first", async () => {
+  test("id and start are needed, and a missing id is reported first", async () => {
     await expect(startOne({})).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
     await expect(startOne({ start })).rejects.toMatchObject({ code: "E_OPTION", option: "id" });
     await expect(startOne({ id: "a" })).rejects.toMatchObject({
@@ -281,7 +281,7 @@ describe("validation comes first", () => {
     await sup.stop();
   });
 
-  test("what getChildSpec gives is the caller's own", async () => {
+  test("the object that getChildSpec returns is the caller's own", async () => {
     const sup = await startSupervisor({ ...one, children: [{ id: "a", start }] });
     (await sup.getChildSpec("a")).restart = "temporary";
     expect((await sup.getChildSpec("a")).restart).toBe("permanent");

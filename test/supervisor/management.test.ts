@@ -54,7 +54,7 @@ describe("startChild", () => {
     await sup.stop();
   });
 
-  test("a start that fails is told to the caller, forgotten, and not tried again", async () => {
+  test("a start that fails rejects, and is neither kept nor retried", async () => {
     const log = new Log();
     const sup = await startSupervisor({ ...one, maxRestarts: 0, children: [] });
     const failing = log.fickle("c", () => "fail");
@@ -71,7 +71,7 @@ describe("startChild", () => {
     await sup.stop();
   });
 
-  test("ignore gives undefined, and the spec stays unless it is temporary", async () => {
+  test("ignore returns undefined, and the spec stays unless it is temporary", async () => {
     const log = new Log();
     const sup = await start(log);
     expect(await sup.startChild(log.fickle("c", () => "ignore"))).toBeUndefined();
@@ -124,7 +124,7 @@ test("no request knows a ref, nor anything else that is no id", async () => {
   await sup.stop();
 });
 
-test("ids may be any text that is not empty, and are told apart to the last letter", async () => {
+test("ids may be any text that is not empty, and are compared to the last letter", async () => {
   const log = new Log();
   const long = "x".repeat(10_000);
   const odd = [" ", "/", "a/b", "a:b", "#", "..", "__proto__", "constructor", "\0", "🦊", "Ünï"];
@@ -241,7 +241,7 @@ describe("lists, counts and the order of requests", () => {
 });
 
 describe("supervisorOf", () => {
-  test("gives the one handle of a running supervisor", async () => {
+  test("returns the one handle of a running supervisor", async () => {
     const log = new Log();
     const sup = await start(log);
     expect(supervisorOf(sup.ref)).toBe(sup);

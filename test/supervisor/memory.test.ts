@@ -56,7 +56,7 @@ test("restarts leave nothing behind of the lives before", async () => {
     a.ref.dispatch("crash");
     await up;
   }
-  // The life that goes on, with its two monitors; the supervisor may still have the last crash at hand.
+  // The incarnation that lives, with its two monitors; the supervisor may still handle the last crash.
   expect(await census.count()).toBeLessThanOrEqual(8);
   await sup.stop();
   expect(await census.count()).toBeLessThanOrEqual(8);

@@ -29,7 +29,7 @@ const throwing = (error: unknown) => (ref: ActorRef<Order>) =>
   });
 const stopping = (reason: ExitReason) => (ref: ActorRef<Order>) => ref.stop(reason);
 
-/** Every way in which a child ends by itself, and whether it is a clean one. */
+/** Every way in which a child ends without being asked, and whether it is a clean one. */
 const exits: { name: string; end: (ref: ActorRef<Order>) => unknown; clean: boolean }[] = [
   { name: "normal", end: (ref) => ref.stop(), clean: true },
   { name: "shutdown", end: stopping("shutdown"), clean: true },
@@ -53,7 +53,7 @@ const exits: { name: string; end: (ref: ActorRef<Order>) => unknown; clean: bool
   { name: "a thrown undefined", end: throwing(undefined), clean: false },
 ];
 
-describe("who is restarted", () => {
+describe("which children are restarted", () => {
   const cases = exits.flatMap((exit) =>
     (["permanent", "transient", "temporary"] as const).map((restart) => ({ ...exit, restart })),
   );
@@ -102,7 +102,7 @@ describe("who is restarted", () => {
   });
 
   test.each(["one_for_all", "rest_for_one"] as const)(
-    "exits that cause no restart count for nothing and disturb nobody: %s",
+    "exits that cause no restart are not counted and do not affect others: %s",
     async (strategy) => {
       const log = new Log();
       const sup = await startSupervisor({
@@ -129,7 +129,7 @@ describe("who is restarted", () => {
     },
   );
 
-  test("a new incarnation has a new ref, a new state and an empty mailbox; the old ref reaches nobody", async () => {
+  test("a new incarnation has a new ref, a new state and an empty mailbox; the old ref reaches no actor", async () => {
     type Message = ReplyTo<number> | "crash";
     const refs: ActorRef<Message>[] = [];
     const counter = actor<number, Message>({
@@ -202,7 +202,7 @@ describe("exits that are no failure", () => {
 
 describe("reports", () => {
   test.each(exits)("of a child that ends by $name", async ({ end, clean }) => {
-    using heard = new Listener<Report>("nebulex.supervisor.child_terminated");
+    using reports = new Listener<Report>("nebulex.supervisor.child_terminated");
     const log = new Log();
     const sup = await startSupervisor({
       ...one,
@@ -218,10 +218,10 @@ describe("reports", () => {
       await until(() => !ref.alive);
       await rest();
     }
-    expect(heard.messages.map(({ childId }) => childId)).toEqual(
+    expect(reports.messages.map(({ childId }) => childId)).toEqual(
       clean ? ["permanent"] : ["permanent", "transient", "temporary"],
     );
-    for (const [index, message] of heard.messages.entries()) {
+    for (const [index, message] of reports.messages.entries()) {
       expect(message.supervisor).toBe(sup.ref);
       expect(message.ref).toBe(refs[index]);
     }
@@ -229,7 +229,7 @@ describe("reports", () => {
   });
 
   test("of a restart: its number within the window, and what it is about", async () => {
-    using heard = new Listener<Report & { attempt: number }>("nebulex.supervisor.restart");
+    using reports = new Listener<Report & { attempt: number }>("nebulex.supervisor.restart");
     using gaveUp = new Listener<Report>("nebulex.supervisor.gave_up");
     const log = new Log();
     const sup = await startSupervisor({ ...one, maxRestarts: 2, children: [log.worker("a")] });
@@ -239,8 +239,8 @@ describe("reports", () => {
     const last = log.ref("a");
     last.dispatch("crash");
     await sup.exited;
-    expect(heard.messages.map(({ attempt }) => attempt)).toEqual([1, 2]);
-    expect(heard.messages[0]).toEqual({
+    expect(reports.messages.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(reports.messages[0]).toEqual({
       supervisor: sup.ref,
       childId: "a",
       ref: first,

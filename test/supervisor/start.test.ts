@@ -268,7 +268,7 @@ describe("the system of a root", () => {
     expect(gaveUp.system.stopped).toBe(true);
   });
 
-  test("is waited for by stop also where a child has asked for the handle before it was up", async () => {
+  test("is awaited by stop also if a child has requested the handle before it was up", async () => {
     const log = new Log();
     const gate = new Gate();
     const beside = log.behavior("beside", { terminate: () => gate.promise });
@@ -359,7 +359,7 @@ describe("the signal of a start", () => {
     expect(log.lines).toEqual([]);
   });
 
-  test("ends what is up, in reverse order, and abandons the start in hand", async () => {
+  test("ends what is up, in reverse order, and abandons the start under way", async () => {
     const log = new Log();
     const aborter = new AbortController();
     const gate = new Gate<never>();

@@ -186,9 +186,9 @@ describe("whatever children do at their end", () => {
     expect(await sup.exited).toBe("shutdown");
   });
 
-  test("only the ends that were not asked for are reported", async () => {
+  test("only the ends that were not requested are reported", async () => {
     const log = new Log();
-    using heard = new Listener<{ childId: string; reason: unknown }>(
+    using reports = new Listener<{ childId: string; reason: unknown }>(
       "nebulex.supervisor.child_terminated",
     );
     const clean = async (reason: unknown): Promise<void> => {
@@ -205,7 +205,7 @@ describe("whatever children do at their end", () => {
       ],
     });
     await sup.stop();
-    expect(heard.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
+    expect(reports.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
       ["fails", new Error("no")],
       ["strange", "normal"],
     ]);
@@ -260,7 +260,7 @@ describe("whatever children do at their end", () => {
 });
 
 describe("a supervisor that is ending", () => {
-  test("restarts nothing, and refuses requests at once: queued, in hand, and new ones", async () => {
+  test("restarts nothing, and refuses requests at once: queued, current, and new ones", async () => {
     const log = new Log();
     const gate = new Gate();
     const sup = await startSupervisor({
@@ -286,7 +286,7 @@ describe("a supervisor that is ending", () => {
     expect(await failure(sup.startChild(log.worker("c")))).toMatchObject({ reason: "noproc" });
   });
 
-  test("a start in hand is abandoned and fenced, its late result killed", async () => {
+  test("a start under way is abandoned, its late result killed", async () => {
     const log = new Log();
     const system = createSystem();
     const gate = new Gate<ActorRef>();
@@ -302,7 +302,7 @@ describe("a supervisor that is ending", () => {
     await system.stop();
   });
 
-  test("the end of a child that was in hand when stop came is not begun again", async () => {
+  test("the end of a child that was under way when stop came is not begun again", async () => {
     const log = new Log();
     const clock = new SimulatedClock();
     let cleanUps = 0;
@@ -333,7 +333,7 @@ describe("a supervisor that is ending", () => {
   });
 
   test("a child that dies of its own meanwhile is reported once", async () => {
-    using heard = new Listener<{ childId: string; reason: unknown }>(
+    using reports = new Listener<{ childId: string; reason: unknown }>(
       "nebulex.supervisor.child_terminated",
     );
     const log = new Log();
@@ -354,7 +354,7 @@ describe("a supervisor that is ending", () => {
     gates[1].open();
     await stopping;
     expect(await inHand).toMatchObject({ reason: "noproc" });
-    expect(heard.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
+    expect(reports.messages.map(({ childId, reason }) => [childId, reason])).toEqual([
       ["a", new Error("clean-up")],
     ]);
   });
