@@ -71,20 +71,14 @@ async function commonJs() {
   await build({
     ...options(),
     stdin: { contents, resolveDir: root },
-    outfile: join(dist, "cjs", "bundle.cjs"),
+    outfile: join(dist, "bundle.cjs"),
     format: "cjs",
     supported: { "dynamic-import": false },
-    // Its threads run the ES module beside dist/index.js.
-    banner: {
-      js: `const moduleUrl = require("node:url").pathToFileURL(require("node:path").join(__dirname, "../index.js")).href;`,
-    },
+    banner: { js: `const moduleUrl = require("node:url").pathToFileURL(__filename).href;` },
     define: { ...options().define, "import.meta.url": "moduleUrl" },
   });
   for (const name of entries)
-    writeFileSync(
-      join(dist, "cjs", `${name}.cjs`),
-      `module.exports = require("./bundle.cjs").${name};\n`,
-    );
+    writeFileSync(join(dist, `${name}.cjs`), `module.exports = require("./bundle.cjs").${name};\n`);
 }
 
 /** An ES module has no `require`: what is bundled gets the built-in modules from the process. */

@@ -44,7 +44,8 @@ export class OptionError extends NebulexError {
 
   /** `invalid value for option "partition": expected an integer >= 0, got: 10` */
   static invalid(option: string, expected: string, value: unknown): OptionError {
-    return new OptionError(
+    // Not by its name: a bundler renames a class that refers to itself.
+    return new this(
       option,
       `invalid value for option "${option}": expected ${expected}, got: ${show(value)}`,
     );

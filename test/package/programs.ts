@@ -24,7 +24,8 @@ async function work() {
     try {
       main.streamServer({});
     } catch (error) {
-      return error instanceof actor.OptionError && error.name === "OptionError";
+      const names = [error.name, error.constructor.name].join();
+      return error instanceof actor.OptionError && names === "OptionError,OptionError";
     }
   });
   const entries = [typeof redis.redisPubSub, typeof nats.natsPubSub, typeof testing.SimulatedClock];

@@ -29,7 +29,7 @@ beforeAll(async () => {
     ),
     // As loaders do that can't require ES modules.
     "threads-of-bundle.cjs": threads(
-      `const { defineCache, startSupervisor, streamServer, whenIdle, workerPool } = require("./node_modules/nebulex-streams/dist/cjs/index.cjs");`,
+      `const { defineCache, startSupervisor, streamServer, whenIdle, workerPool } = require("./node_modules/nebulex-streams/dist/index.cjs");`,
     ),
     "missing.cjs": `const { startSupervisor } = require("nebulex-streams");
       const { natsPubSub } = require("nebulex-streams/nats");
