@@ -1,6 +1,5 @@
 // Builds dist/: the ES modules that Node.js and bundlers load, a CommonJS bundle for loaders that
-// can't require ES modules (Jest), and the types of both. Packages that are not among the
-// dependencies (nact, p-retry) are bundled.
+// can't require ES modules (Jest), and the types of both.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
@@ -37,13 +36,21 @@ function types() {
     writeFileSync(join(dist, `${name}.d.ts`), `export * from "./types/${name}.js";\n`);
 }
 
+const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
+/**
+ * Dependencies whose code is in dist/ all the same: nact requires "assert", which esbuild can't put
+ * into a user's ES module bundle; p-retry can't be required. They stay dependencies, so that
+ * `npm audit` and lists of licenses see them.
+ */
+const bundled = ["nact", "p-retry"];
+
 function options() {
   return {
     absWorkingDir: root,
     bundle: true,
     platform: "node",
     target: "node20.19",
-    external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
+    external: packages.filter((name) => !bundled.includes(name)),
     define: { packageVersionAtBuild: JSON.stringify(manifest.version) },
     legalComments: "none",
     logLevel: "warning",

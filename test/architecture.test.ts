@@ -22,9 +22,7 @@ interface Manifest {
 const modules = readModules(join(projectRoot, "src"));
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as Manifest;
 const peers = Object.keys(manifest.peerDependencies);
-/** Those of the development dependencies that build.mjs bundles. */
-const bundled = ["nact", "p-retry"];
-const dependencies = [...Object.keys(manifest.dependencies), ...bundled, ...peers];
+const dependencies = [...Object.keys(manifest.dependencies), ...peers];
 
 describe("the source files", () => {
   test("import only files that exist", () => {
