@@ -1,4 +1,4 @@
-import { bothValues, CacheEvent, type Cause, MultiTarget } from "../event/event.js";
+import { addValues, bothValues, CacheEvent, type Cause, MultiTarget } from "../event/event.js";
 import type { EventType } from "../event/types.js";
 import type { ChangeTap, HashMemo } from "./adapter.js";
 
@@ -58,7 +58,7 @@ export class EntryChange<K, V> extends Change<K, V> {
 
   protected override makeEvent(make: MakeEvent<K, V>): CacheEvent<K, V> {
     const event = make(this.type, this.cause, this.#key);
-    CacheEvent.addValues(event, bothValues, this.#value, this.#previous);
+    addValues(event, bothValues, this.#value, this.#previous);
     return event;
   }
 }

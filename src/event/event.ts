@@ -233,20 +233,16 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
     });
   }
 
-  /**
-   * Adds those values to an event that it is to carry: what is stored after it, unless the entry
-   * went; what was stored before, unless it is new. For a target of several keys, these are maps.
-   */
+  /** The same as {@link addValues}, also for a target of several keys: the values are maps then. */
   static addValues(event: CacheEvent, includes: Includes, value: unknown, previous: unknown): void {
-    if (event.#subject instanceof MultiTarget) {
-      if (includes.value && value !== undefined)
-        event.values = value as ReadonlyMap<unknown, unknown>;
-      if (includes.previous && previous !== undefined)
-        event.previousValues = previous as ReadonlyMap<unknown, unknown>;
+    if (!(event.#subject instanceof MultiTarget)) {
+      addValues(event, includes, value, previous);
       return;
     }
-    if (includes.value && isStored(event.type)) event.value = value;
-    if (includes.previous && event.type !== "inserted") event.previous = previous;
+    if (includes.value && value !== undefined)
+      event.values = value as ReadonlyMap<unknown, unknown>;
+    if (includes.previous && previous !== undefined)
+      event.previousValues = previous as ReadonlyMap<unknown, unknown>;
   }
 
   /**
@@ -267,6 +263,22 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
       ? new NumberedEvent(type, cause, event.#source, subject, event.#offset, event.#at, sequence)
       : new CacheEvent(type, cause, event.#source, subject, event.#offset, event.#at);
   }
+}
+
+/**
+ * Adds the values that an event about a single key carries: what is stored after it, unless the
+ * entry is gone; what was stored before, unless it is new.
+ *
+ * @internal
+ */
+export function addValues(
+  event: CacheEvent,
+  includes: Includes,
+  value: unknown,
+  previous: unknown,
+): void {
+  if (includes.value && isStored(event.type)) event.value = value;
+  if (includes.previous && event.type !== "inserted") event.previous = previous;
 }
 
 /**
