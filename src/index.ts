@@ -28,11 +28,13 @@ export type {
 // Events
 export {
   type CacheEntryEvent,
+  type EventIncluding,
   type EventMetadata,
   type EventTarget,
   type EventType,
   type GapEvent,
   type GapReason,
+  type Include,
   keysOf,
 } from "./event/types.js";
 export type { Cause } from "./event/event.js";
@@ -50,11 +52,7 @@ export type { PubSub, PubSubOptions, TopicSubscriber } from "./pubsub/types.js";
 
 // Streams
 export { streamServer } from "./stream/stream-server.js";
-export type {
-  Include,
-  ResolvedStreamOptions,
-  StreamServerOptions,
-} from "./stream/stream-options.js";
+export type { ResolvedStreamOptions, StreamServerOptions } from "./stream/stream-options.js";
 export { defaultHash, type Hash, hashReady, type KeyEvent } from "./stream/hash.js";
 export {
   getStream,

@@ -94,6 +94,49 @@ export interface CacheEntryEvent<K = unknown, V = unknown, Origin = unknown> {
   readonly previousValues?: ReadonlyMap<K, V>;
 }
 
+/** A value that events carry where their stream includes it. */
+export type Include = "value" | "previous";
+
+/**
+ * An event of a stream that is known to include `I`. Of `inserted` and `updated` events, either
+ * `value` or, for several keys, `values` is then defined; of `updated` events, either `previous` or
+ * `previousValues`.
+ */
+export type EventIncluding<K, V, I extends Include, Origin = unknown> = CacheEntryEvent<
+  K,
+  V,
+  Origin
+> &
+  ("value" extends I ? StoredValues<K, V> : unknown) &
+  ("previous" extends I ? ReplacedValues<K, V> : unknown);
+
+type StoredValues<K, V> =
+  | { readonly type: "inserted" | "updated"; readonly value: V; readonly values?: undefined }
+  | {
+      readonly type: "inserted" | "updated";
+      readonly value?: undefined;
+      readonly values: ReadonlyMap<K, V>;
+    }
+  | {
+      readonly type: "deleted" | "expired" | "evicted";
+      readonly value?: undefined;
+      readonly values?: undefined;
+    };
+
+type ReplacedValues<K, V> =
+  | { readonly type: "updated"; readonly previous: V; readonly previousValues?: undefined }
+  | {
+      readonly type: "updated";
+      readonly previous?: undefined;
+      readonly previousValues: ReadonlyMap<K, V>;
+    }
+  | {
+      readonly type: "inserted";
+      readonly previous?: undefined;
+      readonly previousValues?: undefined;
+    }
+  | { readonly type: "deleted" | "expired" | "evicted" };
+
 /** Why events were not delivered. */
 export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "transport";
 

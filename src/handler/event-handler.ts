@@ -31,15 +31,17 @@ export interface HandlerContext {
  * Handles the events of a pool: one at a time in each partition, promises awaited. A returned
  * `undefined` keeps the state.
  */
-export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = HandlerContext> {
+export interface EventHandler<
+  State = unknown,
+  K = unknown,
+  V = unknown,
+  Ctx = HandlerContext,
+  Event = CacheEntryEvent<K, V, ActorRef>,
+> {
   /** Returns the state of an incarnation. */
   init?(ctx: Ctx): State | Promise<State>;
   /** Handles an event. A throw is a failed attempt. */
-  handle(
-    event: CacheEntryEvent<K, V, ActorRef>,
-    state: State,
-    ctx: Ctx,
-  ): State | void | Promise<State | void>;
+  handle(event: Event, state: State, ctx: Ctx): State | void | Promise<State | void>;
   /** Reports events that will not be delivered. */
   onGap?(gap: GapEvent, state: State, ctx: Ctx): State | void | Promise<State | void>;
   /** Cleans up: after the last event, with the reason; not after a failed `init` or a kill. */
@@ -49,8 +51,12 @@ export interface EventHandler<State = unknown, K = unknown, V = unknown, Ctx = H
 }
 
 /** A handler without a state. */
-export interface HandlerFunction<K = unknown, V = unknown> {
-  (event: CacheEntryEvent<K, V, ActorRef>, ctx: HandlerContext): void | Promise<void>;
+export interface HandlerFunction<
+  K = unknown,
+  V = unknown,
+  Event = CacheEntryEvent<K, V, ActorRef>,
+> {
+  (event: Event, ctx: HandlerContext): void | Promise<void>;
   /** Tells it from {@link BatchHandlerOptions}, which have a `maxSize`. */
   maxSize?: undefined;
 }
@@ -59,14 +65,18 @@ export interface HandlerFunction<K = unknown, V = unknown> {
  * Receives an event that could not be handled, the error of its last attempt, and the worker's
  * context. A promise is awaited.
  */
-export type OnDeadLetter<K = unknown, V = unknown> = (
-  event: CacheEntryEvent<K, V, ActorRef>,
+export type OnDeadLetter<K = unknown, V = unknown, Event = CacheEntryEvent<K, V, ActorRef>> = (
+  event: Event,
   error: unknown,
   ctx: HandlerContext,
 ) => void | Promise<void>;
 
 /** A handler of batches: the `handler` of a pool, or the options of {@link batchHandler}. */
-export interface BatchHandlerOptions<K = unknown, V = unknown> {
+export interface BatchHandlerOptions<
+  K = unknown,
+  V = unknown,
+  Event = CacheEntryEvent<K, V, ActorRef>,
+> {
   /** Events in a batch at the most: an integer above 0. */
   maxSize: number;
   /**
@@ -75,10 +85,7 @@ export interface BatchHandlerOptions<K = unknown, V = unknown> {
    */
   maxWait: Milliseconds;
   /** Handles a batch, in order, at least one event. A throw is a failed attempt at all of them. */
-  handle(
-    events: readonly CacheEntryEvent<K, V, ActorRef>[],
-    ctx: HandlerContext,
-  ): void | Promise<void>;
+  handle(events: readonly Event[], ctx: HandlerContext): void | Promise<void>;
   /** Reports events that will not be delivered. The batch before has been handled by then. */
   onGap?(gap: GapEvent, ctx: HandlerContext): void | Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { OptionError } from "../errors.js";
-import { type EventType, eventTypes } from "../event/types.js";
+import type { ActorRef } from "../actor/ref.js";
+import { type EventIncluding, type EventType, eventTypes, type Include } from "../event/types.js";
 import { allTypes, maskOf } from "../log/event-mask.js";
 import {
   callable,
@@ -23,6 +24,7 @@ import {
   type BatchHandlerOptions,
   batchTraitsOf,
   type EventHandler,
+  type HandlerContext,
   type HandlerFunction,
   type OnDeadLetter,
   resolveHandler,
@@ -30,7 +32,12 @@ import {
 import { partitionWorkers, poolSchema, poolSpec } from "./pool.js";
 
 /** Options of {@link handlerPool}. */
-export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
+export interface HandlerPoolOptions<
+  K = unknown,
+  V = unknown,
+  State = unknown,
+  I extends Include = never,
+> {
   /** The cache, or one of its instances. */
   cache: Cache<K, V> | AsyncCache<K, V>;
   /** The instance's name. Default: that of `cache`. */
@@ -47,13 +54,19 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   /** The types of event; at least one. Default: all five. */
   events?: readonly EventType[];
   /**
+   * The values that the handler needs, so that their types are known to be defined. The pool's
+   * start fails if the `include` of the stream server lacks one; all nodes must include the same.
+   * Default: none.
+   */
+  include?: readonly I[];
+  /**
    * Handles the events: a function, an object with a state for each worker, or, with `maxSize` and
    * `maxWait`, one that handles them in batches.
    */
   handler:
-    | EventHandler<State, NoInfer<K>, NoInfer<V>>
-    | HandlerFunction<NoInfer<K>, NoInfer<V>>
-    | BatchHandlerOptions<NoInfer<K>, NoInfer<V>>;
+    | EventHandler<State, NoInfer<K>, NoInfer<V>, HandlerContext, EventOf<K, V, I>>
+    | HandlerFunction<NoInfer<K>, NoInfer<V>, EventOf<K, V, I>>
+    | BatchHandlerOptions<NoInfer<K>, NoInfer<V>, EventOf<K, V, I>>;
   /**
    * Whether a throw ends the worker's incarnation (`"restart"`, the default) or not (`"resume"`).
    */
@@ -70,7 +83,7 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
    * Called with each event that is given up. Default: none; the event is reported in the
    * diagnostics channels, or as a warning.
    */
-  onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>>;
+  onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>, EventOf<K, V, I>>;
   /**
    * What is dropped when the pool is behind by more than the stream's capacity: the oldest events
    * (`"gap"`, the default), or all but the newest of each key (`"coalesce"`).
@@ -92,6 +105,14 @@ export interface HandlerPoolOptions<K = unknown, V = unknown, State = unknown> {
   shutdown?: Milliseconds;
 }
 
+/** The events of a pool; neither key nor value is inferred from its handler. */
+type EventOf<K, V, I extends Include> = EventIncluding<
+  NoInfer<K>,
+  NoInfer<V>,
+  NoInfer<I>,
+  ActorRef
+>;
+
 /** The types of event that a reader wants, as a mask. @internal */
 export const eventsOption = (name: string, value: unknown): number =>
   maskOf(subsetOf(name, value, eventTypes, 1));
@@ -102,6 +123,7 @@ export const handlingSchema = {
   group: option(nonEmptyString),
   partitions: option((name, value) => integer(name, value, 1)),
   events: option(eventsOption, allTypes),
+  include: option((name, value) => subsetOf(name, value, ["value", "previous"]), []),
   onError: option((name, value) => oneOf(name, value, ["restart", "resume"]), "restart"),
   maxAttempts: option((name, value) => integer(name, value, 1), 1),
   backoffInitial: option((name, value) => milliseconds(name, value), 0),
@@ -154,8 +176,8 @@ export function workerOptions(
  *
  * @throws {@link OptionError}
  */
-export function handlerPool<K, V, State = unknown>(
-  options: HandlerPoolOptions<K, V, State>,
+export function handlerPool<K, V, State = unknown, const I extends Include = never>(
+  options: HandlerPoolOptions<K, V, State, I>,
 ): ChildSpec {
   const resolved = readOptions("handlerPool", schema, options);
   const { handler, concurrency, shutdown } = resolved;

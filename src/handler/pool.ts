@@ -1,7 +1,8 @@
 import { isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
-import { OptionError } from "../errors.js";
+import { OptionError, show } from "../errors.js";
+import type { Include } from "../event/types.js";
 import {
   integer,
   nonEmptyString,
@@ -42,6 +43,7 @@ export const poolSchema = {
 type PoolOptions = Resolved<typeof poolSchema> & {
   readonly group?: string | undefined;
   readonly partitions?: number | undefined;
+  readonly include?: readonly Include[];
 };
 
 /** A child of a pool, and the partitions (by index) whose events it handles. @internal */
@@ -85,6 +87,13 @@ export function poolSpec(
         options.partitions,
       );
     }
+    const included = stream.options.include;
+    if (options.include?.every((value) => included.includes(value)) === false)
+      throw OptionError.invalid(
+        "include",
+        `values that the stream server includes (${show(included)})`,
+        options.include,
+      );
     const run = prepare(stream, id);
     let ref: ActorRef;
     try {

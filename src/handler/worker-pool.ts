@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { ResourceLimits } from "node:worker_threads";
 import type { ActorRef } from "../actor/ref.js";
 import { OptionError } from "../errors.js";
-import type { CacheEntryEvent } from "../event/types.js";
+import type { CacheEntryEvent, Include } from "../event/types.js";
 import {
   derivedOption,
   integer,
@@ -52,10 +52,11 @@ export type ThreadHandlerFunction<K = unknown, V = unknown> = (
 /**
  * Options of {@link workerPool}: those of a handler pool, with a module in place of the handler.
  */
-export interface WorkerPoolOptions<K = unknown, V = unknown> extends Omit<
-  HandlerPoolOptions<K, V, unknown>,
-  "handler" | "concurrency"
-> {
+export interface WorkerPoolOptions<
+  K = unknown,
+  V = unknown,
+  I extends Include = never,
+> extends Omit<HandlerPoolOptions<K, V, unknown, I>, "handler" | "concurrency"> {
   /**
    * Where the handler is: an absolute URL (`new URL("./handler.js", import.meta.url)`); its default
    * export is the handler.
@@ -103,7 +104,9 @@ const schema = {
  *
  * @throws {@link OptionError}
  */
-export function workerPool<K, V>(options: WorkerPoolOptions<K, V>): ChildSpec {
+export function workerPool<K, V, const I extends Include = never>(
+  options: WorkerPoolOptions<K, V, I>,
+): ChildSpec {
   const resolved = readOptions("workerPool", schema, options);
   if (findThreadMain() === undefined)
     throw new OptionError(

@@ -1,4 +1,5 @@
 import { OptionError } from "../errors.js";
+import type { Include } from "../event/types.js";
 import {
   callable,
   derivedOption,
@@ -21,9 +22,6 @@ import { isCache } from "../cache/cache-handle.js";
 import type { AnyCache, AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
 import { maxCapacity } from "../log/partition-log.js";
-
-/** What of the values an event carries. */
-export type Include = "value" | "previous";
 
 /** Options of {@link streamServer}. */
 export interface StreamServerOptions<K = unknown, V = unknown> {

@@ -40,6 +40,18 @@ describe("the start of a pool", () => {
     await tree.sup.startChild(poolOf(tree.users, () => {}, { partitions: 4 }));
   });
 
+  test("fails where the stream does not include the values that the pool needs", async () => {
+    await using tree = await Tree.start({ stream: { include: ["previous"] } });
+    const pool = poolOf(tree.users, () => {}, { include: ["value"] as never });
+    expect(((await failure(tree.sup.startChild(pool))) as SupervisorError).cause).toEqual(
+      new OptionError(
+        "include",
+        "invalid value for option \"include\": expected values that the stream server includes ([ 'previous' ]), got: [ 'value' ]",
+      ),
+    );
+    await tree.sup.startChild(poolOf(tree.users, () => {}, { include: ["previous"] as never }));
+  });
+
   test("fails with GroupBusyError when another pool reads for the group", async () => {
     const notes = new Notes();
     await using tree = await Tree.start({

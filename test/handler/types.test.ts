@@ -6,6 +6,7 @@ import {
   handlerPool,
   type HandlerFunction,
   keysOf,
+  workerPool,
 } from "../../src/index.js";
 
 interface User {
@@ -88,6 +89,49 @@ const pools = [
     }),
   }),
   handlerPool({
+    cache,
+    include: ["value"],
+    handler: (event) => {
+      if (event.type === "deleted") void (event.value satisfies undefined);
+      if (event.type !== "inserted") return;
+      if (event.values === undefined) void event.value.name;
+      else void event.values.get(1)?.name;
+      // @ts-expect-error: the previous value is not included.
+      void event.previous.name;
+    },
+    onDeadLetter: (event) => {
+      if (event.type === "updated" && event.values === undefined) void event.value.name;
+    },
+  }),
+  handlerPool({
+    cache,
+    include: ["value", "previous"],
+    handler: {
+      maxSize: 10,
+      maxWait: 5,
+      handle: (events) => {
+        for (const event of events)
+          if (event.type === "updated" && event.values === undefined) {
+            void event.value.name;
+            if (event.previousValues === undefined) void event.previous.name;
+          }
+      },
+    },
+  }),
+  handlerPool({
+    cache,
+    include: ["value"],
+    handler: {
+      init: () => 0,
+      handle(event, state) {
+        same<typeof state, number>(true);
+        if (event.type === "inserted" && event.values === undefined) void event.value.name;
+        return state + 1;
+      },
+    },
+  }),
+  workerPool({ cache, include: ["value"], module: new URL("handler.js", import.meta.url) }),
+  handlerPool({
     cache: cache.instance("others"),
     handler: ({ value }) => void value?.name,
     onDeadLetter: (event, _error, ctx) => {
@@ -123,6 +167,8 @@ function misuse(): void {
     // @ts-expect-error: a handler of batches has no state.
     handler: { maxSize: 10, maxWait: 5, init: () => 1, handle: (events) => void events.length },
   });
+  // @ts-expect-error: events can't include that.
+  handlerPool({ cache, include: ["key"], handler: () => {} });
   // @ts-expect-error: there is no handler.
   handlerPool({ cache });
   // @ts-expect-error: an option's name is misspelt.
@@ -132,9 +178,8 @@ function misuse(): void {
 }
 
 test("handlers get the types of key and value from the pool's cache", async () => {
-  expect(pools.map(({ id }) => id)).toEqual(
-    pools.map((_, index) => (index === 6 ? "others:handlers" : "users:handlers")),
-  );
+  const ids = pools.map(({ id }) => id);
+  expect(new Set(ids)).toEqual(new Set(["users:handlers", "users:workers", "others:handlers"]));
   expect(misuse).toBeInstanceOf(Function);
   const handler: HandlerFunction<number, User> = async () => {};
   expect(await handler({} as never, {} as never)).toBeUndefined();
