@@ -7,6 +7,7 @@ import { documentAt, rowsOf } from "../helpers/documents.js";
 import { Certificate } from "../helpers/brokers/certificate.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import {
+  addClusterReplica,
   startRedis,
   startRedisCluster,
   startSentinel,
@@ -176,22 +177,20 @@ describeWith("redis-server")("a Redis with TLS", () => {
 describeWith("redis-server")("a Redis Cluster of three masters", () => {
   const acl = configuration("Redis: Cluster", password);
 
-  test("is used with the ACL of docs/production.md, of which nothing can be left out", async () => {
+  test("is used with the ACL of docs/production.md, of which nothing can be left out, and fails over", async () => {
     const brokers = await startRedisCluster(3, { config: [acl] });
-    await using stack = disposable(brokers);
+    await using _ = disposable(brokers);
+    await using replica = await addClusterReplica(brokers[0] as Broker, { config: [acl] });
     const rootNodes = brokers.slice(0, 2).map((broker) => ({ url: at(broker) }));
     const options = { sharded: true, rootNodes, options: login };
-    {
-      await using a = await startNode(pubsub("a", options), 8);
-      await using b = await startNode(pubsub("b", options), 8);
-      await exchange(a, b);
-    }
+    const permit = async (line: string): Promise<void> => {
+      const command = line.replace("user streams", "ACL SETUSER streams reset");
+      for (const broker of [...brokers, replica])
+        expect(await tellRedis(broker, command)).toContain("+OK");
+    };
     for (const right of rightsOf(acl)) {
       if (right === "+sunsubscribe") continue;
-      const rest = acl
-        .replace(` ${right}`, "")
-        .replace("user streams", "ACL SETUSER streams reset");
-      for (const broker of stack.brokers) expect(await tellRedis(broker, rest)).toContain("+OK");
+      await permit(acl.replace(` ${right}`, ""));
       const error = await startFailure(startNode(pubsub("a", options), 8));
       const isBus = /^[&]|publish|ssubscribe/.test(right);
       expect([right, error]).toMatchObject([
@@ -200,6 +199,14 @@ describeWith("redis-server")("a Redis Cluster of three masters", () => {
       ]);
       expect(error.message).toContain("NOPERM");
     }
+    await permit(acl);
+    await using a = await startNode(pubsub("a", options), 8);
+    await using b = await startNode(pubsub("b", options), 8);
+    await exchange(a, b);
+    await brokers[0]?.kill();
+    await waitFor(() => a.pubsub.status === "reconnecting", settled);
+    expect(await tellRedis(replica, "CLUSTER FAILOVER TAKEOVER")).toContain("+OK");
+    await exchange(a, b);
   });
 });
 
@@ -260,7 +267,6 @@ describeWith("redis-server")("Redis Sentinel", () => {
 
 function disposable(brokers: readonly Broker[]) {
   return {
-    brokers,
     [Symbol.asyncDispose]: async (): Promise<void> => {
       await Promise.all(brokers.map((broker) => broker.stop()));
     },

@@ -51,6 +51,21 @@ export async function startRedisCluster(
   return brokers;
 }
 
+/** Adds a replica of a master to a Redis Cluster. */
+export async function addClusterReplica(
+  master: Broker,
+  options: RedisServerOptions = {},
+): Promise<Broker> {
+  const [, id = "", busPort] =
+    /^(\w+) \S+@(\d+)\S* myself/m.exec(await tellRedis(master, "CLUSTER NODES")) ?? [];
+  const replica = await startRedisNode({ ...options, cluster: true }, await freePort());
+  await tellRedis(replica, `CLUSTER MEET 127.0.0.1 ${master.port} ${busPort}`);
+  while (!(await tellRedis(replica, `CLUSTER REPLICATE ${id}`)).startsWith("+OK")) await sleep(20);
+  while (!(await tellRedis(replica, "INFO replication")).includes("master_link_status:up"))
+    await sleep(20);
+  return replica;
+}
+
 const authOf = ({ password }: RedisServerOptions): string[] =>
   password === undefined ? [] : [`AUTH ${password}`];
 
