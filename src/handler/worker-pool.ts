@@ -102,7 +102,8 @@ const schema = {
  * Its id is `<instance>:workers` by default; its children are the threads (`<id>:thread:<n>`) and
  * one worker a partition.
  *
- * @throws {@link OptionError}
+ * @throws {@link OptionError} also where this package is part of a bundle, without the threads'
+ * program
  */
 export function workerPool<K, V, const I extends Include = never>(
   options: WorkerPoolOptions<K, V, I>,
