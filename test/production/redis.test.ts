@@ -180,7 +180,7 @@ describeWith("redis-server")("a Redis Cluster of three masters", () => {
   test("is used with the ACL of docs/production.md, of which nothing can be left out, and fails over", async () => {
     const brokers = await startRedisCluster(3, { config: [acl] });
     await using _ = disposable(brokers);
-    await using replica = await addClusterReplica(brokers[0] as Broker, { config: [acl] });
+    await using replica = await addClusterReplica(brokers, { config: [acl] });
     const rootNodes = brokers.slice(0, 2).map((broker) => ({ url: at(broker) }));
     const options = { sharded: true, rootNodes, options: login };
     const permit = async (line: string): Promise<void> => {

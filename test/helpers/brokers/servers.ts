@@ -51,11 +51,12 @@ export async function startRedisCluster(
   return brokers;
 }
 
-/** Adds a replica of a master to a Redis Cluster. */
+/** Adds a replica of the first master to a Redis Cluster. */
 export async function addClusterReplica(
-  master: Broker,
+  brokers: readonly Broker[],
   options: RedisServerOptions = {},
 ): Promise<Broker> {
+  const [master] = brokers as readonly [Broker];
   const [, id = "", busPort] =
     /^(\w+) \S+@(\d+)\S* myself/m.exec(await tellRedis(master, "CLUSTER NODES")) ?? [];
   const replica = await startRedisNode({ ...options, cluster: true }, await freePort());
@@ -63,6 +64,14 @@ export async function addClusterReplica(
   while (!(await tellRedis(replica, `CLUSTER REPLICATE ${id}`)).startsWith("+OK")) await sleep(20);
   while (!(await tellRedis(replica, "INFO replication")).includes("master_link_status:up"))
     await sleep(20);
+  // Who takes over is heard of by those who know it.
+  const links = brokers.length + 1;
+  const known = (text: string): boolean =>
+    / slave /.test(text.replaceAll("myself,", "")) &&
+    text.match(/ connected\b/g)?.length === links &&
+    !/handshake|fail/.test(text);
+  for (const broker of [...brokers, replica])
+    while (!known(await tellRedis(broker, "CLUSTER NODES"))) await sleep(20);
   return replica;
 }
 
