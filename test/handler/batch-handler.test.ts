@@ -40,7 +40,7 @@ const inserted = (from: number, to: number): string[] =>
   keys(from, to).map((key) => `inserted ${key}`);
 
 describe("a batch handler", () => {
-  test("is given full batches at once, and the rest when the first of it has waited", async () => {
+  test("gets full batches at once, and the rest when its first event has waited", async () => {
     const { clock, batches, tree } = await start();
     putKeys(tree.users, 0, 7);
     await rest();
@@ -66,7 +66,7 @@ describe("a batch handler", () => {
     await tree.sup.stop();
   });
 
-  test("with maxWait 0 is given what has come", async () => {
+  test("with maxWait 0 gets the events that are there", async () => {
     const { batches, tree } = await start({ maxWait: 0, maxSize: 100 });
     putKeys(tree.users, 0, 7);
     await whenIdle(tree.users);
@@ -74,7 +74,7 @@ describe("a batch handler", () => {
     await tree.sup.stop();
   });
 
-  test("is given one batch at a time", async () => {
+  test("gets one batch at a time", async () => {
     const gate = new Gate();
     let running = 0;
     const { tree, clock } = await start({
@@ -92,7 +92,7 @@ describe("a batch handler", () => {
     await tree.sup.stop();
   });
 
-  test("that is killed is given the unfinished batch, and the one in hand, again", async () => {
+  test("that is killed gets the unfinished batch, and the current one, again", async () => {
     const gate = new Gate();
     const batches: Batches = [];
     const { clock, tree } = await start({
@@ -114,7 +114,7 @@ describe("a batch handler", () => {
     await tree.sup.stop();
   });
 
-  test("is given the unfinished batch before an orderly stop is through", async () => {
+  test("gets the unfinished batch before an orderly stop ends", async () => {
     const { clock, batches, tree } = await start();
     putKeys(tree.users, 0, 2);
     await rest();
@@ -140,7 +140,7 @@ describe("a batch handler", () => {
   });
 
   test.each(["restart", "resume"] as const)(
-    "that fails has the whole batch again, then it is given up (%s)",
+    "that fails gets the whole batch again, then it is given up (%s)",
     async (onError) => {
       using dead = new Listener<{ event: UserEvent; attempt: number }>(
         "nebulex.streams.dead_letter",
@@ -168,7 +168,7 @@ describe("a batch handler", () => {
     },
   );
 
-  test("is told of a gap between two batches; a gap that fails is not given as a batch", async () => {
+  test("gets a gap between two batches; a gap that fails is not retried as a batch", async () => {
     const seen: string[] = [];
     const { tree } = await start({
       maxWait: 0,

@@ -12,7 +12,7 @@ import {
   type UserEvent,
 } from "../helpers/streams.js";
 
-/** A handler whose events end when they are told to. */
+/** A handler whose events end when the test releases them. */
 class Desk {
   readonly begun: string[] = [];
   readonly ended: string[] = [];

@@ -95,7 +95,7 @@ async function settle(tree: Tree): Promise<void> {
 }
 
 describe("whatever crashes and is killed", () => {
-  test("each group handles what was written, each key in order, but for exactly what it is told of as lost", async () => {
+  test("each group handles what was written, each key in order, except for exactly what is reported to it as lost", async () => {
     await fc.assert(
       asyncProperty(
         settings,

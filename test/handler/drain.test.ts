@@ -104,7 +104,7 @@ describe("a worker that is not done within its shutdown time", () => {
   };
 
   test.each([1, 3])(
-    "is killed; what is left is told of with exact bounds, and the next start goes on from there (concurrency %i)",
+    "is killed; what is left is reported with exact bounds, and the next start continues from there (concurrency %i)",
     async (concurrency) => {
       using undelivered = new Listener<Undelivered>("nebulex.streams.undelivered");
       const { clock, notes, gate, tree } = await stuckOn(concurrency);
@@ -158,7 +158,7 @@ describe("a worker that is not done within its shutdown time", () => {
     expect(undelivered.messages).toMatchObject([{ from: 5, to: 11, count: 3 }]);
   });
 
-  test("that is killed at any other time has nothing to tell", async () => {
+  test("that is killed at any other time reports nothing", async () => {
     using undelivered = new Listener<Undelivered>("nebulex.streams.undelivered");
     const { gate, notes, tree } = await stuckOn(1);
     putKeys(tree.users, 0, 10);

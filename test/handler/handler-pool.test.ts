@@ -48,7 +48,7 @@ describe.each([undefined, 1, 4, 8])("a pool on a stream with partitions: %p", (p
     ["killed", kill],
     ["crashed", crash],
     ["stopped", stop],
-  ])("goes on behind the last event handled when its workers are %s", async (_name, end) => {
+  ])("continues behind the last event handled when its workers are %s", async (_name, end) => {
     const notes = new Notes();
     await using tree = await Tree.start({
       stream,

@@ -104,7 +104,7 @@ describe("a handler", () => {
     expect((error as Error).cause).toMatchObject({ cause: new Error("no init") });
   });
 
-  test("has a ctx that says who it is, which attempt this is, and when its incarnation has ended", async () => {
+  test("has a ctx with its ref, the attempt, and a signal of the end of its incarnation", async () => {
     const contexts: { self: ActorRef; attempt: number; signal: AbortSignal }[] = [];
     await using tree = await Tree.start({
       children: (users) => [
@@ -137,7 +137,7 @@ describe("a handler", () => {
     expect(notes.lines).toEqual(["deleted a"]);
   });
 
-  test("that is killed over an event is given it again, which is no attempt", async () => {
+  test("that is killed over an event gets it again, which is no attempt", async () => {
     const attempts: number[] = [];
     const gate = new Gate();
     await using tree = await Tree.start({
@@ -161,7 +161,7 @@ describe("a handler", () => {
     expect(errors.messages).toEqual([]);
   });
 
-  test("that kills itself in an event is given it again", async () => {
+  test("that kills itself in an event gets it again", async () => {
     const seen: string[] = [];
     await using tree = await Tree.start({
       children: (users) => [
@@ -215,7 +215,7 @@ describe("a handler", () => {
 });
 
 describe("gaps", () => {
-  test("are told to onGap, in their place", async () => {
+  test("go to onGap, in their order", async () => {
     const seen: string[] = [];
     await using tree = await Tree.start({
       stream: { capacity: 10, retain: 0 },
@@ -268,7 +268,7 @@ describe("gaps", () => {
   });
 
   test.each(["one_for_one", "rest_for_one"] as const)(
-    "tell of a cache that crashed, under %s; then the pool goes on",
+    "report a cache that crashed, under %s; then the pool continues",
     async (strategy) => {
       const seen: string[] = [];
       await using tree = await Tree.start({

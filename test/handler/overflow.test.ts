@@ -119,7 +119,7 @@ describe.each([1, 4])("overflow coalesce on %i partitions", (partitions) => {
     expect(picture.faults).toEqual([]);
   });
 
-  test("tells a gap when the keys don't fit, and loses nothing that it does not tell of", async () => {
+  test("reports a gap when the keys don't fit, and loses nothing without a report", async () => {
     const [notes, gate] = [new Notes(), new Gate()];
     await using tree = await Tree.start({
       stream: { partitions, capacity: 50, retain: 0 },
@@ -168,11 +168,11 @@ describe("overflow gap", () => {
       const own = notes.events.filter(({ metadata }) => metadata.partition === partition);
       const [gap, ...others] = notes.gaps.filter((one) => one.partition === partition);
       expect(others).toEqual([]);
-      const told = own.map(({ metadata }) => metadata.sequence);
-      expect(told.slice(-50)).toEqual(
+      const sequences = own.map(({ metadata }) => metadata.sequence);
+      expect(sequences.slice(-50)).toEqual(
         Array.from({ length: 50 }, (_, index) => (gap?.to ?? 0) + 1 + index),
       );
-      expect(gap?.from).toBe(told.length - 50);
+      expect(gap?.from).toBe(sequences.length - 50);
     }
   });
 });

@@ -65,7 +65,7 @@ describe("the start of a pool", () => {
     expect(worker).toMatchObject({ reason: "failed_to_start_child", childId: "second:0" });
     expect(worker.cause).toBeInstanceOf(GroupBusyError);
     expect(worker.cause).toMatchObject({ group: "users:handlers", partition: 0 });
-    // The first goes on as if nothing had been.
+    // The first is not affected.
     putKeys(tree.users, 0, 10);
     await whenIdle(tree.users);
     expect(notes.messages).toHaveLength(10);
@@ -145,7 +145,7 @@ describe("options of a pool", () => {
     [{ backoffInitial: 10, backoffMax: 5 }, "backoffMax"],
     [{ cache: {} }, "cache"],
     [{ retries: 3 }, "retries"],
-  ])("%p is told of when the spec is made, by the name %s", (options, option) => {
+  ])("%p is refused when the spec is made, by the name %s", (options, option) => {
     const make = () => handlerPool({ cache: users, handler, ...options } as never);
     expect(make).toThrow(OptionError);
     expect(make).toThrow(expect.objectContaining({ option }));

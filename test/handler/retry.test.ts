@@ -132,7 +132,7 @@ describe.each(["restart", "resume"] as const)("with onError %s", (onError) => {
     await idle;
   });
 
-  test("onDeadLetter may be async: the partition goes on when it is done", async () => {
+  test("onDeadLetter may be async: the partition continues when it is done", async () => {
     const gate = new Gate();
     const { tree, calls } = await poisoned({ onError, onDeadLetter: () => gate.promise });
     await using _ = tree;
@@ -183,7 +183,7 @@ describe("a pool whose worker", () => {
     expect(getStream(tree.users).groups()).toMatchObject([{ deadLetters: 1, lag: 0 }]);
   });
 
-  test("crashes more often than its window allows is escalated, and goes on where it was", async () => {
+  test("crashes more often than its window allows is escalated, and continues where it was", async () => {
     const notes = new Notes();
     let crashes = 0;
     await using tree = await Tree.start({

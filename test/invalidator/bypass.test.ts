@@ -186,7 +186,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(await isBypassed(b)).toBe(false);
   });
 
-  test("a stream server that is killed or stopped in an outage goes on", async () => {
+  test("a stream server that is killed or stopped in an outage continues", async () => {
     for (const end of ["kill", "stop"] as const) {
       await using nodes = new Timed();
       await nodes.startTimed("a", { partitions });

@@ -5,7 +5,7 @@ import { Listener, until } from "../helpers/actors.js";
 import { asyncAdapter } from "./async-adapter.js";
 import { fast, Nodes, shapes, Wall } from "./nodes.js";
 
-interface Told {
+interface Report {
   readonly name: string;
   readonly partition: number | null;
   readonly event: { readonly type: string; readonly metadata?: { readonly node: string } };
@@ -34,24 +34,24 @@ class Failing {
 }
 
 describe.each(shapes)("partitions: %s", (partitions) => {
-  test("what can't be deleted is tried again, in order, and told", async () => {
+  test("a deletion that fails is retried, in order, and reported", async () => {
     await using nodes = new Nodes();
     const failing = new Failing();
     const a = await nodes.start("a", { partitions });
     const b = await nodes.start("b", { partitions, adapter: failing.adapter, clock: fast });
     b.users.put("x", 1, { fill: true });
-    using told = new Listener<Told>("nebulex.streams.invalidator.invalidate");
+    using reports = new Listener<Report>("nebulex.streams.invalidator.invalidate");
     let failures = 0;
     failing.fails = () => ++failures <= 2;
     a.users.put("x", 2);
     await waitFor(() => !b.users.has("x"));
     await nodes.quiet();
-    expect(told.messages.map(({ status, deleted }) => [status, deleted])).toEqual([
+    expect(reports.messages.map(({ status, deleted }) => [status, deleted])).toEqual([
       ["error", 0],
       ["error", 0],
       ["ok", 1],
     ]);
-    expect(told.messages[0]?.reason).toEqual(new Error("delete failed"));
+    expect(reports.messages[0]?.reason).toEqual(new Error("delete failed"));
     expect((await b.tree.ref("users:invalidator")).alive).toBe(true);
   });
 
@@ -93,7 +93,7 @@ test("a store that is elsewhere: deletions are waited for, one after the other",
   const b = await nodes.start("b", { adapter: asyncAdapter(), clock });
   const pairs = ["x", "p1", "p2", "q"].map((key) => [key, 1] as const);
   await b.elsewhere.putAll(pairs, { fill: true });
-  using told = new Listener<Told>("nebulex.streams.invalidator.invalidate");
+  using reports = new Listener<Report>("nebulex.streams.invalidator.invalidate");
   a.users.put("x", 2);
   a.users.put("p1", 2);
   await nodes.quiet();
@@ -101,7 +101,7 @@ test("a store that is elsewhere: deletions are waited for, one after the other",
   a.users.deleteAll({ prefix: "p" });
   await nodes.quiet();
   expect([...(await b.elsewhere.getAll()).keys()]).toEqual(["q"]);
-  const mine = told.messages.filter(({ event }) => event.metadata?.node === "a");
+  const mine = reports.messages.filter(({ event }) => event.metadata?.node === "a");
   expect(mine.map(({ deleted }) => deleted)).toEqual([1, 1, 1]);
   // What was written to a store that is elsewhere can't be compared.
   nodes.hub.pause("a");
@@ -164,7 +164,7 @@ describe("telemetry", () => {
     );
     b.users.put("z", 1, { fill: true });
     await nodes.quiet();
-    using told = new Listener<Told>("nebulex.streams.invalidator.invalidate");
+    using reports = new Listener<Report>("nebulex.streams.invalidator.invalidate");
     a.users.put("w", 1, { fill: true });
     a.users.put("none", 1);
     a.users.putAll([
@@ -174,7 +174,7 @@ describe("telemetry", () => {
     await nodes.quiet();
     await nodes.losing(a, "w", () => a.users.put("none", 2));
     const where = { cache: "users", name: "users", partition: 0, status: "ok", reason: null };
-    expect(told.messages).toEqual([
+    expect(reports.messages).toEqual([
       { ...where, deleted: 0, event: expect.objectContaining({ type: "inserted" }) },
       { ...where, deleted: 2, event: expect.objectContaining({ type: "inserted" }) },
       {
@@ -185,14 +185,14 @@ describe("telemetry", () => {
     ]);
   });
 
-  test("unhandled_event: what somebody sends to a worker", async () => {
+  test("unhandled_event: a message that is sent to a worker", async () => {
     await using nodes = new Nodes();
     const b = await nodes.start("b", { partitions: 4 });
-    using told = new Listener("nebulex.streams.invalidator.unhandled_event");
+    using reports = new Listener("nebulex.streams.invalidator.unhandled_event");
     const worker = await b.tree.worker(2, "users:invalidator");
     worker.dispatch("hello");
-    await until(() => told.messages.length > 0);
-    expect(told.messages).toEqual([
+    await until(() => reports.messages.length > 0);
+    expect(reports.messages).toEqual([
       { cache: "users", name: "users", partition: 2, message: "hello" },
     ]);
     expect(worker.alive).toBe(true);

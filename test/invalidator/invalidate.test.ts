@@ -9,7 +9,7 @@ describe.each(shapes)("with %p partitions", (partitions) => {
     ["elsewhere", asyncAdapter],
     ["nowhere", nilAdapter],
   ])(
-    "what is invalidated goes on the other node, though it is not here (store: %s)",
+    "what is invalidated is deleted on the other node, though it is not here (store: %s)",
     async (_, adapter) => {
       await using nodes = new Nodes();
       const a = await nodes.start(
@@ -41,7 +41,7 @@ describe.each(shapes)("with %p partitions", (partitions) => {
   );
 });
 
-test("where sees one node's entries; what it picks goes on all", async () => {
+test("where sees one node's entries; what it picks is deleted on all", async () => {
   await using nodes = new Nodes();
   const [a, b] = [await nodes.start("a"), await nodes.start("b")];
   for (const { users } of [a, b]) await users.fetchOrStore("both", () => 1);

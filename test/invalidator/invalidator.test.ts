@@ -180,7 +180,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(b.users.info()).toMatchObject({ hits: 20, misses: 0 });
   });
 
-  test("what it deletes is told here, marked; not to other nodes, and to no invalidator", async () => {
+  test("its deletions are events here, marked; they reach no other node, and no invalidator", async () => {
     await using nodes = new Nodes();
     const all = {
       partitions,
@@ -264,7 +264,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(b.users.get("untouched")).toBe(1);
   });
 
-  test("a worker that is killed goes on where it was", async () => {
+  test("a worker that is killed continues where it was", async () => {
     await using nodes = new Nodes();
     const [a, b] = [await nodes.start("a", { partitions }), await nodes.start("b", { partitions })];
     for (let n = 0; n < 20; n++) b.users.put(`k${n}`, n, { fill: true });

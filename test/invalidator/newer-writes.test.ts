@@ -103,7 +103,7 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     });
   });
 
-  test("what was written at the same time, as far as the clocks tell, goes", async () => {
+  test("what was written at the same time, within the precision of the clocks, is deleted", async () => {
     await using nodes = await Skewed.start(0, partitions);
     const { a, b } = nodes;
     for (const apart of [0, 1]) {

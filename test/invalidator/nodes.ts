@@ -101,7 +101,7 @@ export class Node {
     return streamOf(slotFor(this.users));
   }
 
-  /** What its readers have been told since the last look. */
+  /** What its readers have received since the last call. */
   take(): string[] {
     return this.notes.messages.splice(0).map((message) => {
       const { command, metadata, target } = message as Exclude<typeof message, { type: "gap" }>;

@@ -6,7 +6,7 @@ export const heartbeat = 3000;
 /** A sign of life is sent, and taken, every third of a heartbeat. */
 export const beat = heartbeat / 3;
 
-/** Nodes with one clock, whose time passes only when it is told to. */
+/** Nodes with one clock, which the test advances. */
 export class Timed extends Nodes {
   readonly clock = new SimulatedClock();
 

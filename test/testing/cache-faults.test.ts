@@ -25,7 +25,7 @@ import { failure, Listener, until } from "../helpers/actors.js";
 const injected = expect.objectContaining({ code: "E_INJECTED_FAULT" });
 
 describe("a cache that refuses registrations", () => {
-  test("does so n times: the stream server goes on trying, and then is registered", async () => {
+  test("does so n times: the stream server retries, and then is registered", async () => {
     const clock = new SimulatedClock();
     const system = createSystem({ name: "refuse-n", clock });
     const cache = defineCache<string, number>({ name: "refuse-n" });
@@ -49,7 +49,7 @@ describe("a cache that refuses registrations", () => {
     await system.stop();
   });
 
-  test("tells listeners apart by their ids, with an error of the tester's; several at once; and not any more when stopped", async () => {
+  test("distinguishes listeners by their ids, with an error of the tester's; several at once; and not any more when stopped", async () => {
     const system = createSystem({ name: "refuse-id" });
     const cache = defineCache<string, number>({ name: "refuse-id" });
     const tree = await startSupervisor({ system, strategy: "one_for_one", children: [cache] });

@@ -107,7 +107,7 @@ describe("chaos", () => {
     expect(other.lines).not.toEqual(first.lines);
   });
 
-  test("lasts as long as it is told, and its interval is an average", async () => {
+  test("lasts as long as the option says, and its interval is an average", async () => {
     const { report } = await run("chaos-duration", {
       seed: 1,
       faults: [kill({ actor: "a" })],
@@ -119,7 +119,7 @@ describe("chaos", () => {
     expect(report.injected).toBeLessThan(450);
   });
 
-  test("leaves alone who has had enough, and says whom it never met", async () => {
+  test("spares actors that have been hit often enough, and reports faults without a subject", async () => {
     const { report } = await run("chaos-times", {
       seed: 2,
       faults: [kill({ actor: workers, times: 2 }), crash({ actor: "nobody" })],
@@ -130,7 +130,7 @@ describe("chaos", () => {
     expect(report.neverMet).toEqual(["crash nobody"]);
   });
 
-  test("ends when the tree has given up and nobody is left", async () => {
+  test("ends when the tree has given up and no actor is left", async () => {
     const clock = new SimulatedClock();
     const system = createSystem({ name: "chaos-gave-up", clock });
     await startWorkers(system, 2);
@@ -148,7 +148,7 @@ describe("chaos", () => {
     await system.stop();
   });
 
-  test("ends early when aborted, lets go who hangs, and gives its report", async () => {
+  test("ends early when aborted, releases actors that hang, and returns its report", async () => {
     const clock = new SimulatedClock();
     const system = createSystem({ name: "chaos-abort", clock });
     await startWorkers(system);

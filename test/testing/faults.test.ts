@@ -151,7 +151,7 @@ describe("which messages a fault strikes", () => {
     expect(gone).toEqual(["a:1", "a:2", "a:3"]);
   });
 
-  test("by chance: the same for the same seed, whoever else is there; another for another seed", async () => {
+  test("by chance: the same for the same seed, whatever other actors there are; another for another seed", async () => {
     const lost = (name: string, seed: number, ids: string[]): Promise<string[]> =>
       missing(name, ids, 40, (system) =>
         injectFaults(system, { seed, faults: [kill({ actor: /^a/, probability: 0.2 })] }),
@@ -287,7 +287,7 @@ describe("what a fault does", () => {
 });
 
 describe("an injection", () => {
-  test("says what it did, when and to whom, and whom it has never met", async () => {
+  test("reports what it did, when and to which subject, and the faults without a subject", async () => {
     const self = await bench("faults-report", "a", "b");
     const faults = injectFaults(self.system, {
       seed: 5,

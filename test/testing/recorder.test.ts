@@ -12,7 +12,7 @@ function refOf(system: ReturnType<typeof createSystem>, id: string) {
 const idle = { receive: (): void => {} };
 
 describe("a recorder", () => {
-  test("writes down starts, exits, restarts and who gives up, in order, level by level", async () => {
+  test("records starts, exits, restarts and supervisors that give up, in order, level by level", async () => {
     const system = createSystem({ name: "recorder-order" });
     using recorder = recordTree(system);
     const tree = await startSupervisor({
@@ -94,7 +94,7 @@ describe("a recorder", () => {
     await system.stop();
   });
 
-  test("tells a failed start from an exit", async () => {
+  test("distinguishes a failed start from an exit", async () => {
     const system = createSystem({ name: "recorder-failed" });
     using recorder = recordTree(system);
     const init = (): never => {
@@ -105,7 +105,7 @@ describe("a recorder", () => {
     await system.stop();
   });
 
-  test("can be told whom to look at, and to stop; other systems are not its concern", async () => {
+  test("can be limited to some actors, and stopped; it ignores other systems", async () => {
     const system = createSystem({ name: "recorder-selected" });
     const other = createSystem({ name: "recorder-selected" });
     using recorder = recordTree(system, { actor: /^b/ });

@@ -93,7 +93,7 @@ describe("a simulated clock", () => {
     expect(clock.now()).toBe(20);
   });
 
-  test("passes on what a timer throws, and goes on afterwards", async () => {
+  test("rethrows what a timer throws, and continues afterwards", async () => {
     const clock = new SimulatedClock();
     let fired = false;
     clock.setTimeout(() => {

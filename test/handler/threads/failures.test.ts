@@ -26,7 +26,7 @@ const endings: { deed: string; says: RegExp; with?: unknown }[] = [
 ];
 
 const timeout = 60_000;
-/** Enough for the watch to see twice, the timeout apart, that nothing goes on. */
+/** Enough for the monitor to see twice, the timeout apart, that nothing happens. */
 const late = 1.25 * timeout;
 
 const limits = {
@@ -90,7 +90,7 @@ describe("which event counts as attempted", () => {
   });
 
   test.each([{ deed: "memoryLater" }, { deed: "spinLater" }])(
-    "who may have done it is tried alone, until it is plain which one does: $deed",
+    "partitions that may have caused it are tried alone, until the cause is known: $deed",
     async ({ deed }) => {
       const world = await World.start(pkg, { partitions: 3, pool: { ...limits, workers: 1 } });
       await using _ = world;
@@ -140,7 +140,7 @@ describe("which event counts as attempted", () => {
     expect(world.calls("init")).toHaveLength(2);
   });
 
-  test("a throw interrupts nobody: another partition's event in hand is finished, and handled once", async () => {
+  test("a throw interrupts no other partition: its current event is finished, and handled once", async () => {
     const world = await World.start(pkg, { partitions: 2, pool: { workers: 1 } });
     await using _ = world;
     world.put({ "1:waits": neighbour, "0:culprit": { do: "throw" }, "1:next": null });
@@ -195,7 +195,7 @@ test("what can't be cloned is a failed attempt at that event, not at its neighbo
   expect(world.handled()).toEqual(keys.filter((_key, n) => n !== 13 && n !== 14));
 });
 
-test("messages that a handler sends on its own are nobody's", async () => {
+test("messages that a handler sends on its own are ignored", async () => {
   const world = await World.start(pkg);
   await using _ = world;
   world.put({ a: { do: "post" }, b: null });

@@ -82,7 +82,7 @@ test.each([
   ["resourceLimits.stackSizeMb", { resourceLimits: { stackSizeMb: "4" } }],
   ["handler", { handler: () => {} }],
   ["concurrency", { concurrency: 2 }],
-])("a wrong option is told of where it is given: %s %j", (option, wrong) => {
+])("a wrong option is refused where it is given: %s %j", (option, wrong) => {
   const cache = pkg.defineCache({ name: "wrong" });
   const make = () =>
     pkg.workerPool({ cache, module: new URL("file:///handler.js"), ...(wrong as object) });
@@ -125,7 +125,7 @@ test("a failure during an orderly stop ends neither the thread nor the draining"
   expect(notes.filter(({ call }) => call === "handled")).toHaveLength(18);
 });
 
-test("what is not through within the shutdown time stays behind the group's place, and is told of", async () => {
+test("what is not handled within the shutdown time stays behind the group's position, and is reported", async () => {
   using undelivered = new Listener<{ count: number }>("nebulex.streams.undelivered");
   const world = await World.start(pkg, { pool: { shutdown: 200 } });
   world.put({ a: null, b: { do: "pause", with: 100_000 }, c: null });
@@ -159,7 +159,7 @@ test.each(["killed", "stopped"])(
 );
 
 test.each(["killed", "stopped"])(
-  "when a thread's actor is %s, the next thread goes on, and no attempt counts",
+  "when a thread's actor is %s, the next thread continues, and no attempt counts",
   async (how) => {
     const world = await World.start(pkg, { partitions: 2, pool: { workers: 1 } });
     await using _ = world;
@@ -289,7 +289,7 @@ test("without maxRestarts a thread that can't start again is tried until it can"
   }
 });
 
-test("a gap is told to the handler in the thread, and what it does not tell of is handled", async () => {
+test("a gap goes to the handler in the thread, and all events outside it are handled", async () => {
   const world = await World.start(pkg, { stream: { capacity: 8, retain: 1 } });
   await using _ = world;
   world.put({ first: { do: "held" } });

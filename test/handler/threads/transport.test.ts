@@ -23,7 +23,7 @@ const telling = (show: string): string => `
     appendFileSync(log, JSON.stringify({ call: "handled", key: ${show} }) + "\\n");
   };`;
 
-const told = (world: World): unknown[] => world.calls("handled").map(({ key }) => key);
+const handledKeys = (world: World): unknown[] => world.calls("handled").map(({ key }) => key);
 
 test("keys and values cross as structured clones, with their types", async () => {
   const source = telling("inspect([event.target.key, event.value, event.previous])");
@@ -38,7 +38,7 @@ test("keys and values cross as structured clones, with their types", async () =>
   for (const [key, value] of entries) world.cache.put(key as string, value);
   world.cache.delete(12n as unknown as string);
   await world.idle();
-  expect(told(world)).toEqual([
+  expect(handledKeys(world)).toEqual([
     "[ 1970-01-01T00:00:00.000Z, Map(1) { 'a' => Set(1) { 1 } }, undefined ]",
     "[ 12n, -0, undefined ]",
     "[ Uint8Array(2) [ 1, 2 ], undefined, undefined ]",
@@ -70,7 +70,7 @@ test("an event is the same on both sides, but for its origin", async () => {
   cache.deleteAll({ prefix: "f" });
   cache.deleteAll();
   await world.idle();
-  const events = told(world).map((text) => JSON.parse(text as string) as object);
+  const events = handledKeys(world).map((text) => JSON.parse(text as string) as object);
   const expected = here.map((text) => JSON.parse(text) as { metadata: object });
   for (const event of expected) event.metadata = { ...event.metadata, origin: null };
   expect(events).toHaveLength(8);
@@ -122,7 +122,7 @@ test("a function's context has partition, partitions, attempt and a signal", asy
   await using world = await World.start(pkg, { source, partitions: 2 });
   world.put({ "1:a": null });
   await world.idle();
-  expect(told(world)).toEqual([[1, 2, 1, false, "attempt,partition,partitions,signal"]]);
+  expect(handledKeys(world)).toEqual([[1, 2, 1, false, "attempt,partition,partitions,signal"]]);
 });
 
 const batching = (options: string): string => `
@@ -181,5 +181,5 @@ test("a batch waits for maxWait, and keeps to it after its thread was replaced",
   await (await world.child("jobs:workers:0")).kill();
   cache.put("d", 1);
   await world.idle();
-  expect(told(world)).toEqual(["a,b", "c,d"]);
+  expect(handledKeys(world)).toEqual(["a,b", "c,d"]);
 });

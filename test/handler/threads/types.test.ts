@@ -11,8 +11,8 @@ interface User {
   name: string;
 }
 
-// Each as the default export of a module would be written. What is told of here is told of by the
-// compiler.
+// Each as the default export of a module would be written. The compiler reports what is
+// wrong here.
 const withState = {
   init: (ctx) => ({ names: [] as string[], partition: ctx.partition }),
   handle({ value, target }, state, { attempt, signal }) {

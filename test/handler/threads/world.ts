@@ -253,7 +253,7 @@ function partitionOf(target: unknown): number {
   return Number((target as { key: string }).key.split(":")[0]);
 }
 
-/** Waits for what is told from another thread. */
+/** Waits for a report of another thread. */
 export async function eventually(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!condition()) {
