@@ -33,10 +33,13 @@ const entryPoints: Readonly<Record<string, { name: string; about: string }>> = {
 const intentionallyNotExported = [
   "commands",
   "Ended",
+  "EventOf",
   "eventTypes",
   "Falsy",
   "ownOptions",
+  "ReplacedValues",
   "SpawnParent",
+  "StoredValues",
   "Supervised",
   "SupervisorErrorDetails",
 ];
