@@ -84,7 +84,7 @@ export class ThreadProgress {
     return partition < 0 ? undefined : { partition, step: Atomics.load(this.#cells, blamedStep) };
   }
 
-  /** Shows that the thread's event loop is running. */
+  /** Shows that the thread's event loop is running, and calls what timers are due. */
   beat(): void {
     Atomics.add(this.#cells, beats, 1);
   }
