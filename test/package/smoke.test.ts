@@ -2,8 +2,8 @@ import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { projectRoot } from "./helpers/project-root.js";
-import { run, runOk } from "./helpers/run.js";
+import { projectRoot } from "../helpers/project-root.js";
+import { run, runOk } from "../helpers/run.js";
 
 const installing = 300_000;
 
