@@ -125,7 +125,8 @@ describeInBrowser("the documentation's site", () => {
     const page = await browser.newPage();
     const response = await page.goto(new URL("/no-such-page", site.url).href);
     expect(response?.status()).toBe(404);
-    expect(await page.locator("body").innerText()).toContain("PAGE NOT FOUND");
+    // It is drawn by a script, once the page has been loaded.
+    await page.getByText("PAGE NOT FOUND").waitFor();
     await page.close();
   });
 });
