@@ -1,4 +1,3 @@
-import type { CacheEvent } from "../event/event.js";
 import type { Cursor } from "./cursor.js";
 import type { Message, VisitResult, Visitor } from "./message.js";
 
@@ -43,8 +42,13 @@ export class CursorMux {
    * @returns the message that is pending, or whether there may be more
    */
   drain(visitor: DrainVisitor, limit: number): Message | "more" | "empty" {
-    const pending = this.#run(visitor, limit);
-    if (pending !== undefined) return pending;
+    // In place, since a call more keeps the engine from inlining what follows from it.
+    for (const cursor of this.cursors) {
+      const pending = cursor.run(visitor, limit);
+      if (pending === undefined) continue;
+      this.#current = cursor;
+      return pending;
+    }
     if (visitor.closed) return "more";
     const message = this.next();
     if (message === undefined) return "empty";
@@ -60,15 +64,5 @@ export class CursorMux {
 
   get lag(): number {
     return this.cursors.reduce((sum, cursor) => sum + cursor.lag, 0);
-  }
-
-  #run(visitor: Visitor, limit: number): CacheEvent | undefined {
-    for (const cursor of this.cursors) {
-      const pending = cursor.run(visitor, limit);
-      if (pending === undefined) continue;
-      this.#current = cursor;
-      return pending;
-    }
-    return undefined;
   }
 }
