@@ -39,6 +39,9 @@ export const commands = {
   stream: command("stream"),
 } as const;
 
+/** @internal */
+export const commandNames = Object.keys(commands) as (keyof typeof commands)[];
+
 /** Commands that do not change the value of an entry. @internal */
 export const valueKeeping: ReadonlySet<string> = new Set([
   commands.expire.name,

@@ -9,6 +9,7 @@ import {
 import type { Adapter, AsyncAdapter } from "./adapter.js";
 import { localAdapter } from "./adapters/local-adapter.js";
 import { CacheHandle } from "./cache-handle.js";
+import { commandNames } from "./command.js";
 import { Definition, type MakeHandle, type UntypedCache } from "./instance.js";
 import type { AsyncCache, AsyncCacheCommands, Cache } from "./types.js";
 
@@ -59,33 +60,13 @@ function adapterOption(name: string, value: unknown): Adapter | AsyncAdapter {
  */
 export class AsyncCacheHandle<K, V> extends CacheHandle<K, V> {}
 
-const asyncCommands: Record<keyof AsyncCacheCommands<unknown, unknown>, true> = {
-  get: true,
-  fetch: true,
-  has: true,
-  ttl: true,
-  put: true,
-  putNew: true,
-  replace: true,
-  putAll: true,
-  putNewAll: true,
-  delete: true,
-  take: true,
-  expire: true,
-  touch: true,
-  increment: true,
-  decrement: true,
-  update: true,
-  getOrStore: true,
-  getAll: true,
-  deleteAll: true,
-  countAll: true,
-  invalidate: true,
-  invalidateAll: true,
-  info: true,
-};
+/** `fetchOrStore` always returns a promise, and `stream` an iterable. */
+const asyncCommands: readonly (keyof AsyncCacheCommands<unknown, unknown>)[] = [
+  ...commandNames.filter((name) => name !== "fetchOrStore" && name !== "stream"),
+  "info",
+];
 
-for (const name of Object.keys(asyncCommands) as (keyof typeof asyncCommands)[]) {
+for (const name of asyncCommands) {
   const command = CacheHandle.prototype[name] as (...args: unknown[]) => unknown;
   Object.defineProperty(AsyncCacheHandle.prototype, name, {
     value: async function (this: unknown, ...args: unknown[]): Promise<unknown> {

@@ -1,5 +1,5 @@
 import type { Adapter, AdapterContext, AsyncAdapter, AsyncStore, Store } from "../cache/adapter.js";
-import { commands } from "../cache/command.js";
+import { commandNames, type commands } from "../cache/command.js";
 import type { Cause } from "../event/event.js";
 import { OptionError } from "../errors.js";
 import { knownOptions, subsetOf } from "../options.js";
@@ -31,30 +31,8 @@ interface Checks {
 
 const adapters = new WeakMap<object, Checks>();
 
-const commandNames = [...(Object.keys(commands) as CommandName[]), "open"] as const;
-
-/** What of a store is called on behalf of a command; the last argument is the command's cause. */
-const storeMethods: Record<Exclude<keyof Store<unknown, unknown>, "info" | "close">, true> = {
-  get: true,
-  has: true,
-  ttl: true,
-  put: true,
-  putNew: true,
-  replace: true,
-  putAll: true,
-  putNewAll: true,
-  delete: true,
-  take: true,
-  expire: true,
-  touch: true,
-  add: true,
-  update: true,
-  getOrStore: true,
-  getAll: true,
-  deleteAll: true,
-  countAll: true,
-  stream: true,
-};
+/** The methods of a store; those of commands that it has no method for are skipped. */
+const storeMethods = [...commandNames, "add"];
 
 /**
  * An adapter whose commands can be made to fail (see {@link failCommand}); otherwise it does what
@@ -104,7 +82,8 @@ function wrapStore<S extends object>(store: S, ask: (command: string) => void, i
   const wrapped = Object.create(store) as Record<string, Method>;
   const inner = store as Record<string, Method>;
   const askFor = (args: unknown[]): void => ask((args.at(-1) as Cause).command);
-  for (const name of Object.keys(storeMethods)) {
+  for (const name of storeMethods) {
+    if (!(name in store)) continue;
     const call = (args: unknown[]): unknown => (inner[name] as Method).apply(store, args);
     wrapped[name] = (...args) => {
       askFor(args);
@@ -132,7 +111,7 @@ class CommandFault extends Fault {
   readonly #error: Error | undefined;
 
   constructor(options: FailCommandOptions, checks: Checks, names: readonly CommandName[]) {
-    super("fail_command", names.length === commandNames.length - 1 ? "any" : names.join(), options);
+    super("fail_command", names.length === commandNames.length ? "any" : names.join(), options);
     this.#checks = checks;
     this.#commands = new Set(names);
     this.#error = readError(options.error);
@@ -174,7 +153,12 @@ export function failCommand(options: FailCommandOptions): Fault {
   const { command } = options;
   const names =
     command === undefined
-      ? commandNames.filter((name) => name !== "open")
-      : subsetOf("command", typeof command === "string" ? [command] : command, commandNames, 1);
+      ? commandNames
+      : subsetOf(
+          "command",
+          typeof command === "string" ? [command] : command,
+          [...commandNames, "open"],
+          1,
+        );
   return new CommandFault(options, checks, names);
 }
