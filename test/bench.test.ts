@@ -55,12 +55,14 @@ test("the benchmark runs, prints a table and writes the figures", async () => {
   const tiny = ["--rounds", "1", "--scale", "0.001", "--entries", "1000", "--json", json];
   const { stdout } = await bench("--quick", "--only", "c,h,k", ...tiny);
 
-  expect(stdout).toContain("(c) put -> handler, unpartitioned");
+  expect(stdout).toContain("(c) put -> handler, unpartitioned, in turns of 1,000");
   const report = JSON.parse(await readFile(json, "utf8")) as Report;
   expect(report).toMatchObject({ node: process.version, cpus: expect.any(Number) });
   expect(report.scenarios.map(({ id, name }) => `${id} ${name}`)).toEqual([
-    "c unpartitioned",
-    "c unpartitioned, with value",
+    "c unpartitioned, bursts",
+    "c unpartitioned, with value, bursts",
+    "c unpartitioned, turns",
+    "c unpartitioned, with value, turns",
     "h p50",
     "h p99",
     "k concurrency 1",
@@ -73,6 +75,7 @@ test("the benchmark runs, prints a table and writes the figures", async () => {
   }
   expect(Object.keys(report.scenarios[0]?.peers ?? {})).toEqual([
     "lru-cache + eventemitter3",
+    "lru-cache + eventemitter3, equal event",
     "lru-cache + node EventEmitter",
     "lru-cache + rxjs",
     "lru-cache + emittery",

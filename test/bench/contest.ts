@@ -17,6 +17,8 @@ interface Contestant {
   readonly tally: Tally;
   readonly readers: number;
   readonly timings: Timing[];
+  /** Puts between two turns of the event loop; Infinity: all of a round. */
+  readonly perTurn: number;
   /** The whole work of a round, and what of it is done. */
   readonly work: number;
   puts: number;
@@ -35,6 +37,7 @@ const entryOf = (entry: Entry | Peer): Entry => ("open" in entry ? { peer: entry
 /**
  * Has each contestant put `puts` entries, round by round in turn, each round beginning with another one.
  *
+ * @param perTurn puts between two turns of the event loop; default: none of its turns is between the puts
  * @returns by contestant, the timings of the rounds that count
  */
 export async function contest(
@@ -42,6 +45,7 @@ export async function contest(
   load: Omit<Load, "handle">,
   puts: number,
   settings: Settings,
+  perTurn = Infinity,
 ): Promise<Map<string, Timing[]>> {
   const contestants: Contestant[] = [];
   for (const { peer, as = peer.name, load: own, puts: work = puts } of entries.map(entryOf)) {
@@ -56,6 +60,7 @@ export async function contest(
       tally,
       readers,
       timings: [],
+      perTurn,
       work,
       puts: Math.ceil(work / 20),
     });
@@ -74,16 +79,24 @@ export async function contest(
   return new Map(contestants.map(({ name, timings }) => [name, timings]));
 }
 
-async function turnOf({ rig, tally, readers, puts }: Contestant): Promise<Timing> {
+async function turnOf({ rig, tally, readers, puts, perTurn }: Contestant): Promise<Timing> {
   collectYoung();
   await oneTurn();
   const handled = readers === 0 ? undefined : tally.expect(puts * readers);
   const start = performance.now();
-  const made = rig.burst(puts);
+  const made = puts <= perTurn ? rig.burst(puts) : inTurns(rig, puts, perTurn);
   if (made !== undefined) await made;
   const putting = performance.now() - start;
   const end = (await handled) ?? start + putting;
   return { puts, putting, handled: end - start };
+}
+
+async function inTurns(rig: Rig, puts: number, perTurn: number): Promise<void> {
+  for (let left = puts; left > 0; left -= perTurn) {
+    const made = rig.burst(Math.min(left, perTurn));
+    if (made !== undefined) await made;
+    await oneTurn();
+  }
 }
 
 /** Who is so slow that the whole work would take longer than a round may does less of it; the figures are for one put each. */

@@ -7,12 +7,12 @@ import { fileURLToPath } from "node:url";
 import { type CommandLine, readCommandLine, usage } from "./command-line.js";
 import { receiverTask } from "./remote/task.js";
 import type { Result, Settings } from "./scenario.js";
-import { loadScenario, scenarioIds } from "./scenarios/index.js";
+import { loadScenario, partsOf } from "./scenarios/index.js";
 
 const legend =
   "Medians of the rounds, ± half the distance of their quartiles; the ratio is the median of the rounds' ratios, above 1 where ours is better.";
 
-/** Set in the processes that run one scenario each: its id and the settings. */
+/** Set in the processes that run one scenario each, or a part of it: which, and the settings. */
 const task = "BENCH_TASK";
 
 /** What such a process sends back. */
@@ -22,23 +22,23 @@ interface Report {
 }
 
 /** Runs a scenario in a process of its own, so that no other one has left it types, code or garbage. */
-async function runApart(id: string, settings: Settings): Promise<Report> {
+async function runApart(part: string, settings: Settings): Promise<Report> {
   const child = fork(fileURLToPath(import.meta.url), {
     execArgv: ["--expose-gc"],
-    env: { ...process.env, [task]: JSON.stringify({ id, settings }) },
+    env: { ...process.env, [task]: JSON.stringify({ part, settings }) },
   });
   let report: Report | undefined;
   child.on("message", (message) => {
     report = message as Report;
   });
   await once(child, "exit");
-  if (report === undefined) throw new Error(`scenario ${id} has failed`);
+  if (report === undefined) throw new Error(`scenario ${part} has failed`);
   return report;
 }
 
 async function runHere(given: string): Promise<void> {
-  const { id, settings } = JSON.parse(given) as { id: string; settings: Settings };
-  const scenario = await loadScenario(id);
+  const { part, settings } = JSON.parse(given) as { part: string; settings: Settings };
+  const scenario = await loadScenario(part);
   // Loaded here only: it knows the peers.
   const { tableOf } = await import("./table.js");
   const results = await scenario.run(settings);
@@ -65,8 +65,8 @@ async function runAll({ settings, only, json }: CommandLine): Promise<void> {
   const start = performance.now();
   console.log(`Node ${process.version}, ${availableParallelism()} cores. ${legend}\n`);
   const all: Result[] = [];
-  for (const id of scenarioIds.filter((known) => only.includes(known))) {
-    const { results, table } = await runApart(id, settings);
+  for (const part of partsOf(only)) {
+    const { results, table } = await runApart(part, settings);
     console.log(`${table}\n`);
     all.push(...results);
   }

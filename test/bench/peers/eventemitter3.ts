@@ -40,6 +40,7 @@ class Emitter3Rig implements Rig {
 
 export const eventemitter3: Peer = {
   name: "lru-cache + eventemitter3",
-  lacks: "partitions, replay; handlers run inside the put, and a crash breaks it",
+  lacks:
+    "event objects: key and value alone; partitions, replay; handlers run inside the put, and a crash breaks it",
   open: (load) => new Emitter3Rig(load),
 };

@@ -5,6 +5,7 @@ import { cacheableMemory } from "./cacheable-memory.js";
 import { cacheable } from "./cacheable.js";
 import { effect } from "./effect.js";
 import { emittery } from "./emittery.js";
+import { eventObject } from "./event-object.js";
 import { eventemitter3 } from "./eventemitter3.js";
 import { keyv } from "./keyv.js";
 import { nact } from "./nact.js";
@@ -30,4 +31,5 @@ export const caches: readonly Peer[] = [bareLru, keyv, cacheable, cacheableMemor
 
 /** What a contestant does not do. */
 export const lacksOf = (name: string): string =>
-  [bareLru, ...withEvents].find((peer) => peer.name === name)?.lacks ?? "";
+  [bareLru, eventObject({ value: false }), ...withEvents].find((peer) => peer.name === name)
+    ?.lacks ?? "";

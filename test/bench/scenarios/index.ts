@@ -1,11 +1,16 @@
 import type { Scenario } from "../scenario.js";
 
-/** The scenarios in the order in which they run. Each is loaded where it runs, so that none has another's peers in its heap. */
+/**
+ * The scenarios, and the parts of those that have several, in the order in which they run. Each is loaded where it
+ * runs, so that none has another's peers in its heap.
+ */
 const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   a: async () => (await import("./put.js")).withoutStream,
   b: async () => (await import("./put.js")).withoutReader,
-  c: async () => (await import("./put.js")).unpartitioned,
-  d: async () => (await import("./put.js")).partitioned,
+  "c, bursts": async () => (await import("./put.js")).unpartitioned("bursts"),
+  "c, turns": async () => (await import("./put.js")).unpartitioned("turns"),
+  "d, bursts": async () => (await import("./put.js")).partitioned("bursts"),
+  "d, turns": async () => (await import("./put.js")).partitioned("turns"),
   e: async () => (await import("./fan-out.js")).fanOut,
   f: async () => (await import("./fan-out.js")).filtered,
   g: async () => (await import("./latency.js")).latency,
@@ -19,10 +24,16 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   o: async () => (await import("./remote.js")).overNats,
 };
 
-export const scenarioIds: readonly string[] = Object.keys(loaders);
+const idOf = (part: string): string => part.charAt(0);
 
-export async function loadScenario(id: string): Promise<Scenario> {
-  const load = loaders[id];
-  if (load === undefined) throw new Error(`no such scenario: ${id}`);
+export const scenarioIds: readonly string[] = [...new Set(Object.keys(loaders).map(idOf))];
+
+/** The parts of these scenarios, in their order. */
+export const partsOf = (ids: readonly string[]): readonly string[] =>
+  Object.keys(loaders).filter((part) => ids.includes(idOf(part)));
+
+export async function loadScenario(part: string): Promise<Scenario> {
+  const load = loaders[part];
+  if (load === undefined) throw new Error(`no such scenario: ${part}`);
   return await load();
 }
