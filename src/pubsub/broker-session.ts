@@ -1,10 +1,19 @@
 /**
  * One connection to a broker, until it breaks: then another one is made. So nothing that was
- * published over one can be sent over the next.
+ * sent over one can be sent over the next.
  *
  * @internal
  */
-export interface BrokerSession {
+export interface Session {
+  /**
+   * Ends it at once: whatever is pending rejects with `error`, and is not sent any more.
+   * Idempotent.
+   */
+  destroy(error: Error): void;
+}
+
+/** The connection of a pubsub. @internal */
+export interface BrokerSession extends Session {
   /** The largest payload that the broker accepts, in bytes, if it has such a limit. */
   readonly maxPayload?: number | undefined;
   /**
@@ -17,11 +26,6 @@ export interface BrokerSession {
   publish(channel: string, payload: Uint8Array): Promise<void>;
   /** Settles when the broker has accepted all that was published so far. */
   flush(): Promise<void>;
-  /**
-   * Ends it at once: whatever is pending rejects with `error`, and is not sent any more.
-   * Idempotent.
-   */
-  destroy(error: Error): void;
 }
 
 /**
@@ -31,7 +35,10 @@ export interface BrokerSession {
  * @throws (as a rejection) {@link RefusedError} where another attempt would not help
  * @internal
  */
-export type Dial = (lost: (error: Error) => void, signal: AbortSignal) => Promise<BrokerSession>;
+export type Dial<S extends Session = BrokerSession> = (
+  lost: (error: Error) => void,
+  signal: AbortSignal,
+) => Promise<S>;
 
 /** The broker has refused a request: another attempt would not help. @internal */
 export class RefusedError extends Error {

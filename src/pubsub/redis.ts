@@ -8,11 +8,7 @@ import {
   shownKind,
 } from "./broker-address.js";
 import type { Dial } from "./broker-session.js";
-import {
-  BrokerTransport,
-  type BrokerTransportOptions,
-  reconnectDelay,
-} from "./broker-transport.js";
+import { BrokerTransport, type BrokerTransportOptions } from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
 import { commonPubSubOptions } from "./pubsub-options.js";
 import {
@@ -27,6 +23,7 @@ import {
   type RedisRootNode,
   type RedisSentinel,
 } from "./redis-client.js";
+import { reconnectDelay } from "./reconnector.js";
 import { redisClusterDial } from "./redis-cluster-session.js";
 import { redisSentinelDial } from "./redis-sentinel.js";
 import { checkSentinel, isOfSentinel, sentinelOf } from "./redis-sentinel-options.js";

@@ -1,7 +1,7 @@
 import type { Clock, TimerHandle } from "../clock.js";
 import { PubSubError } from "../errors.js";
 import { warnOfError } from "../telemetry/channels.js";
-import { reconnectDelay } from "./broker-transport.js";
+import { reconnectDelay } from "./reconnector.js";
 import { toError } from "./broker-session.js";
 
 interface Refusal {
