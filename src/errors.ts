@@ -306,20 +306,24 @@ export class WorkerThreadError extends NebulexError {
   }
 }
 
-/** A message could not be sent, or a pubsub could not be started. */
-export class PubSubError extends NebulexError {
-  readonly code = "E_PUBSUB";
-  override readonly name: string = "PubSubError";
+/** A failure of this node's connection to others. @internal */
+abstract class ConnectionError<Reason> extends NebulexError {
   /** What kind of failure it is. */
-  readonly reason: PubSubFailure;
-  /** The pubsub's node name. */
+  readonly reason: Reason;
+  /** The name of this node. */
   readonly node: string;
 
-  constructor(reason: PubSubFailure, node: string, message: string, options?: ErrorOptions) {
+  constructor(reason: Reason, node: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
     this.node = node;
   }
+}
+
+/** A message could not be sent, or a pubsub could not be started. */
+export class PubSubError extends ConnectionError<PubSubFailure> {
+  readonly code = "E_PUBSUB";
+  override readonly name: string = "PubSubError";
 }
 
 /**
@@ -339,6 +343,20 @@ export type PubSubFailure =
   | "refused"
   | "not_started"
   | "node_name_taken";
+
+/** A journal could not be started or used. */
+export class JournalError extends ConnectionError<JournalFailure> {
+  readonly code = "E_JOURNAL";
+  override readonly name: string = "JournalError";
+}
+
+/**
+ * Why a {@link JournalError}: the journal has not been started (`not_started`), there is no
+ * connection (`not_connected`, `closed`), the journal can't be started (`connect_failed`), or
+ * another node has its name (`node_name_taken`).
+ */
+export type JournalFailure =
+  "not_connected" | "closed" | "connect_failed" | "not_started" | "node_name_taken";
 
 /** What the streams of one cache must have in common on all nodes. */
 export interface StreamShape {

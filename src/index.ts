@@ -49,6 +49,33 @@ export {
 } from "./pubsub/create-pubsub.js";
 export type { PubSubStatus, Transport, TransportEvents } from "./pubsub/transport.js";
 export type { PubSub, PubSubOptions, TopicSubscriber } from "./pubsub/types.js";
+export { createJournal } from "./journal/create-journal.js";
+export type { Journal, JournalOptions, JournalStatus } from "./journal/types.js";
+export type {
+  AppendResult,
+  CommitResult,
+  GroupCommit,
+  GroupName,
+  GroupPartition,
+  GroupState,
+  GroupView,
+  JournalContext,
+  JournalEngine,
+  JournalEngineEvents,
+  JournalEngineFactory,
+  KeptDeadLetter,
+  Lease,
+  NewDeadLetter,
+  NewEntry,
+  PartitionBounds,
+  PartitionName,
+  SeenNode,
+  StoredEntry,
+  StreamName,
+  StreamNode,
+  Tail,
+  TailSink,
+} from "./journal/engine.js";
 
 // Streams
 export { streamServer } from "./stream/stream-server.js";
@@ -146,6 +173,8 @@ export {
   GroupBusyError,
   HashNotReadyError,
   IdleTimeoutError,
+  JournalError,
+  type JournalFailure,
   KeyNotFoundError,
   ListenerExistsError,
   NebulexError,

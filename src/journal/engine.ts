@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 
 /** A stream of one cache instance, in the namespace of the engine. */
@@ -38,6 +39,8 @@ export interface JournalContext {
   readonly retainFor: Milliseconds | undefined;
   /** Events that a partition keeps at most, for groups that are behind. */
   readonly capacity: number;
+  /** The system's clock. */
+  readonly clock: Clock;
   /** From 0 to below 1: for the jitter of reconnections. */
   readonly random: () => number;
 }

@@ -112,6 +112,11 @@ export const metrics = {
     unit: "1",
     description: "1 for the status that a pubsub has now, 0 for the others.",
   },
+  "nebulex.journal.status": {
+    kind: "gauge",
+    unit: "1",
+    description: "1 for the status that a journal has now, 0 for the others.",
+  },
   "nebulex.supervisor.restarts": {
     kind: "counter",
     unit: "{restart}",
