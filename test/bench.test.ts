@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -86,6 +86,26 @@ test("the benchmark runs, prints a table and writes the figures", async () => {
     "cacheable, memory only",
     "bentocache",
   ]);
+});
+
+test("reads and fetches are measured; without its file, the trace is skipped", async () => {
+  const json = join(directory, "reads.json");
+  const tiny = ["--rounds", "1", "--scale", "0.001", "--json", json];
+  const { stdout } = await bench("--quick", "--only", "p,q,r,s", ...tiny);
+
+  expect(stdout).toContain("(s) a real trace: skipped, since --trace FILE was not given");
+  const report = JSON.parse(await readFile(json, "utf8")) as Report;
+  expect(new Set(report.scenarios.map(({ id }) => id))).toEqual(new Set(["p", "q", "r"]));
+  const caches = ["lru-cache", "keyv", "cacheable, memory only", "bentocache", "node-cache"];
+  expect(Object.keys(report.scenarios[0]?.peers ?? {})).toEqual(caches);
+});
+
+test("a trace is replayed", async () => {
+  const file = join(directory, "trace.csv");
+  await writeFile(file, "version,time,op,size,lbn\n1,0,2a,512,7\n1,1,28,512,7\n1,2,28,512,8\n");
+  const { stdout } = await bench("--quick", "--only", "s", "--rounds", "1", "--trace", file);
+
+  expect(stdout).toContain("lru-cache + eventemitter3");
 });
 
 test("a scenario that does not exist is named", async () => {

@@ -41,6 +41,12 @@ async function runHere(given: string): Promise<void> {
   const scenario = await loadScenario(part);
   // Loaded here only: it knows the peers.
   const { tableOf } = await import("./table.js");
+  const reason = scenario.needs?.(settings);
+  if (reason !== undefined) {
+    const table = `(${scenario.id}) ${scenario.title}: ${reason}`;
+    process.send?.({ results: [], table }, () => process.exit());
+    return;
+  }
   const results = await scenario.run(settings);
   process.send?.({ results, table: tableOf(scenario, results) }, () => process.exit());
 }

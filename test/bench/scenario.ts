@@ -12,6 +12,8 @@ export interface Settings {
   readonly scale: number;
   /** Milliseconds that one contestant may take in one round; the slow ones do less work in them. */
   readonly budget: number;
+  /** A file with a trace, for the scenario that replays one. */
+  readonly trace?: string;
 }
 
 /** One variant of a scenario, measured. */
@@ -31,6 +33,8 @@ export interface Scenario {
   readonly title: string;
   /** What the figures mean, for the table. */
   readonly about: string;
+  /** Why the scenario can't run with these settings; undefined: it can. */
+  needs?(settings: Settings): string | undefined;
   run(settings: Settings): Promise<Result[]>;
 }
 

@@ -29,7 +29,15 @@ export const withEvents: readonly Peer[] = [
 /** Those that are caches. */
 export const caches: readonly Peer[] = [bareLru, keyv, cacheable, cacheableMemory, bentocache];
 
+/** Those that take part where caches are read, and nowhere else. */
+const readOnly: Readonly<Record<string, string>> = {
+  "node-cache": "limit that evicts, partitions, replay",
+  "async-cache-dedupe": "events, commands other than fetch and clear",
+};
+
 /** What a contestant does not do. */
 export const lacksOf = (name: string): string =>
   [bareLru, eventObject({ value: false }), ...withEvents].find((peer) => peer.name === name)
-    ?.lacks ?? "";
+    ?.lacks ??
+  readOnly[name] ??
+  "";

@@ -22,6 +22,11 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   m: async () => (await import("./workers.js")).workers,
   n: async () => (await import("./remote.js")).overRedis,
   o: async () => (await import("./remote.js")).overNats,
+  p: async () => (await import("./reads.js")).reads,
+  q: async () => (await import("./footprint.js")).footprint,
+  r: async () => (await import("./fetch.js")).fetching,
+  s: async () => (await import("./trace.js")).realTrace,
+  t: async () => (await import("./startup.js")).startup,
 };
 
 const idOf = (part: string): string => part.charAt(0);
