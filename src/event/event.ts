@@ -171,6 +171,7 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
       node,
       epoch,
       sequence: CacheEvent.sequenceOf(this),
+      position: this instanceof NumberedEvent ? NumberedEvent.positionIn(this) : null,
       timestamp: startedAt + this.#at,
       origin,
       fill,
@@ -258,9 +259,18 @@ export class CacheEvent<K = unknown, V = unknown> implements CacheEntryEvent<K, 
 
   /** The same event with another type or target, without values. */
   static #like(event: CacheEvent, type: EventType, subject: unknown): CacheEvent {
-    const { cause, sequence } = CacheEvent.partsOf(event);
+    const cause = event.#cause;
     return event instanceof NumberedEvent
-      ? new NumberedEvent(type, cause, event.#source, subject, event.#offset, event.#at, sequence)
+      ? new NumberedEvent(
+          type,
+          cause,
+          event.#source,
+          subject,
+          event.#offset,
+          event.#at,
+          NumberedEvent.sequenceIn(event),
+          NumberedEvent.positionIn(event),
+        )
       : new CacheEvent(type, cause, event.#source, subject, event.#offset, event.#at);
   }
 }
@@ -288,6 +298,8 @@ export function addValues(
  */
 export class NumberedEvent<K = unknown, V = unknown> extends CacheEvent<K, V> {
   readonly #sequence: number;
+  /** Its position in the journal; null: it has none, or none yet. */
+  readonly #position: number | null;
 
   constructor(
     type: EventType,
@@ -297,9 +309,15 @@ export class NumberedEvent<K = unknown, V = unknown> extends CacheEvent<K, V> {
     offset: number,
     at: number,
     sequence: number,
+    position: number | null = null,
   ) {
     super(type, cause, source, subject, offset, at);
     this.#sequence = sequence;
+    this.#position = position;
+  }
+
+  static positionIn(event: NumberedEvent): number | null {
+    return event.#position;
   }
 
   static sequenceIn(event: NumberedEvent): number {

@@ -55,6 +55,11 @@ export interface EventMetadata<Origin = unknown> {
    * each.
    */
   readonly sequence: number;
+  /**
+   * Its position in the partition's journal, the same for all readers; null where there is no
+   * journal, and for readers of the node that wrote it, who are given it before the journal has it.
+   */
+  readonly position: number | null;
   /** Wall clock, milliseconds since 1970. */
   readonly timestamp: Milliseconds;
   /** The actor on whose behalf the command was (`cache.from(ref)`). */
@@ -137,14 +142,22 @@ type ReplacedValues<K, V> =
     }
   | { readonly type: "deleted" | "expired" | "evicted" };
 
-/** Why events were not delivered. */
-export type GapReason = "overrun" | "cache_restarted" | "stream_restarted" | "transport";
+/**
+ * Why events were not delivered: the reader was too slow (`overrun`), the cache or the stream server
+ * was stopped, what carries the events lost them (`transport`), the journal had dropped them before
+ * they were read (`trimmed`), or the journal was lost (`journal_lost`).
+ */
+export type GapReason =
+  "overrun" | "cache_restarted" | "stream_restarted" | "transport" | "trimmed" | "journal_lost";
 
 /**
  * A notice that the events with the sequences `from`..`to` (inclusive), which `node` wrote to one
  * partition in `epoch`, were not delivered to a reader. `to = from - 1`: none is known of. With
  * reason `transport`, that means that any from `from` on may be missing; if `node` is this node
  * itself, its own connection was away, and any node's may be.
+ *
+ * With the reasons `trimmed` and `journal_lost` the bounds are positions in the journal, of any
+ * node's events; `epoch` is the journal's generation, and `node` this node.
  */
 export interface GapEvent {
   /** Tells a gap from an event. */

@@ -1,4 +1,10 @@
-import { CacheEvent, type Cause, type EventSource, type Includes } from "../event/event.js";
+import {
+  CacheEvent,
+  type Cause,
+  causeOf,
+  type EventSource,
+  type Includes,
+} from "../event/event.js";
 import type { EventType, GapEvent } from "../event/types.js";
 import { allTypes, bitOf } from "./event-mask.js";
 import { type LostRange, LostRanges, type PlacedGap, PlacedGaps } from "./gaps.js";
@@ -7,6 +13,22 @@ import { type Row, Segment, segmentBits, segmentSize, SpareSegments } from "./se
 
 /** Keeps every index into a log a small integer. @internal */
 export const maxCapacity = 2 ** 30;
+
+/** The sequence of a row that is no event. */
+const blank = -1;
+const blankCause: Cause = Object.freeze({
+  ...causeOf("blank"),
+  // Not this node's own.
+  source: Object.freeze({
+    cache: "",
+    name: "",
+    partition: null,
+    partitions: null,
+    node: "",
+    epoch: "",
+    startedAt: 0,
+  }),
+});
 
 /** What a log keeps. */
 export interface LogLimits {
@@ -74,6 +96,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
     includes: Includes,
     onDirty: () => void,
     numbered = false,
+    start = 0,
   ) {
     this.source = source;
     this.index = index;
@@ -81,6 +104,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
     this.#includes = includes;
     this.#onDirty = onDirty;
     this.numbered = numbered;
+    this.first = this.next = this.#base = start;
   }
 
   /** Sequence that this node's next own event gets. */
@@ -99,6 +123,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
    * @param at milliseconds since the source began
    * @param value what is stored now, where it is included; a map for a MultiTarget
    * @param number its sequence at its source; default: it is this node's own next one
+   * @param position its position in the journal, in a log that is numbered; default: it has none
    */
   append(
     type: EventType,
@@ -108,12 +133,13 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
     value?: unknown,
     previous?: unknown,
     number?: number,
+    position?: number,
   ): void {
     let tail = this.#tail;
     if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
     const bit = bitOf(type);
     tail.append(bit, cause, subject, at, value, previous);
-    if (this.numbered) tail.setSequence(number ?? this.#own++);
+    if (this.numbered) tail.setSequence(number ?? this.#own++, position);
     const offset = this.next++;
     // At capacity the oldest event is dropped, whether or not it was read.
     if (this.next - this.first > this.limits.capacity)
@@ -125,6 +151,21 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
       this.batchStart = offset;
       this.#onDirty();
     }
+  }
+
+  /** Adds a row that no reader is given, so that the offset is taken; in a log that is numbered. */
+  appendBlank(): void {
+    let tail = this.#tail;
+    if (tail === undefined || tail.length === segmentSize) tail = this.#grow();
+    tail.append(0, blankCause, undefined, 0, undefined, undefined);
+    tail.setSequence(blank);
+    const offset = this.next++;
+    if (this.next - this.first > this.limits.capacity)
+      this.first = this.next - this.limits.capacity;
+    if (this.dirty) return;
+    this.dirty = true;
+    this.batchStart = offset;
+    this.#onDirty();
   }
 
   /** The event at an offset that is still in memory. */
@@ -224,7 +265,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
     }
     for (let offset = Math.max(from, this.#base); offset < end; offset++) {
       const { cause, sequence } = this.row(offset);
-      into.add(cause.source ?? this.source, sequence, sequence);
+      if (sequence !== blank) into.add(cause.source ?? this.source, sequence, sequence);
     }
     return into;
   }

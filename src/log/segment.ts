@@ -52,6 +52,8 @@ export class Segment {
   readonly #slots: unknown[];
   /** Each event's sequence, where it is not its offset. */
   readonly #numbers: number[] | undefined;
+  /** Each event's position in the journal, once there is one that has a position. */
+  #positions: (number | null)[] | undefined;
   #made: (CacheEvent | undefined)[] | undefined;
 
   /**
@@ -88,9 +90,12 @@ export class Segment {
     if (this.#includes.previous) slots[++slot] = previous;
   }
 
-  /** Sets the sequence of the event that was appended last. */
-  setSequence(number: number): void {
+  /** Sets the sequence, and the position if it has one, of the event that was appended last. */
+  setSequence(number: number, position?: number): void {
     (this.#numbers as number[])[this.length - 1] = number;
+    if (position === undefined) return;
+    this.#positions ??= new Array<number | null>(segmentSize).fill(null);
+    this.#positions[this.length - 1] = position;
   }
 
   /** The parts of an event; only for a segment that is numbered. */
@@ -140,6 +145,7 @@ export class Segment {
   clear(): void {
     this.length = 0;
     this.#slots.fill(undefined);
+    this.#positions = undefined;
     this.#made = undefined;
   }
 
@@ -154,7 +160,16 @@ export class Segment {
     const event =
       number === undefined
         ? new CacheEvent(type, cause, source, subject, offset, at)
-        : new NumberedEvent(type, cause, source, subject, offset, at, number);
+        : new NumberedEvent(
+            type,
+            cause,
+            source,
+            subject,
+            offset,
+            at,
+            number,
+            this.#positions?.[row] ?? null,
+          );
     if (this.#width > fixedSlots) {
       const { value, previous } = this.#includes;
       const first = slot + fixedSlots;

@@ -404,6 +404,7 @@ describe("what events say besides", () => {
       node: system.nodeName,
       epoch: expect.stringMatching(/^[0-9a-f]{16}$/),
       sequence: 0,
+      position: null,
       timestamp: 1_700_000_000_000,
       origin: null,
       fill: false,

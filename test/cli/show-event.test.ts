@@ -120,6 +120,7 @@ describe("a line of JSON", () => {
         node: "a",
         epoch: "e1",
         sequence: 12,
+        position: null,
         timestamp: source.startedAt + 7,
         origin: null,
         fill: false,

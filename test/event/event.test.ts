@@ -44,6 +44,7 @@ describe("an event", () => {
       node: "node-1",
       epoch: "e1",
       sequence: 7,
+      position: null,
       timestamp: 1_000_012,
       origin,
       fill: true,
