@@ -1,9 +1,8 @@
 import { type Clock, withTimeout } from "../clock.js";
 import type { Milliseconds } from "../options.js";
-import type { Cause } from "../event/event.js";
-import type { EventType } from "../event/types.js";
 import type { Listening } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
+import { appendBatch } from "./append-batch.js";
 import type { ReadBatch } from "./batch.js";
 import type { Replica } from "./replica.js";
 
@@ -43,20 +42,7 @@ export class Inbox {
   events(partition: number, replica: Replica, batch: ReadBatch, from: number): void {
     const log = this.#logOf(partition);
     if (log === undefined) return;
-    const { types, at, numbers, subjects, values, previous } = batch;
-    const known = replica.causesOf(partition);
-    const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
-    for (let index = from; index < types.length; index++) {
-      log.append(
-        types[index] as EventType,
-        causes[batch.cause?.[index] ?? 0] as Cause,
-        subjects[index],
-        at[index] as number,
-        values?.[index],
-        previous?.[index],
-        numbers[index],
-      );
-    }
+    appendBatch(log, batch, replica.causesOf(partition), from);
     // They were sent as a batch: they wait for no further batching.
     log.flush();
   }

@@ -279,6 +279,11 @@ export interface JournalEngine {
    */
   append(partition: PartitionName, entry: NewEntry): Promise<AppendResult>;
   /**
+   * The last sequence of a node's epoch that the partition has taken; -1: none, or that epoch is not
+   * known there.
+   */
+  lastSequence(partition: PartitionName, node: string, epoch: string): Promise<number>;
+  /**
    * Stores the marker `payload` (one position), which reports that events of a node may be missing,
    * unless one has been stored since that epoch's last entry.
    *
