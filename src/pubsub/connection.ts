@@ -22,8 +22,8 @@ export interface ConnectionOwner {
 
 /**
  * The connection of one incarnation of a pubsub's actor: a transport from its opening to its
- * closing. It counts as connected once the broker has the subscriptions there were when it began,
- * and while the broker refuses no channel of a stream.
+ * closing. It counts as connected while the broker has all subscriptions, and refuses no channel of
+ * a stream.
  *
  * @internal
  */
@@ -34,9 +34,11 @@ export class Connection {
   readonly #onStatus: () => void;
   readonly #busPrefix: string;
   readonly #refusals: Refusals;
+  /** Whether the transport has a connection. */
   #up = false;
+  /** Whether all subscriptions have been made over it. */
+  #subscribed = false;
   #lastError: unknown = "the broker can't be reached";
-  #attached = false;
   #closed = false;
   #closing: Promise<void> | undefined;
   #decided!: () => void;
@@ -63,7 +65,7 @@ export class Connection {
 
   /** Whether there is a connection, whatever the broker refuses. */
   get isUp(): boolean {
-    return !this.#closed && this.#up && this.#attached;
+    return !this.#closed && this.#subscribed;
   }
 
   /** Why there is no connection, as far as is known. */
@@ -103,16 +105,6 @@ export class Connection {
     };
     await this.#orFail(() => this.transport.open(events));
     if (this.#closed) return;
-    const refusals = {
-      refused: (channel: string, error: unknown, retry: () => Promise<void>) =>
-        void this.#refusals.add("subscribe to", channel, error, retry),
-      ended: (channel: string) => this.#refusals.drop(channel),
-    };
-    void this.#channels.attach(this.transport, refusals).then(() => {
-      this.#attached = true;
-      this.#onStatus();
-      this.#decided();
-    });
     if (!this.#up) this.#decided();
     await this.#firstStatus;
     if (!this.#up && !this.#closed)
@@ -141,7 +133,7 @@ export class Connection {
 
   async #close(): Promise<void> {
     this.#closed = true;
-    this.#channels.detach(this.transport);
+    this.#channels.close();
     this.#refusals.drop("");
     this.#onStatus();
     this.#decided();
@@ -155,12 +147,29 @@ export class Connection {
   #changed(up: boolean, error: unknown): void {
     if (this.#closed) return;
     if (error !== undefined) this.#lastError = error;
-    // A permission was taken away, so that no connection can be made.
-    if (!up && this.#attached && error instanceof RefusedError)
+    // Such as a changed password.
+    if (!up && error instanceof RefusedError)
       warnOfError(`pubsub ${this.#nodeName}: the broker refuses it, and it is tried again`, error);
     this.#up = up;
-    if (up && this.#attached) void this.#channels.retry();
-    if (!up) this.#decided();
+    this.#subscribed = false;
+    if (up) void this.#subscribeAll();
+    else {
+      this.#channels.detach();
+      this.#decided();
+    }
     this.#onStatus();
+  }
+
+  async #subscribeAll(): Promise<void> {
+    const isDone = await this.#channels.attach({
+      transport: this.transport,
+      refused: (channel, error, retry) =>
+        void this.#refusals.add("subscribe to", channel, error, retry),
+      ended: (channel) => this.#refusals.unsubscribed(channel),
+    });
+    if (!isDone) return;
+    this.#subscribed = true;
+    this.#onStatus();
+    this.#decided();
   }
 }

@@ -28,17 +28,13 @@ export class HubTransport implements Transport {
   readonly ordered = true;
   readonly nodeName: string;
   readonly #network: Network;
-  readonly #wanted = new Set<string>();
-  /** Those of `#wanted` that the hub has. */
-  #subscribed = new Set<string>();
+  readonly #subscribed = new Set<string>();
   #events: TransportEvents | undefined;
   #up = false;
   #frozen = false;
   #outgoing: Step[] = [];
   #incoming: Packet[] = [];
   #turn: Promise<void> | undefined;
-  /** Subscriptions that wait for a connection. */
-  #waiting = new Set<{ channel: string; resolve: () => void; reject: (error: Error) => void }>();
 
   constructor(network: Network, nodeName: string) {
     this.#network = network;
@@ -57,55 +53,16 @@ export class HubTransport implements Transport {
   }
 
   subscribe(channel: string): Promise<void> {
-    this.#wanted.add(channel);
-    return new Promise((resolve, reject) => this.#request({ channel, resolve, reject }));
+    return this.#send(() => this.#subscribed.add(channel));
   }
 
-  #request(request: {
-    channel: string;
-    resolve: () => void;
-    reject: (error: Error) => void;
-  }): void {
-    if (!this.#up) {
-      this.#waiting.add(request);
-      return;
-    }
-    this.#enqueue({
-      run: () => {
-        if (this.#wanted.has(request.channel)) this.#subscribed.add(request.channel);
-        request.resolve();
-      },
-      refuse: () => void this.#waiting.add(request),
-    });
-  }
-
-  unsubscribe(channel: string): Promise<void> {
-    this.#wanted.delete(channel);
-    this.#subscribed.delete(channel);
-    for (const request of this.#waiting) {
-      if (request.channel !== channel) continue;
-      this.#waiting.delete(request);
-      request.resolve();
-    }
-    return Promise.resolve();
+  async unsubscribe(channel: string): Promise<void> {
+    if (this.#up) await this.#send(() => this.#subscribed.delete(channel)).catch(() => {});
   }
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
-    if (!this.#up) return Promise.reject(new Error("no connection to the hub"));
-    return new Promise((resolve, reject) => {
-      this.#enqueue({
-        run: () => {
-          try {
-            this.#network.route(this, { channel, payload });
-            resolve();
-          } catch (error) {
-            // An interceptor has thrown.
-            reject(error as Error);
-          }
-        },
-        refuse: reject,
-      });
-    });
+    // It rejects if an interceptor throws.
+    return this.#send(() => this.#network.route(this, { channel, payload }));
   }
 
   async close(): Promise<void> {
@@ -113,8 +70,6 @@ export class HubTransport implements Transport {
     this.#network.leave(this);
     this.#events = undefined;
     this.#drop();
-    for (const { reject } of this.#waiting) reject(new Error("closed"));
-    this.#waiting.clear();
   }
 
   listensTo(channel: string): boolean {
@@ -135,10 +90,6 @@ export class HubTransport implements Transport {
   mend(): void {
     if (this.#up || this.#events === undefined) return;
     this.#up = true;
-    this.#subscribed = new Set(this.#wanted);
-    const waiting = this.#waiting;
-    this.#waiting = new Set();
-    for (const { resolve } of waiting) resolve();
     this.#events.status("connected");
   }
 
@@ -160,9 +111,20 @@ export class HubTransport implements Transport {
     for (const step of outgoing) step.refuse(new Error("the connection to the hub is cut"));
   }
 
-  #enqueue(step: Step): void {
-    this.#outgoing.push(step);
-    this.#wake();
+  #send(request: () => unknown): Promise<void> {
+    if (!this.#up) return Promise.reject(new Error("no connection to the hub"));
+    return new Promise((resolve, reject) => {
+      const run = (): void => {
+        try {
+          request();
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      this.#outgoing.push({ run, refuse: reject });
+      this.#wake();
+    });
   }
 
   #wake(): void {

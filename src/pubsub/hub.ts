@@ -29,7 +29,7 @@ export interface Hub {
    * receives what is sent meanwhile.
    */
   disconnect(nodeName: string): void;
-  /** Ends `disconnect`: the node has its subscriptions again, then its status is `connected`. */
+  /** Ends `disconnect`: when the node has its subscriptions again, its status is `connected`. */
   connect(nodeName: string): void;
   /**
    * Freezes a node's connection, as a broker that hangs: what it publishes and what is sent to it

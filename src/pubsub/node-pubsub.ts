@@ -41,7 +41,6 @@ export class NodePubSub implements PubSubWithBus {
   readonly #localOnly: boolean;
   readonly #wire: WireChannels;
   readonly #topics: Topics;
-  readonly #listenings = new Map<string, Listening>();
   readonly #watchers = new Set<(status: PubSubStatus) => void>();
   #owner: ActorRef | undefined;
   #connection: Connection | undefined;
@@ -57,16 +56,10 @@ export class NodePubSub implements PubSubWithBus {
     this.#makeTransport = makeTransport;
     this.#localOnly = localOnly;
     this.#wire = new WireChannels(options.nodeName);
-    this.#topics = new Topics(options.nodeName, {
-      begun: (topic) => this.#listenings.set(topic, this.#listenToTopic(topic)),
-      ended: (topic) => {
-        this.#listenings.get(topic)?.close();
-        this.#listenings.delete(topic);
-      },
-    });
-    this.#wire.listen(this.#nodeChannel(this.nodeName), (payload) =>
-      this.#receive(this.#nodeChannel(this.nodeName), payload, undefined),
+    this.#topics = new Topics(options.nodeName, (topic) =>
+      this.#listen(this.#topicChannel(topic), topic),
     );
+    this.#listen(this.#nodeChannel(this.nodeName), undefined);
     this[busOf] = new NodeBus(options, this.#wire, this.#busPort());
   }
 
@@ -250,7 +243,6 @@ export class NodePubSub implements PubSubWithBus {
       : this.#error("not_connected", "has no connection");
   }
 
-  /** @param topic the topic of the channel; undefined: any */
   #receive(channel: string, payload: Uint8Array, topic: string | undefined): void {
     try {
       const message = decodeTopicMessage(payload, this.#options.maxMessageSize);
@@ -266,8 +258,8 @@ export class NodePubSub implements PubSubWithBus {
     }
   }
 
-  #listenToTopic(topic: string): Listening {
-    const channel = this.#topicChannel(topic);
+  /** @param topic the topic of the channel; undefined: any */
+  #listen(channel: string, topic: string | undefined): Listening {
     return this.#wire.listen(channel, (payload) => this.#receive(channel, payload, topic));
   }
 

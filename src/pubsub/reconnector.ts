@@ -21,7 +21,7 @@ export interface ReconnectorOptions<S extends Session> {
 /** What a {@link Reconnector} calls. @internal */
 export interface ReconnectorEvents<S extends Session> {
   /** The last step of an attempt to connect: where it rejects, the attempt has failed. */
-  prepare(session: S, signal: AbortSignal): Promise<void>;
+  prepare?(session: S, signal: AbortSignal): Promise<void>;
   /** Called with a session that is up, before that is reported. */
   up(session: S): void;
   status(status: "connected" | "reconnecting", error?: unknown): void;
@@ -35,6 +35,8 @@ export class Reconnector<S extends Session> {
   #session: S | undefined;
   #reported: "connected" | "reconnecting" | undefined;
   #closed: Promise<void> | undefined;
+  /** In a row. */
+  #failures = 0;
 
   constructor(options: ReconnectorOptions<S>, events: ReconnectorEvents<S>) {
     this.#options = options;
@@ -68,6 +70,14 @@ export class Reconnector<S extends Session> {
     void this.#keepTrying(error);
   }
 
+  /** Makes another session in place of one that is of no use; that counts as a failed attempt. */
+  replace(session: S, error: Error): void {
+    session.destroy(error);
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    void this.#keepTrying(error);
+  }
+
   /**
    * Ends the session, or the attempts to make one. Idempotent.
    *
@@ -93,13 +103,15 @@ export class Reconnector<S extends Session> {
     let broken: Error | undefined;
     const lost = (error: Error): void => {
       broken ??= error;
-      if (session !== undefined) this.#lost(session, error);
+      if (session === undefined) return;
+      if (session === this.#session) this.#failures = 0;
+      this.replace(session, error);
     };
     try {
       session = await within(this.#options.timeout, this.#closing.signal, async (signal) => {
         session = await this.#options.dial(lost, signal);
         if (signal.aborted) session.destroy(toError(signal.reason));
-        else await this.#events.prepare(session, signal);
+        else await this.#events.prepare?.(session, signal);
         return session;
       });
       if (broken !== undefined) throw broken;
@@ -113,25 +125,19 @@ export class Reconnector<S extends Session> {
     return undefined;
   }
 
-  #lost(session: S, error: Error): void {
-    session.destroy(error);
-    if (this.#session !== session) return;
-    this.#session = undefined;
-    void this.#keepTrying(error);
-  }
-
   async #keepTrying(first: Error): Promise<void> {
     const { signal } = this.#closing;
     const { delay, random = mathRandom } = this.#options;
     let error: Error | undefined = first;
     let refusalReported = false;
-    for (let failures = 0; error !== undefined && !signal.aborted; failures++) {
+    while (error !== undefined && !signal.aborted) {
       this.#report("reconnecting", error);
       // Not why the connection was lost, but why no other can be made.
       if (error instanceof RefusedError && !refusalReported) {
         refusalReported = true;
         this.#events.status("reconnecting", error);
       }
+      const failures = this.#failures++;
       const ms = delay?.(failures, error, random) ?? reconnectDelay(failures, random);
       await pause(systemClock, ms, signal);
       if (!signal.aborted) error = await this.#attempt();
@@ -166,8 +172,8 @@ export function reconnectDelay(failures: number, random: () => number): Millisec
   return (backoff(failures + 1, 50, 2000) * (1 + random())) / 2;
 }
 
-/** Calls `work` with a signal that aborts if it takes too long, or when `outer` does. */
-async function within<T>(
+/** Calls `work` with a signal that aborts if it takes too long, or when `outer` does. @internal */
+export async function within<T>(
   ms: Milliseconds,
   outer: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,

@@ -105,7 +105,8 @@ class RedisSession implements BrokerSession {
     const watchdog = this.#watchdogs[1];
     const listener = (message: Buffer): void => {
       watchdog?.heard();
-      onMessage(message);
+      // node-redis keeps a listener that is removed before its subscription is confirmed.
+      if (this.#listeners.get(channel) === listener) onMessage(message);
     };
     this.#listeners.set(channel, listener);
     try {

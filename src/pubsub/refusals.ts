@@ -71,6 +71,12 @@ export class Refusals {
     return error;
   }
 
+  /** The subscription is not needed any more. */
+  unsubscribed(channel: string): void {
+    const id = `subscribe to ${channel}`;
+    if (this.#refused.has(id)) this.#end(id);
+  }
+
   /** The channels whose names begin so are not needed any more. */
   drop(prefix: string): void {
     for (const [id, { channel }] of this.#refused) if (channel.startsWith(prefix)) this.#end(id);

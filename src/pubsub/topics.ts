@@ -2,7 +2,7 @@ import { ActorRef } from "../actor/ref.js";
 import { callSafely } from "../callbacks.js";
 import { OptionError } from "../errors.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
-import type { TopicSubscriber } from "./types.js";
+import type { Listening, TopicSubscriber } from "./types.js";
 
 /** One subscription: a subscriber that subscribes twice has two. */
 interface Entry {
@@ -12,44 +12,44 @@ interface Entry {
   active: boolean;
 }
 
-/** Called when a topic gets its first local subscriber, and when it loses its last. */
-interface TopicsPort {
-  begun(topic: string): void;
-  ended(topic: string): void;
+/** A topic with at least one local subscriber. */
+interface Topic {
+  /** Replaced, never changed: messages may be dispatched while it is replaced. */
+  entries: readonly Entry[];
+  /** What other nodes publish. */
+  readonly listening: Listening;
 }
 
 /** The local subscribers by topic. @internal */
 export class Topics {
   readonly #nodeName: string;
-  readonly #port: TopicsPort;
-  /** The lists are replaced, never changed: messages may be dispatched while one is replaced. */
-  readonly #entries = new Map<string, readonly Entry[]>();
+  readonly #listen: (topic: string) => Listening;
+  readonly #topics = new Map<string, Topic>();
 
-  constructor(nodeName: string, port: TopicsPort) {
+  /** @param listen has what other nodes publish on a topic dispatched */
+  constructor(nodeName: string, listen: (topic: string) => Listening) {
     this.#nodeName = nodeName;
-    this.#port = port;
+    this.#listen = listen;
   }
 
-  get names(): Iterable<string> {
-    return this.#entries.keys();
-  }
-
-  subscribe(topic: string, subscriber: TopicSubscriber): void {
+  subscribe(name: string, subscriber: TopicSubscriber): void {
     checkSubscriber("subscriber", subscriber);
     if (typeof subscriber !== "function" && !subscriber.alive) return;
     const forget =
       typeof subscriber === "function"
         ? (): void => {}
-        : ActorRef.targetOf(subscriber).onDeath(() => this.unsubscribe(topic, subscriber));
-    const entries = this.#entries.get(topic);
-    this.#entries.set(topic, [...(entries ?? []), { subscriber, forget, active: true }]);
-    if (entries === undefined) this.#port.begun(topic);
+        : ActorRef.targetOf(subscriber).onDeath(() => this.unsubscribe(name, subscriber));
+    const entry: Entry = { subscriber, forget, active: true };
+    const topic = this.#topics.get(name);
+    if (topic !== undefined) topic.entries = [...topic.entries, entry];
+    else this.#topics.set(name, { entries: [entry], listening: this.#listen(name) });
   }
 
-  unsubscribe(topic: string, subscriber: TopicSubscriber): void {
+  unsubscribe(name: string, subscriber: TopicSubscriber): void {
     checkSubscriber("subscriber", subscriber);
-    const entries = this.#entries.get(topic);
-    if (entries === undefined) return;
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    const { entries } = topic;
     const rest = entries.filter((entry) => entry.subscriber !== subscriber);
     if (rest.length === entries.length) return;
     for (const entry of entries) {
@@ -57,18 +57,15 @@ export class Topics {
       entry.active = false;
       entry.forget();
     }
-    if (rest.length > 0) this.#entries.set(topic, rest);
-    else {
-      this.#entries.delete(topic);
-      this.#port.ended(topic);
-    }
+    topic.entries = rest;
+    if (rest.length > 0) return;
+    this.#topics.delete(name);
+    topic.listening.close();
   }
 
   /** Dispatches a message to all subscribers but `except`, in the order of their subscriptions. */
   dispatch(topic: string, message: unknown, except?: TopicSubscriber): void {
-    const entries = this.#entries.get(topic);
-    if (entries === undefined) return;
-    for (const { subscriber, active } of entries) {
+    for (const { subscriber, active } of this.#topics.get(topic)?.entries ?? []) {
       if (!active || subscriber === except) continue;
       if (typeof subscriber === "function")
         callSafely(subscriber, message, (error) => this.#report(topic, error));

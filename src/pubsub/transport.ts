@@ -9,9 +9,8 @@ export interface TransportEvents {
    */
   message(channel: string, payload: Uint8Array): void;
   /**
-   * The connection is up, or is lost. `connected` is reported once every subscription is made
-   * again, and not before: the streams then ask the other nodes what they have missed, and must not
-   * miss the answer.
+   * A connection is there, or is lost. Its subscriptions are lost with it: after each `connected`
+   * they are made again, by calls of `subscribe`.
    *
    * @param error why it is lost, if that is known
    */
@@ -57,8 +56,9 @@ export interface Transport {
    */
   open(events: TransportEvents): Promise<void>;
   /**
-   * Settles when the broker has the subscription; while there is no connection, it is made with the
-   * next one. Repeated: no effect.
+   * Settles when the broker has the subscription; rejects when it refuses it, or when the connection
+   * is lost before. Called only while there is a connection, and once for a channel, unless it was
+   * refused or has been unsubscribed.
    */
   subscribe(channel: string): Promise<void>;
   /** Ends a subscription; without one, no effect. */

@@ -1,11 +1,14 @@
 import { PubSubError } from "../errors.js";
+import { NoConnectionError } from "./reconnector.js";
 import type { Transport } from "./transport.js";
 import type { Listening } from "./types.js";
 
 type Listener = (payload: Uint8Array) => void;
 
-/** Receives the subscriptions that a broker refuses. */
-interface RefusedSubscriptions {
+/** A connection from its making to its loss. @internal */
+export interface WireLink {
+  readonly transport: Transport;
+  /** The broker has refused a subscription. */
   refused(channel: string, error: unknown, retry: () => Promise<void>): void;
   /** The channel has no listener any more. */
   ended(channel: string): void;
@@ -13,15 +16,15 @@ interface RefusedSubscriptions {
 
 /** A channel with at least one listener. */
 class WireChannel {
-  readonly listeners = new Set<(payload: Uint8Array) => void>();
-  /** The transport that the subscription was requested from. */
-  requestedFrom: Transport | undefined;
-  /** Whether the broker has confirmed it. */
-  isConfirmed = false;
+  readonly listeners = new Set<Listener>();
+  /** Its subscription over the present connection. */
+  state: "wanted" | "requested" | "refused" | "confirmed" = "wanted";
+  /** Settles when the first request over the present connection is answered. */
+  answered: Promise<void> | undefined;
   readonly #waiting = new Set<{ resolve: () => void; reject: (error: Error) => void }>();
 
   get ready(): Promise<void> {
-    if (this.isConfirmed) return Promise.resolve();
+    if (this.state === "confirmed") return Promise.resolve();
     const ready = new Promise<void>((resolve, reject) => {
       this.#waiting.add({ resolve, reject });
     });
@@ -31,30 +34,27 @@ class WireChannel {
   }
 
   confirmed(): void {
-    this.isConfirmed = true;
+    this.state = "confirmed";
     for (const { resolve } of this.#waiting) resolve();
     this.#waiting.clear();
   }
 
-  lost(error: Error): void {
-    this.isConfirmed = false;
-    this.requestedFrom = undefined;
+  rejected(error: Error): void {
     for (const { reject } of this.#waiting) reject(error);
     this.#waiting.clear();
   }
 }
 
 /**
- * The listeners by channel: what each new connection has to subscribe to. It outlives the
- * connections.
+ * The listeners by channel: what has to be subscribed to over each new connection. It outlives the
+ * connections and the transports.
  *
  * @internal
  */
 export class WireChannels {
   readonly #nodeName: string;
   readonly #channels = new Map<string, WireChannel>();
-  #transport: Transport | undefined;
-  #refusals: RefusedSubscriptions | undefined;
+  #link: WireLink | undefined;
 
   constructor(nodeName: string) {
     this.#nodeName = nodeName;
@@ -69,7 +69,7 @@ export class WireChannels {
     // The same function listening twice is two listeners.
     const listener: Listener = (payload) => onMessage(payload);
     channel.listeners.add(listener);
-    if (this.#transport !== undefined) void this.#subscribe(name, channel, this.#transport);
+    if (this.#link !== undefined) this.#subscribe(name, channel, this.#link);
     const { ready } = channel;
     return { ready, close: () => this.#close(name, channel, listener) };
   }
@@ -80,56 +80,74 @@ export class WireChannels {
     if (channel !== undefined) for (const listener of channel.listeners) listener(payload);
   }
 
-  /** Makes all subscriptions over a new connection; settles when the broker has them. */
-  async attach(transport: Transport, refusals: RefusedSubscriptions): Promise<void> {
-    this.#transport = transport;
-    this.#refusals = refusals;
-    await this.retry();
+  /**
+   * Makes all subscriptions over a new connection, those that are added meanwhile included.
+   *
+   * @returns true: the broker has them, or refuses them; false: the connection was lost before
+   */
+  async attach(link: WireLink): Promise<boolean> {
+    this.detach();
+    this.#link = link;
+    for (const [name, channel] of this.#channels) this.#subscribe(name, channel, link);
+    // The iteration includes channels that are added while it waits.
+    for (const channel of this.#channels.values()) {
+      await channel.answered;
+      if (this.#link !== link) return false;
+    }
+    return true;
   }
 
-  /** Requests again the subscriptions that the broker has refused. */
-  async retry(): Promise<void> {
-    const transport = this.#transport;
-    if (transport === undefined) return;
-    await Promise.all(
-      [...this.#channels].map(([name, channel]) => this.#subscribe(name, channel, transport)),
-    );
-  }
-
-  detach(transport: Transport): void {
-    if (this.#transport !== transport) return;
-    this.#transport = undefined;
-    for (const channel of this.#channels.values()) channel.lost(this.#closed());
-  }
-
-  async #subscribe(name: string, channel: WireChannel, transport: Transport): Promise<void> {
-    if (channel.requestedFrom === transport) return;
-    try {
-      await this.#request(name, channel, transport);
-    } catch (error) {
-      if (this.#channels.get(name) !== channel || this.#transport !== transport) return;
-      this.#refusals?.refused(name, error, () => this.#request(name, channel, transport));
+  /** The connection is lost; what waits for a subscription waits for the next one. */
+  detach(): void {
+    this.#link = undefined;
+    for (const channel of this.#channels.values()) {
+      channel.state = "wanted";
+      channel.answered = undefined;
     }
   }
 
-  async #request(name: string, channel: WireChannel, transport: Transport): Promise<void> {
-    channel.requestedFrom = transport;
+  /** Ends the connection, and rejects what waits for a subscription. */
+  close(): void {
+    this.detach();
+    for (const channel of this.#channels.values()) channel.rejected(this.#closed());
+  }
+
+  #subscribe(name: string, channel: WireChannel, link: WireLink): void {
+    if (channel.state !== "wanted") return;
+    channel.answered = this.#request(name, channel, link).catch((error: unknown) => {
+      if (this.#isCurrent(name, channel, link))
+        link.refused(name, error, () => this.#retry(name, channel));
+    });
+  }
+
+  async #retry(name: string, channel: WireChannel): Promise<void> {
+    if (channel.state === "confirmed") return;
+    if (this.#link === undefined || channel.state !== "refused") throw new NoConnectionError();
+    await this.#request(name, channel, this.#link);
+  }
+
+  async #request(name: string, channel: WireChannel, link: WireLink): Promise<void> {
+    channel.state = "requested";
     try {
-      await transport.subscribe(name);
-      if (channel.requestedFrom === transport) channel.confirmed();
+      await link.transport.subscribe(name);
     } catch (error) {
-      if (channel.requestedFrom === transport) channel.requestedFrom = undefined;
+      if (this.#isCurrent(name, channel, link)) channel.state = "refused";
       throw error;
     }
+    if (this.#isCurrent(name, channel, link)) channel.confirmed();
+  }
+
+  #isCurrent(name: string, channel: WireChannel, link: WireLink): boolean {
+    return this.#link === link && this.#channels.get(name) === channel;
   }
 
   #close(name: string, channel: WireChannel, listener: Listener): void {
     if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
     this.#channels.delete(name);
-    this.#refusals?.ended(name);
-    const transport = channel.requestedFrom;
-    channel.lost(this.#closed());
-    if (transport !== undefined) transport.unsubscribe(name).catch(() => {});
+    channel.rejected(this.#closed());
+    this.#link?.ended(name);
+    if (channel.state === "requested" || channel.state === "confirmed")
+      this.#link?.transport.unsubscribe(name).catch(() => {});
   }
 
   #closed(): PubSubError {

@@ -86,7 +86,7 @@ describeWith("redis-server")("the ACL of docs/production.md", () => {
     await using broker = await startRedis({ config: [acl.replace(" +unsubscribe", "")] });
     const settings = resolveRedis({ url: at(broker), options: login });
     await using a = await Tapped.connected(settings, "nebulex:a", "nebulex:b");
-    await a.transport.unsubscribe("nebulex:a");
+    a.unsubscribe("nebulex:a");
     await a.publish("nebulex:a", "1");
     await a.publish("nebulex:b", "1");
     await a.hears("nebulex:b=1");

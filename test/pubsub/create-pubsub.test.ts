@@ -370,6 +370,85 @@ describe("what a broker does", () => {
   });
 });
 
+describe("a connection that is lost and made again", () => {
+  test("counts as connected only when all subscriptions are made again, new ones included", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n" });
+    pubsub.subscribe("before", () => {});
+    await start(pubsub);
+    const seen: string[] = [];
+    pubsub.onStatus((status) => seen.push(status));
+    transport.calls.length = 0;
+    transport.events.status("reconnecting");
+    const { ready } = busIn(pubsub).listen("meanwhile", () => {});
+    expect(transport.calls).toEqual([]);
+    const [pending, last] = [deferred(), deferred()];
+    transport.subscribing = (channel) =>
+      channel.endsWith("meanwhile") ? pending.promise : undefined;
+    transport.events.status("connected");
+    expect(transport.calls).toEqual([
+      "subscribe nebulex:node:n",
+      "subscribe nebulex:topic:before",
+      "subscribe nebulex:bus:meanwhile",
+    ]);
+    transport.subscribing = () => last.promise;
+    pubsub.subscribe("last", () => {});
+    pending.resolve();
+    await ready;
+    await expect(pubsub.broadcast("t", 1)).rejects.toMatchObject({ reason: "not_connected" });
+    expect(seen).toEqual(["reconnecting"]);
+    last.resolve();
+    await waitFor(() => pubsub.status === "connected");
+    expect(seen).toEqual(["reconnecting", "connected"]);
+  });
+
+  test("that is lost before its subscriptions are made does not count", async () => {
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "n" });
+    await start(pubsub);
+    const pending = deferred();
+    transport.subscribing = () => pending.promise;
+    transport.events.status("reconnecting");
+    transport.events.status("connected");
+    transport.events.status("reconnecting");
+    pending.resolve();
+    await turn();
+    expect(pubsub.status).toBe("reconnecting");
+    transport.events.status("connected");
+    await waitFor(() => pubsub.status === "connected");
+    expect(transport.calls.filter((call) => call.startsWith("subscribe"))).toHaveLength(3);
+  });
+
+  test("loses no more than the channels that the broker refuses by then", async () => {
+    const warn = jest.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const transport = new FakeTransport();
+    const pubsub = createPubSub(transport, { nodeName: "fewer-rights" });
+    const heard: unknown[] = [];
+    pubsub.subscribe("open", (message) => heard.push(message));
+    const bus = busIn(pubsub);
+    bus.listen("closed", () => {});
+    const { close } = bus.listen("close", () => {});
+    await start(pubsub);
+    transport.subscribing = (channel) => {
+      if (channel.includes(":bus:")) throw new Error("no permission any more");
+    };
+    transport.events.status("reconnecting");
+    transport.events.status("connected");
+    await waitFor(() => bus.refusalOf("closed") !== undefined && bus.refusalOf("close"));
+    transport.events.message(
+      "nebulex:topic:open",
+      frame(binaryCodec, ["nebulex", "open", "o", "heard"]),
+    );
+    expect([heard, pubsub.status]).toEqual([["heard"], "reconnecting"]);
+    expect(JSON.stringify(warn.mock.calls)).toContain("subscribe to nebulex:bus:closed");
+    // The refusal of a channel whose name begins as that of one that is left stays.
+    close();
+    expect(bus.refusalOf("closed")).toMatchObject({ reason: "refused" });
+    transport.subscribing = () => {};
+    await waitFor(() => pubsub.status === "connected");
+  });
+});
+
 describe("messages from outside", () => {
   const good = ["nebulex", "t", "other", "message"];
   const spoilt: [string, Uint8Array, string, string][] = [

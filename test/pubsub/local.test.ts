@@ -89,7 +89,7 @@ describe("a hub", () => {
     await expect(b.broadcast("t", "refused")).rejects.toMatchObject({ reason: "not_connected" });
     hub.connect("b");
     hub.connect("b");
-    expect(b.status).toBe("connected");
+    await waitFor(() => b.status === "connected");
     await a.broadcast("t", "heard");
     await waitFor(() => heard.includes("heard"));
     expect(heard).toEqual(["refused", "heard"]);

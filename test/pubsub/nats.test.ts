@@ -78,7 +78,7 @@ describeWith("nats-server")("a NATS with limits", () => {
     expect(a.statuses).toEqual([]);
     const right = { user: "me", pass: "secret" };
     await using b = await Tapped.connected(resolveNats({ servers: at(broker), options: right })());
-    await b.transport.subscribe("c");
+    await b.subscribe("c");
   });
 
   test("has a limit for payloads, and a larger one is not sent", async () => {
@@ -114,7 +114,7 @@ describeWith("nats-server")("a NATS with limits", () => {
     await using broker = await startNats();
     const servers = [`127.0.0.1:${await freePort()}`, at(broker)];
     await using a = await Tapped.connected(resolveNats({ servers })());
-    await a.transport.subscribe("c");
+    await a.subscribe("c");
     await a.losing(() => broker.kill());
     await broker.restart();
     await a.until("connected");

@@ -37,7 +37,7 @@ describeWith("redis-server")("a transport over Redis by its older protocol", () 
       connectionTimeout: 300,
     });
     await using a = await Tapped.connected(settings, "c", "d");
-    await a.transport.unsubscribe("d");
+    a.unsubscribe("d");
     await a.losing(() => proxy.stall());
     await proxy.restore();
     await a.until("connected");

@@ -1,10 +1,17 @@
 import { BrokerTransport, type BrokerTransportOptions } from "../../src/pubsub/broker-transport.js";
 import type { TransportEvents } from "../../src/pubsub/transport.js";
+import type { Listening } from "../../src/pubsub/types.js";
+import { WireChannels } from "../../src/pubsub/wire-channels.js";
 import { waitFor } from "../../src/testing/wait-for.js";
 
-/** A transport and all that it reports. To be disposed. */
+/**
+ * A transport, its subscriptions, and all that it reports; `connected` once it has all
+ * subscriptions. To be disposed.
+ */
 export class Tapped implements AsyncDisposable, TransportEvents {
   readonly transport: BrokerTransport;
+  readonly #channels = new WireChannels("tapped");
+  readonly #listenings = new Map<string, Listening>();
   /** The received messages, as `channel=text`. */
   readonly heard: string[] = [];
   readonly payloads: Uint8Array[] = [];
@@ -20,16 +27,49 @@ export class Tapped implements AsyncDisposable, TransportEvents {
     const tapped = new Tapped(options);
     await tapped.transport.open(tapped);
     await tapped.until("connected");
-    await Promise.all(channels.map((channel) => tapped.transport.subscribe(channel)));
+    await Promise.all(channels.map((channel) => tapped.subscribe(channel)));
     return tapped;
   }
 
+  async subscribe(channel: string): Promise<void> {
+    let listening = this.#listenings.get(channel);
+    if (listening === undefined) {
+      listening = this.#channels.listen(channel, (payload) => {
+        this.payloads.push(payload);
+        this.heard.push(`${channel}=${Buffer.from(payload).toString()}`);
+      });
+      this.#listenings.set(channel, listening);
+    }
+    await listening.ready;
+  }
+
+  unsubscribe(channel: string): void {
+    this.#listenings.get(channel)?.close();
+    this.#listenings.delete(channel);
+  }
+
   message(channel: string, payload: Uint8Array): void {
-    this.payloads.push(payload);
-    this.heard.push(`${channel}=${Buffer.from(payload).toString()}`);
+    this.#channels.deliver(channel, payload);
   }
 
   status(status: "connected" | "reconnecting", error?: unknown): void {
+    if (status === "connected") void this.#attach();
+    else {
+      this.#channels.detach();
+      this.report(status, error);
+    }
+  }
+
+  async #attach(): Promise<void> {
+    const isDone = await this.#channels.attach({
+      transport: this.transport,
+      refused: (_channel, error) => void this.errors.push(error),
+      ended: () => {},
+    });
+    if (isDone) this.report("connected");
+  }
+
+  report(status: "connected" | "reconnecting", error?: unknown): void {
     this.statuses.push(status);
     if (error !== undefined) this.errors.push(error);
   }
@@ -58,8 +98,13 @@ export class Tapped implements AsyncDisposable, TransportEvents {
     await waitFor(() => lines.every((line) => this.heard.includes(line)), { timeout: 20_000 });
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  close(): Promise<void> {
+    this.#channels.close();
     return this.transport.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 
