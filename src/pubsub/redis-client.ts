@@ -41,6 +41,9 @@ export interface RedisSentinel {
   RESP?: 2 | 3;
 }
 
+/** A version of the protocol. @internal */
+export type Resp = 2 | 3;
+
 type Listener = (message: Buffer) => void;
 
 /** What is used of a client of node-redis, the same in its versions 5.10 and 6. @internal */
@@ -51,8 +54,15 @@ export interface RedisConnection {
   subscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
   unsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
   ping(): Promise<unknown>;
+  sendCommand(args: RedisArguments, options?: object): Promise<unknown>;
   destroy(): void;
 }
+
+/** A command with its arguments. @internal */
+export type RedisArguments = readonly (string | Buffer)[];
+
+/** Options of a command whose bulk strings are returned as Buffers. @internal */
+export const asBuffers = { typeMapping: { 36: Buffer } };
 
 /** The same of a client of a Sentinel. @internal */
 export interface RedisSentinelConnection {
@@ -62,21 +72,29 @@ export interface RedisSentinelConnection {
   destroy(): void;
 }
 
-interface Pinged {
-  ping(): Promise<unknown>;
-}
+/** A client of a node. @internal */
+export type RedisNodeConnection = Pick<RedisConnection, "ping" | "sendCommand">;
 
 /** The same of a cluster client. @internal */
 export interface RedisClusterConnection {
   readonly masters: readonly {
-    readonly client?: Pinged | undefined;
-    readonly pubSub?: { readonly client: Pinged } | undefined;
+    readonly client?: RedisNodeConnection | undefined;
+    readonly pubSub?: { readonly client: RedisNodeConnection } | undefined;
   }[];
   on(event: string, listener: (error: unknown) => void): unknown;
   connect(): Promise<unknown>;
   sPublish(channel: string, message: Buffer): Promise<unknown>;
   sSubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
   sUnsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  subscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  unsubscribe(channel: string, listener: Listener, bufferMode: true): Promise<void>;
+  /** @param firstKey the key whose slot is asked */
+  sendCommand(
+    firstKey: string,
+    isReadonly: boolean,
+    args: RedisArguments,
+    options?: object,
+  ): Promise<unknown>;
   destroy(): void;
 }
 
@@ -168,10 +186,11 @@ async function clientAt(
 }
 
 /** @internal */
-export function copyOf(client: RedisClientLike): RedisConnection {
+export function copyOf(client: RedisClientLike, fixed: { RESP?: Resp } = {}): RedisConnection {
   const { socket, commandOptions } = (client.options ?? {}) as RedisClientOptions;
   return client.duplicate({
     ...ours,
+    ...fixed,
     socket: { ...socket, reconnectStrategy: false },
     commandOptions: { ...commandOptions, typeMapping: undefined, timeout: 0 },
   }) as RedisConnection;
@@ -197,12 +216,14 @@ export async function newCluster(
 export function copyOfCluster(
   client: RedisClientLike,
   timeout: Milliseconds,
+  fixed: { RESP?: Resp } = {},
 ): RedisClusterConnection {
   const given = Reflect.get(client, "_options") as RedisClusterOptions | undefined;
   const defaults = (given?.defaults ?? {}) as RedisOptions;
   // Options that cannot be read are kept, which is right but for the timeout.
-  const overrides = given === undefined ? {} : { defaults: ofNodes(defaults, timeout) };
-  return client.duplicate(overrides) as RedisClusterConnection;
+  const overrides =
+    given === undefined ? {} : { defaults: ofNodes({ ...defaults, ...fixed }, timeout) };
+  return client.duplicate({ ...overrides, ...fixed }) as RedisClusterConnection;
 }
 
 /**

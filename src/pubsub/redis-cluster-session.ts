@@ -1,43 +1,22 @@
 import type { Milliseconds } from "../options.js";
 import type { BrokerSession, Dial } from "./broker-session.js";
 import { asFailure, bufferOf, type RedisClusterConnection, wireName } from "./redis-client.js";
-import { destroyQuietly, type Make } from "./redis-session.js";
-import { Watchdog } from "./redis-watchdog.js";
+import { dialWith, type Make, RedisClusterClient } from "./redis-clients.js";
 
 type Listener = (message: Buffer) => void;
 
 /** Dials a cluster client that `make` makes, for sharded pub/sub. @internal */
 export function redisClusterDial(make: Make<RedisClusterConnection>, timeout: Milliseconds): Dial {
-  return async (lost, signal) => {
-    let session: RedisClusterSession | undefined;
-    const stop = (): void => session?.destroy();
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      const cluster = await make();
-      signal.throwIfAborted();
-      session = new RedisClusterSession(cluster, timeout, lost);
-      await session.connect();
-      return session;
-    } catch (error) {
-      const failure = session?.trouble ?? error;
-      session?.destroy();
-      throw asFailure(failure);
-    } finally {
-      signal.removeEventListener("abort", stop);
-    }
-  };
+  return dialWith(async (lost) => {
+    const cluster = await make();
+    return new RedisClusterSession(cluster, new RedisClusterClient(cluster, timeout, lost));
+  });
 }
 
-const losses = ["error", "node-error", "sharded-channel-moved-error"] as const;
-
-/**
- * One connection to each node of a cluster, and one more to those where it subscribes; when one is
- * lost, so are the others.
- */
+/** One connection to each node of a cluster, and one more to those where it subscribes. */
 class RedisClusterSession implements BrokerSession {
   readonly #cluster: RedisClusterConnection;
-  readonly #lost: (error: Error) => void;
-  readonly #timeout: Milliseconds;
+  readonly #client: RedisClusterClient;
   readonly #listeners = new Map<string, Listener>();
   /**
    * The last pending request for each channel: a cluster client does not keep the order of requests
@@ -49,41 +28,14 @@ class RedisClusterSession implements BrokerSession {
    * have been sent.
    */
   readonly #publishing = new Set<Promise<unknown>>();
-  #watchdog: Watchdog | undefined;
-  #connecting: Promise<unknown> | undefined;
-  #connected = false;
-  #ended = false;
-  /** A node's error, of which the cluster client says only that no node could be reached. */
-  trouble: unknown;
 
-  constructor(
-    cluster: RedisClusterConnection,
-    timeout: Milliseconds,
-    lost: (error: Error) => void,
-  ) {
+  constructor(cluster: RedisClusterConnection, client: RedisClusterClient) {
     this.#cluster = cluster;
-    this.#timeout = timeout;
-    this.#lost = lost;
-    for (const event of losses)
-      cluster.on(event, (error) => {
-        this.trouble ??= error;
-        // While it connects, it tries one node after the other.
-        if (this.#connected) this.#break(asFailure(error));
-      });
+    this.#client = client;
   }
 
-  async connect(): Promise<void> {
-    this.#connecting = this.#cluster.connect();
-    await this.#connecting;
-    await this.#ping();
-    if (this.#ended) throw new Error("the connection was lost while it was made");
-    this.trouble = undefined;
-    this.#connected = true;
-    this.#watchdog = new Watchdog(
-      this.#timeout,
-      () => this.#ping(),
-      (error) => this.#break(error),
-    );
+  connect(): Promise<void> {
+    return this.#client.connect();
   }
 
   subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void> {
@@ -123,13 +75,7 @@ class RedisClusterSession implements BrokerSession {
   }
 
   destroy(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#watchdog?.stop();
-    // A connection that is being made would stay; each has a timeout.
-    const end = (): void => destroyQuietly(this.#cluster);
-    if (this.#connected || this.#connecting === undefined) end();
-    else this.#connecting.then(end, end);
+    this.#client.destroy();
   }
 
   async #next(channel: string, work: () => Promise<void>): Promise<void> {
@@ -141,15 +87,5 @@ class RedisClusterSession implements BrokerSession {
     } finally {
       if (this.#pending.get(channel) === now) this.#pending.delete(channel);
     }
-  }
-
-  async #ping(): Promise<void> {
-    const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
-    const connected = clients.filter((client) => client !== undefined);
-    await Promise.all(connected.map((client) => client.ping()));
-  }
-
-  #break(error: Error): void {
-    if (!this.#ended) this.#lost(error);
   }
 }

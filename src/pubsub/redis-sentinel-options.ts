@@ -13,10 +13,10 @@ const names = [
 ] as const satisfies readonly (keyof RedisSentinel)[];
 
 /** @throws OptionError @internal */
-export function checkSentinel(value: unknown): RedisSentinel {
+export function checkSentinel(what: string, value: unknown): RedisSentinel {
   if (typeof value !== "object" || value === null)
     throw refuseOption("sentinel")("an object (what createSentinel takes)", shownKind(value));
-  knownOptions("sentinel of redisPubSub", value, names);
+  knownOptions(`sentinel of ${what}`, value, names);
   const { name, sentinelRootNodes, nodeAddressMap } = value as Partial<RedisSentinel>;
   nonEmptyString("sentinel.name", name);
   checkNodes(sentinelRootNodes);
@@ -57,7 +57,7 @@ export function isOfSentinel(client: unknown): client is RedisClientLike {
 }
 
 /** What a client of `createSentinel` was made with. @throws OptionError @internal */
-export function sentinelOf(client: RedisClientLike): RedisSentinel {
+export function sentinelOf(what: string, client: RedisClientLike): RedisSentinel {
   const given = givenTo(client);
   if (given === undefined)
     throw new OptionError(
@@ -67,7 +67,7 @@ export function sentinelOf(client: RedisClientLike): RedisSentinel {
   const known = Object.entries(given).filter(
     ([name, value]) => (names as readonly string[]).includes(name) && value !== undefined,
   );
-  return checkSentinel(Object.fromEntries(known));
+  return checkSentinel(what, Object.fromEntries(known));
 }
 
 /**

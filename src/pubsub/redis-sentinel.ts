@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../options.js";
-import { type Dial, RefusedError, toError } from "./broker-session.js";
+import { RefusedError, toError } from "./broker-session.js";
 import {
   asFailure,
   newNodeClient,
@@ -8,18 +8,19 @@ import {
   type RedisSentinel,
   type RedisSentinelConnection,
 } from "./redis-client.js";
-import { destroyQuietly, redisDialTo } from "./redis-session.js";
+import { destroyQuietly } from "./redis-clients.js";
+import type { FindTarget } from "./redis-session.js";
 import { Watchdog } from "./redis-watchdog.js";
 import { clearTimeout, setTimeout } from "../timers.js";
 
 /**
- * Dials the master that the Sentinels name. The session ends when they name another one: a node
- * that stays at a former master exchanges messages with no other node.
+ * The master that the Sentinels name. The session ends when they name another one: a node that stays
+ * at a former master exchanges messages with no other node.
  *
  * @internal
  */
-export function redisSentinelDial(settings: RedisSentinel, timeout: Milliseconds): Dial {
-  return redisDialTo(async (lost, signal) => {
+export function atSentinel(settings: RedisSentinel, timeout: Milliseconds): FindTarget {
+  return async (lost, signal) => {
     const sentinels = new Sentinels(settings, timeout);
     const end = (): void => sentinels.end();
     signal.addEventListener("abort", end, { once: true });
@@ -33,7 +34,7 @@ export function redisSentinelDial(settings: RedisSentinel, timeout: Milliseconds
     } finally {
       signal.removeEventListener("abort", end);
     }
-  }, timeout);
+  };
 }
 
 /** Asks the Sentinels where the master is: all at first, then the one that answered first. */
