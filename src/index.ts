@@ -50,6 +50,8 @@ export {
 export type { PubSubStatus, Transport, TransportEvents } from "./pubsub/transport.js";
 export type { PubSub, PubSubOptions, TopicSubscriber } from "./pubsub/types.js";
 export { createJournal } from "./journal/create-journal.js";
+export { createJournalHub, type JournalHub } from "./journal/journal-hub.js";
+export { localJournal, type LocalJournalOptions } from "./journal/local-journal.js";
 export type { Journal, JournalOptions, JournalStatus } from "./journal/types.js";
 export type {
   AppendResult,

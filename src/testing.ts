@@ -50,6 +50,10 @@ export { waitFor, type WaitForOptions } from "./testing/wait-for.js";
 
 // Conformance
 export {
+  journalConformance,
+  type JournalConformanceOptions,
+} from "./testing/journal-conformance.js";
+export {
   type ConformanceCase,
   pubSubConformance,
   type PubSubConformanceOptions,

@@ -33,11 +33,17 @@ export interface JournalContext {
   readonly nodeName: string;
   /** Separates applications on one engine. */
   readonly namespace: string;
-  /** Events that a partition keeps at least, however few of them are unhandled. */
+  /** Events that a partition keeps, handled or not, unless they are older than `retainFor`. */
   readonly retain: number;
-  /** Milliseconds after which an event may be dropped; undefined: `retain` alone decides. */
+  /**
+   * Milliseconds after which an event that all groups have handled is dropped, also within
+   * `retain`; undefined: `retain` alone decides.
+   */
   readonly retainFor: Milliseconds | undefined;
-  /** Events that a partition keeps at most, for groups that are behind. */
+  /**
+   * Events that a partition keeps at most, for groups that are behind. The entry that holds the
+   * oldest of them stays as a whole.
+   */
   readonly capacity: number;
   /** The system's clock. */
   readonly clock: Clock;
@@ -272,10 +278,12 @@ export interface JournalEngine {
   /**
    * Stores an entry behind all others of the partition, if the last one of its node is of an older
    * epoch, or is of this epoch and ends with the sequence `after`; an epoch that the partition has
-   * not seen begins with any `after`. Of what is stored more is dropped than `retain`, `retainFor`
-   * and the groups' positions need, and in any case what is beyond `capacity`. Calls for one
-   * partition are carried out in their order, and none after one that failed may be stored unless
-   * that one is.
+   * not seen begins with any `after`. Of two epochs of a node, the one with the later `startedAt`
+   * is the younger one; if they are equal, the greater `epoch`. What is stored is trimmed: an entry
+   * is dropped when every group has handled it and it is beyond `retain` or older than `retainFor`,
+   * and in any case when it is beyond `capacity`; this may happen in steps, and later. Calls for
+   * one partition are carried out in their order, and none after one that failed may be stored
+   * unless that one is.
    */
   append(partition: PartitionName, entry: NewEntry): Promise<AppendResult>;
   /**
