@@ -3,28 +3,57 @@ import type { CursorReader } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { LogPosition } from "../log/log-position.js";
 import type { Row } from "../log/segment.js";
-import { maxBatch } from "./batch.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 
-/** Messages of one partition that may be in flight at a time. */
-const maxInFlight = 16;
+/** What a message brings: the sequences above `after` up to `to`, and how many events. @internal */
+export interface MessageSpan {
+  readonly after: number;
+  readonly to: number;
+  /** 1 for a message that reports a loss. */
+  readonly count: number;
+}
 
 /** What outboxes send with. @internal */
 export interface OutboxPort {
+  /** Messages of one partition that may be in flight at a time. */
+  readonly maxInFlight: number;
   /** Whether anything may be sent now. */
   isOpen(): boolean;
   /** Bytes of a message at most. */
   maxSize(): number;
+  /** Events of a message at most. */
+  maxEvents(): number;
   /** Makes a message. @throws for what cannot be encoded */
   encode(partition: number, rows: readonly Row[], after: number, to: number): Uint8Array;
-  /** Settles when the broker has it. */
-  publish(partition: number, payload: Uint8Array): Promise<void>;
+  /**
+   * Makes a message that reports as lost what the other nodes would otherwise have to find out by
+   * the sequences of later messages.
+   */
+  encodeLoss?(partition: number, from: number, to: number): Uint8Array;
+  /**
+   * Settles when the broker has it.
+   *
+   * @throws (as a rejection) ConflictError when it took none of it, since it has another last
+   * sequence than `after`
+   */
+  publish(partition: number, payload: Uint8Array, span: MessageSpan): Promise<void>;
   /** The event at an offset can never be sent: the other nodes will miss it. */
   unsendable(partition: number, offset: number, failure: unknown): void;
   /** Some of what was sent has arrived. */
   settled(): void;
   /** Sending failed; `retry` has to be called later, unless the outbox's own is. */
   failed(retry: () => void, error: unknown): void;
+}
+
+/** The last sequence that has arrived is not the one that was sent before. @internal */
+export class ConflictError extends Error {
+  readonly last: number;
+
+  /** @param last that sequence; -1: none */
+  constructor(last: number) {
+    super(`the last sequence there is ${last}`);
+    this.last = last;
+  }
 }
 
 /** A message that the broker has not confirmed yet, or one before it. */
@@ -89,7 +118,7 @@ export class Outbox implements CursorReader {
    */
   get waiting(): number {
     const canSend = this.#port.isOpen() && !this.#waitsForRetry;
-    if (canSend && this.#inFlight.length < maxInFlight) return 0;
+    if (canSend && this.#inFlight.length < this.#port.maxInFlight) return 0;
     return this.#log.next - Math.max(this.#next, this.#position.unreadFrom);
   }
 
@@ -111,7 +140,8 @@ export class Outbox implements CursorReader {
     if (this.#stopped || this.#waitsForRetry || this.#position.resting || !this.#port.isOpen())
       return;
     this.#next = Math.max(this.#next, this.#position.position);
-    while (this.#inFlight.length < maxInFlight && this.#next < this.#log.next) this.#sendSome();
+    while (this.#inFlight.length < this.#port.maxInFlight && this.#next < this.#log.next)
+      this.#sendSome();
     this.#settle();
   }
 
@@ -140,13 +170,14 @@ export class Outbox implements CursorReader {
     const log = this.#log;
     if (this.#next < log.first) {
       this.#next = log.first;
-      this.#skipOvertaken();
+      this.#skipMissing();
     }
     const rows: Row[] = [];
     const offsets: number[] = [];
     let offset = this.#next;
     let to = this.#sent;
-    for (; offset < log.next && rows.length < maxBatch; offset++) {
+    const maxEvents = this.#port.maxEvents();
+    for (; offset < log.next && rows.length < maxEvents; offset++) {
       const row = log.row(offset);
       if (row.cause.source !== null) continue;
       to = row.sequence;
@@ -159,17 +190,24 @@ export class Outbox implements CursorReader {
     this.#sendRows(rows, offsets, to, offset);
   }
 
-  /** The log has dropped what was not sent: the next message shows the other nodes a gap. */
-  #skipOvertaken(): void {
-    const log = this.#log;
-    let lost = log.nextSequence - 1;
-    for (let offset = log.first; offset < log.next; offset++) {
-      const { cause, sequence } = log.row(offset);
-      if (cause.source !== null) continue;
-      lost = sequence - 1;
-      break;
+  /**
+   * The log has dropped what was not sent: a message of its own reports that, or the next one shows
+   * the other nodes a gap.
+   */
+  #skipMissing(): void {
+    const next = this.#log.sequenceAt(this.#next);
+    if (next > this.#sent + 1) this.#skipLost(next - 1, this.#next);
+  }
+
+  /** @param end the offset after the lost events */
+  #skipLost(to: number, end: number): void {
+    const payload = this.#port.encodeLoss?.(this.#partition, this.#sent + 1, to);
+    if (payload !== undefined) {
+      this.#publish(payload, to, end, 1);
+      return;
     }
-    if (lost > this.#sent) this.#sent = lost;
+    this.#sent = to;
+    this.#inFlight.push({ end, to, arrived: true });
   }
 
   /** @param end the offset after the rows */
@@ -191,12 +229,11 @@ export class Outbox implements CursorReader {
       failure = error;
     }
     if (payload !== undefined) {
-      this.#publish(payload, to, end);
+      this.#publish(payload, to, end, rows.length);
       return;
     }
     if (rows.length === 1) {
-      this.#sent = to;
-      this.#inFlight.push({ end, to, arrived: true });
+      this.#skipLost(to, end);
       this.#reportUnsendable(offsets[0] as number, failure);
       return;
     }
@@ -218,12 +255,13 @@ export class Outbox implements CursorReader {
     this.#port.unsendable(this.#partition, offset, failure);
   }
 
-  #publish(payload: Uint8Array, to: number, end: number): void {
+  #publish(payload: Uint8Array, to: number, end: number, count: number): void {
     const message: InFlight = { end, to, arrived: false };
     this.#inFlight.push(message);
+    const span = { after: this.#sent, to, count };
     this.#sent = to;
     const attempt = this.#attempt;
-    this.#port.publish(this.#partition, payload).then(
+    this.#port.publish(this.#partition, payload, span).then(
       () => {
         if (attempt !== this.#attempt || this.#stopped) return;
         message.arrived = true;
@@ -231,9 +269,24 @@ export class Outbox implements CursorReader {
         if (this.#next < this.#log.next) this.flush();
       },
       (error: unknown) => {
-        if (attempt === this.#attempt && !this.#stopped) this.#fail(error);
+        if (attempt !== this.#attempt || this.#stopped) return;
+        if (error instanceof ConflictError) this.#resumeAfter(error.last);
+        else this.#fail(error);
       },
     );
+  }
+
+  /** What follows another sequence is sent again, as far as the log has it. */
+  #resumeAfter(last: number): void {
+    this.#attempt++;
+    this.#inFlight.length = 0;
+    this.#sent = this.#arrived = last;
+    const log = this.#log;
+    this.#next = Math.max(log.first, log.offsetOf(last + 1));
+    if (this.#position.resting) log.activate(this.#position);
+    this.#position.position = this.#next;
+    this.#skipMissing();
+    this.flush();
   }
 
   /** All that the broker has not confirmed is sent again. */

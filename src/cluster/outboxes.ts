@@ -1,32 +1,25 @@
-import { PubSubError } from "../errors.js";
 import type { Clock } from "../clock.js";
-import type { Bus } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
-import type { Row } from "../log/segment.js";
 import { Outbox, type OutboxPort } from "./outbox.js";
 
 /** Milliseconds between two attempts to send what the broker did not take. */
 const retryDelay = 200;
 
 /** @internal */
-export interface OutboxesOptions {
-  readonly bus: Bus;
+export interface OutboxesOptions extends Omit<OutboxPort, "isOpen" | "settled" | "failed"> {
   readonly clock: Clock;
-  readonly channelOf: (partition: number) => string;
-  /** Makes a message. @throws for what can't be encoded */
-  readonly encode: (
-    partition: number,
-    rows: readonly Row[],
-    after: number,
-    to: number,
-  ) => Uint8Array;
-  /** The event at a log's offset can never be sent. */
-  readonly unsendable: (partition: number, offset: number, failure: unknown) => void;
+  isConnected(): boolean;
+  /**
+   * Called when something could not be sent.
+   *
+   * @returns whether the broker has refused it though there is a connection
+   */
+  isRefusal(error: unknown): boolean;
   /**
    * The broker accepts nothing though there is a connection. Called once until it accepts
    * something.
    */
-  readonly failed: (error: unknown) => void;
+  refused(error: unknown): void;
 }
 
 /**
@@ -36,32 +29,28 @@ export interface OutboxesOptions {
  */
 export class Outboxes {
   readonly #port: OutboxPort;
-  readonly #bus: Bus;
+  readonly #options: OutboxesOptions;
   #outboxes: readonly Outbox[] = [];
   #held: boolean;
-  #failureReported = false;
+  #refusalReported = false;
   readonly #drainers: (() => void)[] = [];
 
-  constructor({ bus, clock, channelOf, encode, unsendable, failed }: OutboxesOptions) {
-    this.#bus = bus;
-    this.#held = bus.status !== "connected";
+  /** @param held whether nothing is sent until `release` */
+  constructor(options: OutboxesOptions, held = !options.isConnected()) {
+    this.#options = options;
+    this.#held = held;
     this.#port = {
-      encode,
-      unsendable,
+      ...options,
       isOpen: () => !this.#held,
-      maxSize: () => bus.maxMessageSize,
-      publish: (partition, payload) => bus.publish(channelOf(partition), payload),
       settled: () => {
-        this.#failureReported = false;
+        this.#refusalReported = false;
         this.settled();
       },
       failed: (retry, error) => {
-        clock.setTimeout(retry, retryDelay);
-        // That there is no connection shows in the pubsub's status.
-        const isRefusal = error instanceof PubSubError && error.reason === "publish_failed";
-        if (this.#failureReported || !isRefusal) return;
-        this.#failureReported = true;
-        failed(error);
+        options.clock.setTimeout(retry, retryDelay);
+        if (this.#refusalReported || !options.isRefusal(error)) return;
+        this.#refusalReported = true;
+        options.refused(error);
       },
     };
   }
@@ -94,6 +83,11 @@ export class Outboxes {
     return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
+  /** Whether the broker has all that concerns other nodes. */
+  get isDone(): boolean {
+    return this.#outboxes.every(({ isDone }) => isDone);
+  }
+
   /** By partition, the last sequence that was sent, has arrived, or is owed to others. */
   coverage(of: "sent" | "arrived" | "last"): number[] {
     return this.#outboxes.map((outbox) => outbox[of]);
@@ -111,7 +105,7 @@ export class Outboxes {
   /** Some of what was sent has arrived, or never will. */
   settled(): void {
     if (this.#drainers.length === 0) return;
-    if (this.#bus.status !== "connected" || this.#outboxes.every(({ isDone }) => isDone))
+    if (!this.#options.isConnected() || this.isDone)
       for (const resolve of this.#drainers.splice(0)) resolve();
   }
 }

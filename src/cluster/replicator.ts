@@ -1,5 +1,5 @@
 import { type Clock, nodeTimeOf, type TimerHandle, withTimeout } from "../clock.js";
-import type { NebulexError, StreamShape } from "../errors.js";
+import { type NebulexError, PubSubError, type StreamShape } from "../errors.js";
 import { frame, RejectedMessageError, unframe } from "../pubsub/frame.js";
 import type { Milliseconds } from "../options.js";
 import type { PubSubStatus } from "../pubsub/transport.js";
@@ -109,16 +109,21 @@ export class Replicator {
       refuse: ({ channel, payload }) => bus.reject(channel, "overload", payload.length),
     });
     this.outboxes = new Outboxes({
-      bus,
       clock,
-      channelOf: (partition) => this.#names.data(partition),
+      maxInFlight: 16,
+      isConnected: () => bus.status === "connected",
+      maxSize: () => bus.maxMessageSize,
+      maxEvents: () => maxBatch,
+      publish: (partition, payload) => bus.publish(this.#names.data(partition), payload),
       encode: (partition, rows, after, to) => {
         const head = { ...this.#self(), partition, after, to };
         return frame(bus.codec, packData(this.#address, head, columnsOf(rows, to)));
       },
       unsendable: (partition, offset, failure) =>
         this.#reports.unsendable((this.#logs[partition] as PartitionLog).at(offset), failure),
-      failed: (error) => this.#reports.refusal(error),
+      // That there is no connection shows in the pubsub's status.
+      isRefusal: (error) => error instanceof PubSubError && error.reason === "publish_failed",
+      refused: (error) => this.#reports.refusal(error),
     });
     this.#rejoin = new RejoinBarrier(clock, bus.heartbeat, () => this.outboxes.release());
     this.#outage = new OutageTimer(bus.heartbeat);
