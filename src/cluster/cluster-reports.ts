@@ -31,7 +31,7 @@ export class ClusterReports {
   }
 
   /** The status of another node. */
-  node({ node, epoch }: Replica, status: string): void {
+  node({ node, epoch }: Pick<Replica, "node" | "epoch">, status: string): void {
     const { cache, name, pubsub } = this.#subject;
     if (channels.node.hasSubscribers)
       channels.node.publish({ cache, name, pubsub, node, epoch, status });

@@ -1,5 +1,6 @@
 import type { Codec } from "../pubsub/encodable.js";
 import { frame, unframe } from "../pubsub/frame.js";
+import type { StoredEntry } from "../journal/engine.js";
 import type { Row } from "../log/segment.js";
 import { columnsOf, readBatch, type ReadBatch } from "./batch.js";
 import type { StreamAddress } from "./messages.js";
@@ -17,6 +18,8 @@ export interface EntryHead {
 /** Events of one node and epoch, in order. @internal */
 export interface EventsEntry extends EntryHead {
   readonly kind: "events";
+  /** The last sequence that it covers. */
+  readonly to: number;
   readonly batch: ReadBatch;
 }
 
@@ -82,11 +85,12 @@ function headOf(
  * Reads an entry as it was stored.
  *
  * @param partition where it was read
- * @throws RejectedMessageError for anything else, and for an entry of another stream or partition
+ * @throws RejectedMessageError for anything else, and for an entry of another stream or partition,
+ *   or with another number of events than positions
  * @internal
  */
 export function decodeEntry(
-  payload: Uint8Array,
+  { payload, count }: Pick<StoredEntry, "payload" | "count">,
   maxSize: number,
   address: StreamAddress,
   partition: number,
@@ -103,7 +107,7 @@ export function decodeEntry(
     partition,
   };
   if (kind === kinds.loss) {
-    if (fields.length !== 11) throw malformed("length");
+    if (fields.length !== 11 || count !== 1) throw malformed("length");
     const from = read.integer(fields[8], "from", 0);
     const to = read.integer(fields[9], "to", from - 1);
     const reason = lossReasons[read.integer(fields[10], "reason", 0, lossReasons.length - 1)];
@@ -111,5 +115,7 @@ export function decodeEntry(
   }
   if (fields.length !== 10) throw malformed("length");
   const to = read.integer(fields[8], "to", 0);
-  return { kind: "events", ...head, batch: readBatch(fields[9], -1, to) };
+  const batch = readBatch(fields[9], -1, to);
+  if (batch.types.length !== count) throw malformed("number of events");
+  return { kind: "events", ...head, to, batch };
 }

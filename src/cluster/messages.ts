@@ -1,5 +1,4 @@
 import type { StreamShape } from "../errors.js";
-import type { Bus } from "../pubsub/types.js";
 import { readBatch, type ReadBatch } from "./batch.js";
 import { malformed, read } from "./wire-checks.js";
 
@@ -123,15 +122,15 @@ export function packAsk({ namespace, cache, name }: StreamAddress, answerTo: str
   return [kinds.indexOf("ask"), namespace, cache, name, answerTo];
 }
 
-const ownEpochs = new WeakMap<Bus, Set<string>>();
+const ownEpochs = new WeakMap<object, Set<string>>();
 
 /**
- * The epochs of this process's own streams over a bus, those that have ended included: a late
+ * The epochs of this process's own streams over a bus or a journal, those that have ended included: a late
  * message of a stream that was restarted is not one of another node with this name.
  *
  * @internal
  */
-export function epochsOf(bus: Bus): Set<string> {
+export function epochsOf(bus: object): Set<string> {
   let epochs = ownEpochs.get(bus);
   if (epochs === undefined) ownEpochs.set(bus, (epochs = new Set()));
   return epochs;

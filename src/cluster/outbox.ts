@@ -122,9 +122,14 @@ export class Outbox implements CursorReader {
     return this.#log.next - Math.max(this.#next, this.#position.unreadFrom);
   }
 
+  /** How many rows of the log the broker has not confirmed, those that need not be sent included. */
+  get unconfirmed(): number {
+    return this.#log.next - this.#position.unreadFrom;
+  }
+
   /** Whether the broker has everything that concerns other nodes. */
   get isDone(): boolean {
-    return this.#log.next === this.#position.unreadFrom;
+    return this.unconfirmed === 0;
   }
 
   wake(): void {

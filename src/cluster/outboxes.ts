@@ -83,6 +83,11 @@ export class Outboxes {
     return this.#outboxes.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
+  /** How many events the broker has not confirmed, at most. */
+  get unconfirmed(): number {
+    return this.#outboxes.reduce((sum, { unconfirmed }) => sum + unconfirmed, 0);
+  }
+
   /** Whether the broker has all that concerns other nodes. */
   get isDone(): boolean {
     return this.#outboxes.every(({ isDone }) => isDone);

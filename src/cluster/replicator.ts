@@ -26,6 +26,7 @@ import {
 import { Replicas } from "./replicas.js";
 import { Outboxes } from "./outboxes.js";
 import { ClusterReports } from "./cluster-reports.js";
+import type { KnownNode, StreamReplicator } from "./stream-replicator.js";
 import { queueMicrotask } from "../timers.js";
 
 /** How long a stream that begins waits for an answer of another node. */
@@ -54,7 +55,7 @@ export interface ReplicatorOptions {
  *
  * @internal
  */
-export class Replicator {
+export class Replicator implements StreamReplicator {
   readonly replicas: Replicas;
   readonly #options: ReplicatorOptions;
   readonly #address: StreamAddress;
@@ -219,6 +220,14 @@ export class Replicator {
   /** Settles when the broker has all that was written before, or cannot be reached. */
   drain(): Promise<void> {
     return this.outboxes.drain();
+  }
+
+  nodes(): Iterable<KnownNode> {
+    return this.replicas.all();
+  }
+
+  find(node: string): KnownNode | undefined {
+    return this.replicas.find(node);
   }
 
   /** Ends the stream in order. */

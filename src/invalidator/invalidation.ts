@@ -120,7 +120,7 @@ export class Invalidation implements EventHandler<void>, MetricSource {
    */
   #knownAge(event: CacheEvent): Milliseconds {
     const { node, epoch, startedAt } = CacheEvent.homeOf(event);
-    const origin = this.#stream.replicator?.replicas.find(node);
+    const origin = this.#stream.replicator?.find(node);
     if (origin?.epoch !== epoch) return Infinity;
     return startedAt + CacheEvent.partsOf(event).at + origin.skew + timeGrain;
   }

@@ -1,6 +1,6 @@
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
-import type { Replicator } from "../cluster/replicator.js";
+import type { StreamReplicator } from "../cluster/stream-replicator.js";
 import { OptionError } from "../errors.js";
 import type { EventType } from "../event/types.js";
 import type { WorkerOptions } from "../handler/delivery.js";
@@ -74,7 +74,7 @@ const schema = {
  * The groups that have listened to other nodes since a replicator was made: each change since then
  * has been an event or a gap.
  */
-const listened = new WeakMap<Replicator, Set<string>>();
+const listened = new WeakMap<StreamReplicator, Set<string>>();
 
 /**
  * A child spec of an invalidator: it deletes from this node's instance the entries that were
@@ -99,7 +99,7 @@ const listened = new WeakMap<Replicator, Set<string>>();
  * A `delete` of a missing key is no event and reaches no other node. When the source of truth has
  * changed, use `invalidate` or `put`.
  *
- * On a stream without a pubsub, whose events are all this node's own, `"remote"` invalidates
+ * On a stream without a pubsub or a journal, whose events are all this node's own, `"remote"` invalidates
  * nothing: a `NebulexWarning` says so.
  *
  * @throws {@link OptionError}
@@ -108,10 +108,10 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
   const resolved = readOptions("invalidator", schema, options);
   const { eventScope, events, whileDisconnected, shutdown } = resolved;
   return poolSpec(resolved, "invalidator", (stream, id) => {
-    if (eventScope === "remote" && stream.pubsub === null)
+    if (eventScope === "remote" && !stream.hasOtherNodes)
       warnOfError(
         `invalidator ${id}`,
-        `the stream ${stream.slot.name} has no pubsub, so that no event of another node ever comes: give its streamServer one`,
+        `the stream ${stream.slot.name} has neither a pubsub nor a journal, so that no event of another node ever comes: give its streamServer one`,
       );
     const writes = new RecentWrites(stream.slot, nodeTimeOf(stream.system.clock));
     const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;

@@ -18,6 +18,12 @@ import {
   subsetOf,
 } from "../options.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
+import {
+  type Journal,
+  type JournalPort,
+  journalPort,
+  type JournalWithPort,
+} from "../journal/types.js";
 import { isCache } from "../cache/cache-handle.js";
 import type { AnyCache, AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
@@ -34,6 +40,11 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
    * in the process.
    */
   pubsub?: PubSub;
+  /**
+   * The durable record of the stream, which carries the events between nodes, too, and which cluster
+   * groups read. Not together with `pubsub`. Default: none.
+   */
+  journal?: Journal;
   /**
    * Whether an actor that subscribed gets the events whose origin it is: `"broadcast"` (default) or
    * not: `"broadcast_from"`.
@@ -64,6 +75,8 @@ export interface StreamServerOptions<K = unknown, V = unknown> {
 const schema = {
   /** Null: none. */
   pubsub: option(pubSubOption, null),
+  /** Null: none. */
+  journal: option(journalOption, null),
   /** Whether actors get the events whose origin they are. */
   broadcastFun: liveOption(
     option((name, value) => oneOf(name, value, ["broadcast", "broadcast_from"]), "broadcast"),
@@ -119,6 +132,30 @@ export function resolveStreamOptions(options: StreamServerOptions): ResolvedStre
 /** Whether a stream can keep its logs when its options change. @internal */
 export function canKeepLogs(from: ResolvedStreamOptions, to: ResolvedStreamOptions): boolean {
   return sameOptions(schema, from, to);
+}
+
+/** What streams use of their journal; null: there is none. @internal */
+export function journalIn({ journal }: ResolvedStreamOptions): JournalPort | null {
+  return journal === null ? null : (journal as JournalWithPort)[journalPort];
+}
+
+function journalOption(
+  name: string,
+  value: unknown,
+  { pubsub }: { pubsub: PubSub | null },
+): Journal {
+  const journal = value as Journal | null;
+  if (typeof journal !== "object" || journal === null || !(journalPort in journal))
+    throw OptionError.invalid(
+      name,
+      "a journal, as localJournal, redisJournal, natsJournal or createJournal make it",
+      value,
+    );
+  if (pubsub === null) return journal;
+  throw new OptionError(
+    name,
+    "a stream has a journal or a pubsub, not both: the journal carries its events to the other nodes",
+  );
 }
 
 /** What streams use of their pubsub; null: there is none. @internal */

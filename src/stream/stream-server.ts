@@ -2,8 +2,7 @@ import type { ActorContext } from "../actor/types.js";
 import { isCleanExit } from "../actor/exit.js";
 import { ActorRef } from "../actor/ref.js";
 import type { AnyCache } from "../cache/types.js";
-import { ActorExitError, PubSubError } from "../errors.js";
-import type { PubSub } from "../pubsub/types.js";
+import { ActorExitError, JournalError, PubSubError } from "../errors.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels } from "../telemetry/channels.js";
@@ -27,8 +26,9 @@ import { slotFor, streamOf } from "./streams.js";
  * in the log; stopped in order, it drops them.
  *
  * Its start fails with {@link SupervisorError} `already_started` when the instance has a live
- * stream server, and with {@link PubSubError} `not_started` when its pubsub has not been started,
- * or `refused` when the broker does not permit its channels.
+ * stream server, with {@link PubSubError} or {@link JournalError} `not_started` when its pubsub or
+ * journal has not been started, with {@link PubSubError} `refused` when the broker does not permit
+ * its channels, and with {@link ShapeMismatchError} when the other nodes' streams have another shape.
  *
  * @throws {@link OptionError}
  */
@@ -40,7 +40,7 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
     id: `${slot.name}:stream`,
     init: (ctx): Promise<StreamServer> | StreamServer => {
       const start = (): Promise<StreamServer> | StreamServer => {
-        checkStarted(resolved.pubsub, slot.name);
+        checkStarted(resolved, slot.name);
         return new StreamServer(streamOf(slot), cache, resolved, ctx).started();
       };
       return isHashReady() ? start() : startWhenHashReady(ctx, start);
@@ -51,14 +51,17 @@ export function streamServer<K, V>(options: StreamServerOptions<K, V>): ChildSpe
 }
 
 /** Throws before the stream is changed: what its last server left is kept. */
-function checkStarted(pubsub: PubSub | null, stream: string): void {
-  if (pubsub?.status !== "closed") return;
-  const { nodeName } = pubsub;
-  throw new PubSubError(
-    "not_started",
-    nodeName,
-    `pubsub ${nodeName} has not been started: is it in the children list? It belongs before the stream server of ${stream}`,
-  );
+function checkStarted({ pubsub, journal }: ResolvedStreamOptions, stream: string): void {
+  const isMissing = (what: string): string =>
+    `${what} has not been started: is it in the children list? It belongs before the stream server of ${stream}`;
+  if (pubsub?.status === "closed") {
+    const { nodeName } = pubsub;
+    throw new PubSubError("not_started", nodeName, isMissing(`pubsub ${nodeName}`));
+  }
+  if (journal?.status === "closed") {
+    const { nodeName } = journal;
+    throw new JournalError("not_started", nodeName, isMissing(`journal ${nodeName}`));
+  }
 }
 
 /**

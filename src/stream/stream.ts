@@ -20,12 +20,15 @@ import { GapReports } from "./gap-reports.js";
 import { Groups } from "../log/groups.js";
 import { PartitionLog } from "../log/partition-log.js";
 import type { BrokerWatcher } from "../cluster/broker-watch.js";
+import { JournalReplicator } from "../cluster/journal-replicator.js";
 import { Replicator } from "../cluster/replicator.js";
+import type { StreamReplicator } from "../cluster/stream-replicator.js";
+import type { JournalPort } from "../journal/types.js";
 import type { Replicas } from "../cluster/replicas.js";
 import { defaultHash, type Hash } from "./hash.js";
 import { Router } from "./router.js";
 import { RunQueue } from "./run-queue.js";
-import { busIn, canKeepLogs, type ResolvedStreamOptions } from "./stream-options.js";
+import { busIn, canKeepLogs, journalIn, type ResolvedStreamOptions } from "./stream-options.js";
 import { MissedChangeDetector } from "./missed-change-detector.js";
 import { StreamMetrics } from "./stream-metrics.js";
 
@@ -71,7 +74,7 @@ export class Stream {
   /** Notified when the broker is lost, and when it is back. */
   readonly brokerWatchers = new Set<BrokerWatcher>();
   /** Exchanges events with other nodes; undefined: events stay in the process. */
-  replicator: Replicator | undefined;
+  replicator: StreamReplicator | undefined;
   /** The replicas that the last replicator knew. */
   #lastReplicas: Replicas | undefined;
   /** Why this epoch began. */
@@ -108,6 +111,16 @@ export class Stream {
   /** The node name of its pubsub; null: none. */
   get pubsub(): string | null {
     return this.options.pubsub?.nodeName ?? null;
+  }
+
+  /** What it uses of its journal; null: there is none. */
+  get journal(): JournalPort | null {
+    return journalIn(this.options);
+  }
+
+  /** Whether it may have events of other nodes. */
+  get hasOtherNodes(): boolean {
+    return this.options.pubsub !== null || this.options.journal !== null;
   }
 
   /**
@@ -259,27 +272,33 @@ export class Stream {
   }
 
   #connect(): void {
+    if (this.replicator !== undefined) return;
     const { options, slot, system } = this;
     const { partitions, hash } = options;
-    const bus = busIn(options);
-    if (bus === null || bus.localOnly || this.replicator !== undefined) return;
-    this.replicator = new Replicator({
-      bus,
+    const common = {
       cache: slot.cacheName,
       name: slot.name,
       shape: { partitions, hash: nameOf(hash), version: wireVersion },
       clock: system.clock,
-      capacity: options.capacity,
-      predecessor: this.#lastReplicas,
       brokerWatchers: this.brokerWatchers,
-      fail: (error) => this.onFailure?.(error),
-    });
+      fail: (error: Error) => this.onFailure?.(error),
+    };
+    const port = this.journal;
+    const bus = busIn(options);
+    if (port !== null) this.replicator = new JournalReplicator({ ...common, port });
+    else if (bus?.localOnly === false)
+      this.replicator = new Replicator({
+        ...common,
+        bus,
+        capacity: options.capacity,
+        predecessor: this.#lastReplicas,
+      });
   }
 
   #disconnect(): void {
     if (this.replicator === undefined) return;
     this.replicator.end();
-    this.#lastReplicas = this.replicator.replicas;
+    if (this.replicator instanceof Replicator) this.#lastReplicas = this.replicator.replicas;
     this.replicator = undefined;
   }
 
@@ -301,7 +320,7 @@ export class Stream {
       cache: slot.cacheName,
       name: slot.name,
       partitions: options.partitions,
-      node: this.pubsub ?? system.nodeName,
+      node: this.pubsub ?? this.journal?.nodeName ?? system.nodeName,
       epoch: randomBytes(8).toString("hex"),
       startedAt: Math.round(nodeTimeOf(system.clock)()),
     };
@@ -313,7 +332,7 @@ export class Stream {
         options,
         includes,
         this.#onDirty,
-        busIn(options)?.localOnly === false,
+        this.journal !== null || busIn(options)?.localOnly === false,
       );
     const old = this.logs;
     this.logs = Array.from({ length: options.partitions ?? 1 }, (_, index) => makeLog(index));

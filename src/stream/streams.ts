@@ -49,6 +49,8 @@ export interface StreamInfo {
   readonly name: string;
   /** The node name of its pubsub; null: events stay in the process. */
   readonly pubsub: string | null;
+  /** The node name of its journal; null: it has none. */
+  readonly journal: string | null;
   /** Number of partitions; null: not partitioned. */
   readonly partitions: number | null;
   /** Chooses the partition of an event. */
@@ -63,7 +65,7 @@ export interface StreamInfo {
   readonly registered: boolean;
   /** The positions of the named groups now, one entry for each partition of each group. */
   groups(): GroupInfo[];
-  /** The other nodes that are known, over its pubsub. */
+  /** The other nodes that are known, over its pubsub or journal. */
   nodes(): NodeInfo[];
 }
 
@@ -139,6 +141,7 @@ function describe(stream: Stream): StreamInfo {
     cache,
     name,
     pubsub: stream.pubsub,
+    journal: stream.journal?.nodeName ?? null,
     partitions,
     hash,
     broadcastFun,
@@ -153,7 +156,7 @@ function describe(stream: Stream): StreamInfo {
 function nodesOf({ replicator, system }: Stream): NodeInfo[] {
   const now = system.clock.now();
   return Array.from(
-    replicator?.replicas.all() ?? [],
+    replicator?.nodes() ?? [],
     ({ node, epoch, silent, lastHeard, waiting }): NodeInfo => ({
       node,
       epoch,

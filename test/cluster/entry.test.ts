@@ -36,7 +36,12 @@ const rows = [
 
 describe.each([binaryCodec, jsonCodec])("an entry, by codec $name", (codec) => {
   test("keeps events with types, sequences and writer", () => {
-    const entry = decodeEntry(encodeEvents(codec, address, head, rows, 7), maxSize, address, 0);
+    const entry = decodeEntry(
+      { payload: encodeEvents(codec, address, head, rows, 7), count: 3 },
+      maxSize,
+      address,
+      0,
+    );
     const log = new PartitionLog(
       source,
       0,
@@ -67,7 +72,7 @@ describe.each([binaryCodec, jsonCodec])("an entry, by codec $name", (codec) => {
 
   test("keeps a marker", () => {
     const marker = encodeLoss(codec, address, head, 5, 4, "transport");
-    expect(decodeEntry(marker, maxSize, address, 0)).toEqual({
+    expect(decodeEntry({ payload: marker, count: 1 }, maxSize, address, 0)).toEqual({
       kind: "loss",
       ...head,
       from: 5,
@@ -105,14 +110,15 @@ describe("an entry that is refused", () => {
     ["with too many fields", fields((all) => all.push(0))],
     ["with too few fields", fields((all) => all.pop())],
     ["with no sequence", fields((all) => (all[8] = -1))],
+    ["with another number of events than positions", bytes],
   ])("%s", (_what, payload) => {
-    expect(() => decodeEntry(payload, maxSize, address, 0)).toThrow(
+    expect(() => decodeEntry({ payload, count: 1 }, maxSize, address, 0)).toThrow(
       expect.objectContaining({ reason: expect.any(String) }),
     );
   });
 
   test("beyond the size that is accepted", () => {
-    expect(() => decodeEntry(bytes, bytes.length - 1, address, 0)).toThrow(
+    expect(() => decodeEntry({ payload: bytes, count: 3 }, bytes.length - 1, address, 0)).toThrow(
       expect.objectContaining({ reason: "oversized" }),
     );
   });

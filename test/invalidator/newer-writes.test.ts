@@ -3,7 +3,7 @@ import { CacheNotStartedError, defineCache } from "nebulex-streams";
 import { slotOf } from "../../src/cache/cache-handle.js";
 import { RecentWrites } from "../../src/invalidator/recent-writes.js";
 import type { Replica } from "../../src/cluster/replica.js";
-import type { Replicas } from "../../src/cluster/replicas.js";
+import type { Replicator } from "../../src/cluster/replicator.js";
 import { crash, kill } from "../helpers/streams.js";
 import { startCache } from "../helpers/caches.js";
 import { type Node, Nodes, shapes, Wall } from "./nodes.js";
@@ -183,7 +183,7 @@ test("what came of another life of the origin's stream can't be compared", async
     () => {
       nodes.pass(second);
       b.users.put("x", 2);
-      const origins = b.stream.replicator?.replicas as Replicas;
+      const origins = (b.stream.replicator as Replicator).replicas;
       const origin = origins.find("a") as Replica;
       jest
         .spyOn(origins, "find")

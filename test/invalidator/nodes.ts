@@ -22,6 +22,7 @@ import {
 } from "nebulex-streams";
 import { systemClock } from "../../src/clock.js";
 import { streamOf, slotFor } from "../../src/stream/streams.js";
+import type { Replicator } from "../../src/cluster/replicator.js";
 import type { Stream } from "../../src/stream/stream.js";
 import { rest, until } from "../helpers/actors.js";
 import { Notes, Tree } from "../helpers/streams.js";
@@ -197,7 +198,7 @@ export class Nodes implements AsyncDisposable {
     return this.all.reduce(
       (sum, { stream }) =>
         sum +
-        (stream.replicator?.outboxes.waiting ?? 0) * 1e6 +
+        (stream.replicator as Replicator).outboxes.waiting * 1e6 +
         stream.logs.reduce((events, log) => events + log.next, 0),
       0,
     );

@@ -1,0 +1,234 @@
+import type { GapEvent, GapReason } from "../event/types.js";
+import type { JournalEngine, PartitionBounds, StoredEntry, Tail } from "../journal/engine.js";
+import type { JournalPort } from "../journal/types.js";
+import type { PartitionLog } from "../log/partition-log.js";
+import { setImmediate } from "../timers.js";
+import { appendBatch, WriterCauses } from "./append-batch.js";
+import { BoundedMap } from "./bounded-map.js";
+import { decodeEntry, type Entry } from "./entry.js";
+import type { StreamAddress } from "./messages.js";
+
+/** Events that are appended in one turn of the event loop, at most. */
+const maxInTurn = 1024;
+/** Other nodes' epochs whose last sequence is kept in mind. */
+const maxWriters = 1024;
+/** Turns of the event loop that readers may stand still in while the feed waits for them. */
+const patience = 1000;
+
+/** What a feed works with. @internal */
+export interface JournalFeedOptions {
+  readonly port: JournalPort;
+  readonly address: StreamAddress;
+  readonly log: PartitionLog;
+  /** Whether an epoch is one of this process's own: its events are in the log already. */
+  isOwn(node: string, epoch: string): boolean;
+  /** An entry can't be read. */
+  rejected(error: unknown): void;
+}
+
+/**
+ * Appends the other nodes' events from one partition of a journal to the log of that partition,
+ * from the journal's end on. What the journal has lost is reported as a gap, by position. While
+ * readers are behind by half of the log's capacity it waits for them, as long as they move: the
+ * journal has what it does not read.
+ *
+ * @internal
+ */
+export class JournalFeed {
+  log: PartitionLog;
+  readonly #options: JournalFeedOptions;
+  readonly #causes: WriterCauses;
+  /** The last sequence of each writer's epoch: a new generation may bring its events again. */
+  readonly #taken = new BoundedMap<string, number>(maxWriters);
+  #generation: string | undefined;
+  /** The next position. */
+  #position = 0;
+  /** The position behind the last one that is known to have been written. */
+  #knownEnd = 0;
+  /** `<node>:<epoch>:<to>` of the entry before `#position`. */
+  #before: string | undefined;
+  #engine: JournalEngine | undefined;
+  #tail: Tail | undefined;
+  #isChecking = false;
+  #isClosed = false;
+  #begun!: () => void;
+  /** Settles when it is known where the journal's end was. */
+  readonly begun = new Promise<void>((resolve) => (this.#begun = resolve));
+
+  constructor(options: JournalFeedOptions) {
+    this.#options = options;
+    this.log = options.log;
+    this.#causes = new WriterCauses(options.log.source);
+  }
+
+  /**
+   * Makes sure that it reads the present life of the journal over the present connection. To be
+   * called for each new connection, and now and then, since an engine may lose its data while it is
+   * connected.
+   */
+  async check(): Promise<void> {
+    const { port } = this.#options;
+    if (this.#isClosed || this.#isChecking || port.status !== "connected") return;
+    this.#isChecking = true;
+    try {
+      await this.#check(port.engine());
+    } catch {
+      // It is called again.
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#tail?.close();
+    this.#begun();
+  }
+
+  /** Something has been stored at the positions before `end`. */
+  written(end: number, generation: string): void {
+    if (generation === this.#generation) this.#knownEnd = Math.max(this.#knownEnd, end);
+  }
+
+  async #check(engine: JournalEngine): Promise<void> {
+    const at = this.#position;
+    const before = this.#before;
+    const probe = before === undefined ? undefined : at - 1;
+    const bounds = await engine.bounds(this.#partition, probe);
+    if (this.#isClosed) return;
+    if (this.#generation === undefined) {
+      this.#generation = bounds.generation;
+      this.#position = bounds.next;
+      this.#begun();
+    } else if (bounds.generation !== this.#generation) this.#beginGeneration(bounds);
+    else if (bounds.next < at || (bounds.probed ?? before) !== before) {
+      // The engine has gone back to an older state: positions come again for other events.
+      await engine.renew(this.#partition, bounds.generation);
+      await this.#check(engine);
+      return;
+    }
+    this.#knownEnd = Math.max(this.#knownEnd, bounds.next);
+    if (this.#engine !== engine || this.#tail === undefined) this.#read(engine);
+  }
+
+  #beginGeneration({ generation, first, next }: PartitionBounds): void {
+    this.#reportGap("journal_lost", this.#position, this.#knownEnd - 1);
+    this.#generation = generation;
+    this.#position = first;
+    this.#knownEnd = next;
+    this.#before = undefined;
+    this.#tail?.close();
+    this.#tail = undefined;
+  }
+
+  #read(engine: JournalEngine): void {
+    this.#tail?.close();
+    this.#engine = engine;
+    let isOpen = true;
+    const tail = engine.tail(this.#partition, this.#position, {
+      entries: async (entries) => {
+        for (const entry of entries) {
+          if (!isOpen) return;
+          await this.#take(entry);
+        }
+      },
+    });
+    this.#tail = {
+      close: () => {
+        isOpen = false;
+        tail.close();
+      },
+    };
+  }
+
+  #take(stored: StoredEntry): void | Promise<void> {
+    const { position, count } = stored;
+    const end = position + count;
+    if (end <= this.#position) return;
+    if (position > this.#position) this.#reportGap("trimmed", this.#position, position - 1);
+    const skipped = Math.max(0, this.#position - position);
+    this.#position = end;
+    this.#knownEnd = Math.max(this.#knownEnd, end);
+    const entry = this.#decode(stored);
+    this.#before =
+      entry?.kind === "events" ? `${entry.node}:${entry.epoch}:${entry.to}` : undefined;
+    if (entry === undefined) {
+      this.#reportGap("journal_lost", position + skipped, end - 1);
+      return;
+    }
+    if (this.#options.isOwn(entry.node, entry.epoch)) return;
+    if (entry.kind === "loss") {
+      const { node, epoch, from, to, reason } = entry;
+      this.#report({ node, epoch, from, to, reason });
+      return;
+    }
+    const writer = JSON.stringify([entry.node, entry.epoch]);
+    const { numbers } = entry.batch;
+    const taken = this.#taken.get(writer) ?? -1;
+    const isNew = numbers.findIndex((sequence) => sequence > taken);
+    if (isNew === -1) return;
+    this.#taken.set(writer, numbers.at(-1) as number);
+    appendBatch(this.log, entry.batch, this.#causes.of(entry), Math.max(skipped, isNew), position);
+    this.log.flush();
+    return this.#room(count);
+  }
+
+  #inTurn = 0;
+
+  /** Lets others have a turn, and readers catch up. */
+  #room(count: number): void | Promise<void> {
+    this.#inTurn += count;
+    if (this.#inTurn < maxInTurn && !this.#isCrowded()) return;
+    this.#inTurn = 0;
+    return this.#waitForRoom();
+  }
+
+  async #waitForRoom(): Promise<void> {
+    let stood = 0;
+    let last = this.log.next;
+    do {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const slowest = this.#slowest();
+      stood = slowest === last ? stood + 1 : 0;
+      last = slowest;
+    } while (this.#isCrowded() && stood < patience && !this.#isClosed);
+  }
+
+  #isCrowded(): boolean {
+    return this.log.next - this.#slowest() > this.log.limits.capacity / 2;
+  }
+
+  /** The offset that the slowest reader has come to; a group without a reader is not waited for. */
+  #slowest(): number {
+    let slowest = this.log.next;
+    for (const cursor of this.log.cursors)
+      if (cursor.reader !== undefined)
+        slowest = Math.min(slowest, Math.max(cursor.unreadFrom, this.log.first));
+    return slowest;
+  }
+
+  #decode(stored: StoredEntry): Entry | undefined {
+    const { port, address } = this.#options;
+    try {
+      return decodeEntry(stored, port.maxMessageSize, address, this.log.index);
+    } catch (error) {
+      this.#options.rejected(error);
+      return undefined;
+    }
+  }
+
+  get #partition(): { cache: string; name: string; partition: number } {
+    const { cache, name } = this.#options.address;
+    return { cache, name, partition: this.log.index };
+  }
+
+  #reportGap(reason: GapReason, from: number, to: number): void {
+    const { nodeName: node } = this.#options.port;
+    this.#report({ node, epoch: this.#generation as string, from, to, reason });
+  }
+
+  #report(bounds: Pick<GapEvent, "node" | "epoch" | "from" | "to" | "reason">): void {
+    const { cache, name, partition } = this.log.source;
+    this.log.reportGap({ type: "gap", cache, name, partition, ...bounds });
+  }
+}
