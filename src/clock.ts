@@ -165,7 +165,10 @@ export function backoff(
   return Math.min(max, initial * 2 ** (failures - 1) * (1 + random / 10));
 }
 
-/** How long one actor, handler or callback may keep the event loop before others get a turn. */
+/**
+ * How long one actor, handler or callback may keep the event loop before others get a turn. Readers
+ * that writers keep waiting get more: see `stream/loop-share.ts`.
+ */
 export const timeSlice: Milliseconds = 5;
 
 /** Messages between two checks of the time: a check costs more than a short handler. */

@@ -123,9 +123,17 @@ export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
     this.#wake();
   }
 
+  get idle(): boolean {
+    return this.#phase === "running" && !this.#busy && this.#mailbox.size === 0;
+  }
+
   yieldTurn(): void {
     this.#sliceEnds = 0;
     this.#handled = 0;
+  }
+
+  extendTurn(end: Milliseconds): void {
+    if (end > this.#sliceEnds) this.#sliceEnds = end;
   }
 
   query<Reply>(make: (replyTo: ReplyTo<Reply>) => unknown, timeout: Milliseconds): Promise<Reply> {

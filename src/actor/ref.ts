@@ -37,8 +37,12 @@ export interface Target {
    */
   onDeath(hook: (reason: ExitReason) => void): () => void;
   post(task: Task): void;
+  /** Whether a task that is posted now waits for nothing but a turn of the event loop. */
+  readonly idle: boolean;
   /** Lets the other actors run before the next message of this one. */
   yieldTurn(): void;
+  /** Lets the turn that has begun go on until `end`, where it would end before. */
+  extendTurn(end: Milliseconds): void;
 }
 
 /**

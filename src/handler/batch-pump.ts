@@ -19,15 +19,16 @@ export class BatchPump extends Pump {
     this.#traits = traits;
   }
 
-  override turn(): void | Promise<void> {
+  protected override turn(): void | Promise<void> {
     const { cursor, stream } = this.context;
     this.idle = false;
     this.#collect();
-    const began = monotonicNow();
+    const { began } = this;
     const after = (): void => {
-      cursor.busy += monotonicNow() - began;
+      const now = monotonicNow();
+      cursor.busy += now - began;
       stream.notifyProgress();
-      this.wake();
+      this.goOn(now);
     };
     if (this.#events.length > 0 && this.#isDue()) {
       const events = this.#events;

@@ -1,4 +1,4 @@
-import { messagesPerCheck, timeSlice } from "../clock.js";
+import { messagesPerCheck } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type { Message } from "../log/message.js";
 import { Pump, type PumpContext } from "./pump.js";
@@ -31,7 +31,7 @@ export class ConcurrentPump extends Pump {
     this.#concurrency = concurrency;
   }
 
-  override turn(): void | Promise<void> {
+  protected override turn(): void | Promise<void> {
     const { cursor, delivery, stream } = this.context;
     this.idle = false;
     if (this.#failure !== undefined) {
@@ -77,13 +77,14 @@ export class ConcurrentPump extends Pump {
   }
 
   #fill(): void {
+    const { began, slice } = this;
     const { delivery, target } = this.context;
-    const began = monotonicNow();
     for (let count = 1; this.#handling < this.#concurrency && this.#waiting < lookahead; count++) {
       if (this.#barrier !== undefined || delivery.closed || delivery.halted) return;
-      if (count % messagesPerCheck === 0 && monotonicNow() - began >= timeSlice) {
+      const now = count % messagesPerCheck === 0 ? monotonicNow() : began;
+      if (now - began >= slice) {
         target.yieldTurn();
-        this.wake();
+        this.goOn(now);
         return;
       }
       const message = this.context.cursor.next();

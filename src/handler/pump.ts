@@ -3,6 +3,8 @@ import { Task } from "../actor/mailbox.js";
 import { messagesPerCheck, timeSlice } from "../clock.js";
 import type { Cursor } from "../log/cursor.js";
 import type { CursorReader, Message } from "../log/message.js";
+import type { Milliseconds } from "../options.js";
+import { LoopShare } from "../stream/loop-share.js";
 import type { Stream } from "../stream/stream.js";
 import { isRecording } from "../telemetry/open-telemetry.js";
 import { BatchSpan } from "../telemetry/spans.js";
@@ -27,6 +29,10 @@ export abstract class Pump extends Task implements CursorReader {
   /** Whether there was nothing left to do at the end of the last turn. */
   idle = false;
   protected readonly context: PumpContext;
+  /** When the turn began, and how long it may take. */
+  protected began: Milliseconds = 0;
+  protected slice: Milliseconds = timeSlice;
+  readonly #share = new LoopShare();
   #posted = false;
   /** Spans of messages that are being handled; empty without tracing. */
   readonly #spans = new Set<BatchSpan>();
@@ -37,22 +43,43 @@ export abstract class Pump extends Task implements CursorReader {
   }
 
   wake(): void {
-    if (this.#posted || this.context.delivery.closed) return;
-    this.#posted = true;
-    this.context.target.post(this);
+    this.#post();
   }
 
   override run(): void | Promise<void> {
     this.#posted = false;
-    return this.turn();
+    this.began = monotonicNow();
+    this.slice = this.#share.begin(this.began);
+    if (this.slice > timeSlice) this.context.target.extendTurn(this.began + this.slice);
+    try {
+      return this.turn();
+    } finally {
+      this.#share.end(monotonicNow());
+    }
   }
 
-  /** Handles some events; wakes itself if there are more. */
-  abstract turn(): void | Promise<void>;
+  /** Handles some events; wakes itself, with `goOn`, if there are more. */
+  protected abstract turn(): void | Promise<void>;
+
+  /** Wakes itself in its turn, or when what that was pending for is over. */
+  protected goOn(now: Milliseconds): void {
+    this.#post(now);
+  }
 
   /** The incarnation has ended. */
   close(): void {
+    this.#share.close();
     for (const span of this.#spans) span.cutOff();
+  }
+
+  /** @param now given: the actor is about to be free, if it is not already */
+  #post(now?: Milliseconds): void {
+    const { delivery, target } = this.context;
+    if (this.#posted || delivery.closed) return;
+    this.#posted = true;
+    const freeSince = now ?? (target.idle ? monotonicNow() : undefined);
+    if (freeSince !== undefined) this.#share.wait(freeSince);
+    target.post(this);
   }
 
   /** Starts a span for the next messages, for `inSpan`; undefined without tracing. */
@@ -87,7 +114,7 @@ export abstract class Pump extends Task implements CursorReader {
 
 /** One event after the other. @internal */
 export class SerialPump extends Pump {
-  override turn(): void | Promise<void> {
+  protected override turn(): void | Promise<void> {
     const first = this.context.cursor.next();
     this.idle = first === undefined;
     if (first === undefined) {
@@ -100,7 +127,7 @@ export class SerialPump extends Pump {
 
   #run(first: Message, span?: BatchSpan): void | Promise<void> {
     const { stream, cursor, delivery, target } = this.context;
-    const began = monotonicNow();
+    const { began, slice } = this;
     for (let message: Message | undefined = first; message !== undefined; message = cursor.next()) {
       span?.given(message);
       const pending = delivery.attempt(message, span) ?? this.#handleMore(span);
@@ -110,9 +137,10 @@ export class SerialPump extends Pump {
         return this.#handledLate(pending, began);
       }
       if (delivery.closed || delivery.halted) return;
-      if (monotonicNow() - began >= timeSlice) {
+      const now = monotonicNow();
+      if (now - began >= slice) {
         target.yieldTurn();
-        this.wake();
+        this.goOn(now);
         break;
       }
     }
@@ -134,9 +162,10 @@ export class SerialPump extends Pump {
     const { stream, cursor } = this.context;
     return pending.then(
       () => {
-        cursor.busy += monotonicNow() - began;
+        const now = monotonicNow();
+        cursor.busy += now - began;
         stream.notifyProgress();
-        this.wake();
+        this.goOn(now);
       },
       (error: unknown) => {
         cursor.busy += monotonicNow() - began;

@@ -115,7 +115,7 @@ class Worker implements Behavior<void, unknown> {
     this.#stream.flush();
     this.#delivery.draining = true;
     while (!this.#delivery.closed && !(this.#cursor.log === log && this.#cursor.hasHandled(end))) {
-      await this.#pump.turn();
+      await this.#pump.run();
       if (this.#pump.idle) return;
       await nextTurn();
     }

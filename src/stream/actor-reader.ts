@@ -1,8 +1,11 @@
 import { Task } from "../actor/mailbox.js";
+import { timeSlice } from "../clock.js";
 import type { Target } from "../actor/ref.js";
 import type { CursorMux, DrainVisitor } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult } from "../log/message.js";
+import { LoopShare } from "./loop-share.js";
 import type { Stream } from "./stream.js";
+import { monotonicNow } from "../timers.js";
 
 /** Events that an actor receives in a row, before the other messages in its mailbox. */
 const maxInARow = 64;
@@ -17,6 +20,7 @@ export class ActorReader extends Task implements CursorReader, DrainVisitor {
   readonly #stream: Stream;
   readonly #mux: CursorMux;
   readonly #target: Target;
+  readonly #share = new LoopShare();
   #posted = false;
   #unsubscribed = false;
   #deliver!: (message: unknown) => void | Promise<void>;
@@ -31,13 +35,12 @@ export class ActorReader extends Task implements CursorReader, DrainVisitor {
   }
 
   wake(): void {
-    if (this.#posted || this.#unsubscribed) return;
-    this.#posted = true;
-    this.#target.post(this);
+    this.#post(this.#target.idle);
   }
 
   close(): void {
     this.#unsubscribed = true;
+    this.#share.close();
   }
 
   get closed(): boolean {
@@ -46,6 +49,15 @@ export class ActorReader extends Task implements CursorReader, DrainVisitor {
 
   override run(deliver: (message: unknown) => void | Promise<void>): void | Promise<void> {
     this.#deliver = deliver;
+    const began = monotonicNow();
+    const slice = this.#share.begin(began);
+    if (slice > timeSlice) this.#target.extendTurn(began + slice);
+    const pending = this.#run();
+    this.#share.end(monotonicNow());
+    return pending;
+  }
+
+  #run(): void | Promise<void> {
     const drained = this.#mux.drain(this, maxInARow);
     if (drained === "empty") {
       this.#posted = false;
@@ -78,6 +90,14 @@ export class ActorReader extends Task implements CursorReader, DrainVisitor {
   #continue(): void {
     this.#posted = false;
     this.#stream.notifyProgress();
-    this.wake();
+    this.#post(true);
+  }
+
+  /** @param free whether the actor is handling nothing, or has just handled a message of these */
+  #post(free: boolean): void {
+    if (this.#posted || this.#unsubscribed) return;
+    this.#posted = true;
+    if (free) this.#share.wait(monotonicNow());
+    this.#target.post(this);
   }
 }

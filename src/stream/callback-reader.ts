@@ -1,7 +1,8 @@
 import { isThenable } from "../callbacks.js";
-import { messagesPerCheck, timeSlice } from "../clock.js";
+import { messagesPerCheck } from "../clock.js";
 import type { CursorMux, DrainVisitor } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult } from "../log/message.js";
+import { LoopShare } from "./loop-share.js";
 import type { Runnable } from "./run-queue.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
@@ -12,6 +13,7 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
   readonly #mux: CursorMux;
   readonly #callback: (message: Message) => unknown;
   readonly #onError: (message: Message, error: unknown) => void;
+  readonly #share = new LoopShare();
   #scheduled = false;
   #busy = false;
   closed = false;
@@ -35,6 +37,7 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
   wake(): void {
     if (this.#scheduled || this.#busy || this.closed) return;
     this.#scheduled = true;
+    this.#share.wait(monotonicNow());
     this.#stream.queue.schedule(this);
   }
 
@@ -45,12 +48,14 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
 
   close(): void {
     this.closed = true;
+    this.#share.close();
   }
 
   takeTurn(): void {
     this.#scheduled = false;
     if (this.#busy) return;
-    const ends = monotonicNow() + timeSlice;
+    const began = monotonicNow();
+    const slice = this.#share.begin(began);
     while (!this.closed) {
       const drained = this.#mux.drain(this, messagesPerCheck);
       if (drained === "empty") {
@@ -61,13 +66,14 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
         this.#finish(drained);
         break;
       }
-      if (monotonicNow() >= ends) {
+      if (monotonicNow() - began >= slice) {
         this.wake();
         break;
       }
     }
     // Waits for earlier messages can end before a pending one is handled.
     this.#stream.notifyProgress();
+    this.#share.end(monotonicNow());
   }
 
   visit(message: Message): VisitResult {

@@ -1,0 +1,103 @@
+import { describe, expect, test } from "@jest/globals";
+import { spawn, whenIdle } from "../../src/index.js";
+import { nextTurn } from "../../src/timers.js";
+import { isGap, poolOf, putKeys, Tree, type UserMessage, type Users } from "../helpers/streams.js";
+
+const perBurst = 200;
+const bursts = 12;
+/** Milliseconds that the writer computes for a burst, and readers for all its events. */
+const writing = 50;
+const reading = 10;
+
+/** Keeps the event loop. */
+function compute(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** Counts what a reader is given, each event after some computing. */
+class Account {
+  events = 0;
+  readonly gaps: UserMessage[] = [];
+  readonly note = (message: UserMessage): void => {
+    if (isGap(message)) this.gaps.push(message);
+    else {
+      this.events++;
+      compute(reading / perBurst);
+    }
+  };
+}
+
+interface Kind {
+  name: string;
+  partitions?: number;
+  read: (users: Users, tree: Tree, account: Account) => unknown;
+}
+
+const pool = (
+  users: Users,
+  tree: Tree,
+  handler: Parameters<typeof poolOf>[1],
+  options?: Parameters<typeof poolOf>[2],
+) => tree.sup.startChild(poolOf(users, handler, options));
+
+const kinds: Kind[] = [
+  {
+    name: "a pool",
+    read: (users, tree, { note }) => pool(users, tree, { handle: note, onGap: note }),
+  },
+  {
+    name: "a pool over 4 partitions",
+    partitions: 4,
+    read: (users, tree, { note }) => pool(users, tree, { handle: note, onGap: note }),
+  },
+  {
+    name: "a pool of async handlers",
+    read: (users, tree, { note }) =>
+      pool(users, tree, { handle: async (event) => note(event), onGap: note }),
+  },
+  {
+    name: "a pool with concurrency",
+    read: (users, tree, { note }) =>
+      pool(users, tree, { handle: note, onGap: note }, { concurrency: 16 }),
+  },
+  {
+    name: "a pool of batches",
+    read: (users, tree, { note }) =>
+      pool(users, tree, {
+        maxSize: 10,
+        maxWait: 0,
+        handle: (events) => events.forEach(note),
+        onGap: note,
+      }),
+  },
+  { name: "a callback", read: (users, _, { note }) => users.subscribe(note, { gaps: true }) },
+  {
+    name: "an actor",
+    read: async (users, tree, { note }) => {
+      const receive = (_: void, message: UserMessage): void => note(message);
+      const ref = await spawn(tree.sup.system, { receive });
+      users.subscribe(ref, { gaps: true });
+    },
+  },
+];
+
+describe("a writer that never pauses", () => {
+  test.each(kinds)("overtakes no reader that needs less time: $name", async (kind) => {
+    const stream = {
+      capacity: 4 * perBurst,
+      ...(kind.partitions === undefined ? {} : { partitions: kind.partitions }),
+    };
+    await using tree = await Tree.start({ stream });
+    const account = new Account();
+    await kind.read(tree.users, tree, account);
+    for (let burst = 0; burst < bursts; burst++) {
+      putKeys(tree.users, 0, perBurst);
+      compute(writing);
+      await nextTurn();
+    }
+    await whenIdle(tree.users);
+    expect(account.gaps).toEqual([]);
+    expect(account.events).toBe(bursts * perBurst);
+  });
+});
