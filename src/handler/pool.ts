@@ -15,8 +15,8 @@ import type { Stream } from "../stream/stream.js";
 import { cacheOption } from "../stream/stream-options.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import {
-  checkShutdown,
   type ChildSpec,
+  readShutdown,
   resolveChildSpec,
   type Shutdown,
 } from "../supervisor/child-spec.js";
@@ -34,10 +34,7 @@ export const poolSchema = {
     if (maxRestarts !== undefined) return integer(name, value, 1);
     throw OptionError.invalid(name, "undefined without maxRestarts", value);
   }),
-  shutdown: option((_name, value) => {
-    checkShutdown(value);
-    return value;
-  }),
+  shutdown: option(readShutdown),
 };
 
 type PoolOptions = Resolved<typeof poolSchema> & {

@@ -28,7 +28,7 @@ export function workerSpec(
       onStopRequested: (reason) => worker.stopRequested(reason),
     }).ready;
   };
-  return resolveChildSpec({ id, start, ...(shutdown === undefined ? undefined : { shutdown }) });
+  return resolveChildSpec({ id, start, shutdown });
 }
 
 /** One incarnation: reads its partition from the first event that the group has not handled. */

@@ -5,11 +5,14 @@ import type { StartContext } from "../actor/start-context.js";
 import { OptionError, SupervisorError } from "../errors.js";
 import {
   boolean,
+  callable,
+  derivedOption,
   integer,
   type Milliseconds,
   nonEmptyString,
   oneOf,
   option,
+  readOptions,
   requiredOption,
   type Resolved,
   type SchemaOf,
@@ -61,19 +64,28 @@ export type ResolvedChildSpec = Readonly<Required<ChildSpec>>;
 /** The fields of a spec that a factory passes on from its own options. */
 export type ChildSettings = Pick<ChildSpec, "restart" | "shutdown" | "significant">;
 
-const fields = ["id", "start", "restart", "shutdown", "type", "significant"];
 const restartTypes = ["permanent", "transient", "temporary"] as const;
 const childTypes = ["worker", "supervisor"] as const;
 const workerShutdown: Milliseconds = 5000;
 
+const readRestart = (name: string, value: unknown): RestartType => oneOf(name, value, restartTypes);
+
+const specSchema = {
+  id: requiredOption(nonEmptyString),
+  start: requiredOption((name, value) => callable(name, value as ChildSpec["start"])),
+  restart: option(readRestart, "permanent"),
+  type: option((name, value) => oneOf(name, value, childTypes), "worker"),
+  shutdown: derivedOption(readShutdown, ({ type }: Pick<ResolvedChildSpec, "type">) =>
+    type === "supervisor" ? "infinity" : workerShutdown,
+  ),
+  significant: option(boolean, false),
+} satisfies SchemaOf<ChildSpec>;
+
 /** What a factory reads for {@link makeChildSpec}; the defaults are those of a spec. @internal */
 export const childSchema = {
-  id: requiredOption(nonEmptyString),
-  restart: option((name, value) => oneOf(name, value, restartTypes)),
-  shutdown: option((_name, value): Shutdown => {
-    checkShutdown(value);
-    return value;
-  }),
+  id: specSchema.id,
+  restart: option(readRestart),
+  shutdown: option(readShutdown),
   significant: option(boolean),
 } satisfies SchemaOf<ChildSettings & { id: string }>;
 
@@ -87,30 +99,19 @@ export function resolveChild(option: string, child: unknown): ResolvedChildSpec 
   const spec = isHolder(child) ? child.childSpec() : child;
   if (typeof spec !== "object" || spec === null || Array.isArray(spec))
     throw OptionError.invalid(option, "a child spec, or an object with childSpec()", spec);
-  return resolveChildSpec(spec as Partial<ChildSpec>);
+  return resolveChildSpec(spec);
 }
 
-/** @throws OptionError naming the field, SupervisorError `bad_combination` */
-export function resolveChildSpec(spec: Partial<ChildSpec>): ResolvedChildSpec {
-  const id = nonEmptyString("id", spec.id);
-  const start = spec.start;
-  if (typeof start !== "function") throw OptionError.invalid("start", "a function", start);
-  for (const key of Object.keys(spec)) {
-    if (!fields.includes(key))
-      throw new OptionError(
-        key,
-        `unknown field "${key}" in the child spec of "${id}"; known fields: ${fields.join(", ")}`,
-      );
-  }
-  const { restart = "permanent", type = "worker", significant = false } = spec;
-  oneOf("restart", restart, restartTypes);
-  oneOf("type", type, childTypes);
-  const { shutdown = type === "supervisor" ? "infinity" : workerShutdown } = spec;
-  checkShutdown(shutdown);
-  boolean("significant", significant);
+/**
+ * @param spec a ChildSpec; what is undefined counts as not given
+ * @throws OptionError naming the field, SupervisorError `bad_combination`
+ */
+export function resolveChildSpec(spec: object): ResolvedChildSpec {
+  const resolved = readOptions("a child spec", specSchema, spec);
+  const { id, restart, significant } = resolved;
   if (significant && restart === "permanent")
     throw badCombination(id, "a significant child must be transient or temporary, not permanent");
-  return Object.freeze({ id, start, restart, shutdown, type, significant });
+  return resolved;
 }
 
 type ChildFields = Partial<Resolved<typeof childSchema>> & { id: string };
@@ -125,15 +126,7 @@ export function makeChildSpec(
     if (!isSpawnParent(parent)) throw OptionError.invalid("parent", "a StartContext", parent);
     return (await start(parent)) as ActorRef;
   };
-  const spec = { id, start: checkedStart, type };
-  return {
-    ...resolveChildSpec({
-      ...spec,
-      ...(restart === undefined ? {} : { restart }),
-      ...(shutdown === undefined ? {} : { shutdown }),
-      ...(significant === undefined ? {} : { significant }),
-    }),
-  };
+  return { ...resolveChildSpec({ id, start: checkedStart, restart, type, shutdown, significant }) };
 }
 
 export function badCombination(childId: string, message: string): SupervisorError {
@@ -141,16 +134,13 @@ export function badCombination(childId: string, message: string): SupervisorErro
 }
 
 /** @throws OptionError @internal */
-export function checkShutdown(shutdown: unknown): asserts shutdown is Shutdown {
-  if (shutdown === "brutal_kill" || shutdown === "infinity") return;
-  if (typeof shutdown === "number") {
-    integer("shutdown", shutdown, 0);
-    return;
-  }
+export function readShutdown(name: string, value: unknown): Shutdown {
+  if (value === "brutal_kill" || value === "infinity") return value;
+  if (typeof value === "number") return integer(name, value, 0);
   throw OptionError.invalid(
-    "shutdown",
+    name,
     'an integer >= 0 (milliseconds), "brutal_kill" or "infinity"',
-    shutdown,
+    value,
   );
 }
 
