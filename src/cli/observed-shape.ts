@@ -5,7 +5,7 @@ import type { EventType, GapEvent } from "../event/types.js";
 import type { Bus, Listening } from "../pubsub/types.js";
 import type { ReadBatch } from "../cluster/batch.js";
 import { channelNames, type DataMessage, type StateMessage } from "../cluster/messages.js";
-import type { Replica } from "../cluster/replica.js";
+import { type Replica, transportGap } from "../cluster/replica.js";
 import { type NodeStatus, Replicas } from "../cluster/replicas.js";
 
 /** Nodes of one name that are tracked at most. */
@@ -112,7 +112,8 @@ export class ObservedShape {
       describe: (partition) => this.#describe(partition),
       listener: {
         events: (...batch) => this.#events(...batch),
-        gap: (...gap) => this.#gap(...gap),
+        gap: (partition, ...gap) =>
+          this.#options.gap(transportGap(this.#describe(partition), ...gap)),
         node,
       },
     });
@@ -144,21 +145,5 @@ export class ObservedShape {
       events.push(event);
     }
     this.#options.events(events);
-  }
-
-  #gap(partition: number, { node, epoch }: Replica, from: number, to: number): void {
-    const { cache, name, partition: shown } = this.#describe(partition);
-    const reason = "transport";
-    this.#options.gap({
-      type: "gap",
-      cache,
-      name,
-      partition: shown,
-      from,
-      to,
-      reason,
-      node,
-      epoch,
-    });
   }
 }

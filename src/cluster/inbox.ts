@@ -4,7 +4,7 @@ import type { Listening } from "../pubsub/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { appendBatch } from "./append-batch.js";
 import type { ReadBatch } from "./batch.js";
-import type { Replica } from "./replica.js";
+import { type Replica, transportGap } from "./replica.js";
 
 /** Appends what other nodes send to the logs of the partitions that have readers. @internal */
 export class Inbox {
@@ -60,25 +60,8 @@ export class Inbox {
     if (log !== undefined) this.gap(partition, log.source, log.nextSequence, log.nextSequence - 1);
   }
 
-  gap(
-    partition: number,
-    { node, epoch }: Pick<Replica, "node" | "epoch">,
-    from: number,
-    to: number,
-  ): void {
+  gap(partition: number, replica: Pick<Replica, "node" | "epoch">, from: number, to: number): void {
     const log = this.#logOf(partition);
-    if (log === undefined) return;
-    const { cache, name, partition: shown } = log.source;
-    log.reportGap({
-      type: "gap",
-      cache,
-      name,
-      partition: shown,
-      from,
-      to,
-      reason: "transport",
-      node,
-      epoch,
-    });
+    log?.reportGap(transportGap(log.source, replica, from, to));
   }
 }

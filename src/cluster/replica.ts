@@ -1,4 +1,5 @@
 import type { EventSource } from "../event/event.js";
+import type { GapEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import { Causes } from "./batch.js";
 import { BoundedMap } from "./bounded-map.js";
@@ -24,6 +25,16 @@ export interface ReplicaProgress {
    * has sent, until the events have had their time to arrive.
    */
   readonly claims: Claim[];
+}
+
+/** Events of a replica did not arrive, or may not have. @internal */
+export function transportGap(
+  { cache, name, partition }: Pick<EventSource, "cache" | "name" | "partition">,
+  { node, epoch }: Pick<Replica, "node" | "epoch">,
+  from: number,
+  to: number,
+): GapEvent {
+  return { type: "gap", cache, name, partition, from, to, reason: "transport", node, epoch };
 }
 
 /** What this node knows of one epoch of the stream on another node. @internal */
