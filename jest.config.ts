@@ -21,7 +21,7 @@ const setup =
   suite === undefined ? "<rootDir>/test/helpers/brokers/global-setup.mjs" : suites[suite];
 
 const config: Config = {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/helpers/environment.mjs",
   roots: [suite === undefined ? "<rootDir>/test" : `<rootDir>/test/${suite}`],
   ...(isFast || setup === undefined ? {} : { globalSetup: setup }),
   testMatch: ["**/*.test.ts"],

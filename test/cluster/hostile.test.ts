@@ -4,6 +4,7 @@ import { type LocalHub } from "../../src/pubsub/hub.js";
 import type { Transport } from "../../src/pubsub/transport.js";
 import { anySeed, SeededRandom } from "../../src/testing/random.js";
 import { Listener } from "../helpers/actors.js";
+import { recordWarnings } from "../helpers/warnings.js";
 import { Cluster, type ClusterNode, heartbeat, type Message } from "./cluster.js";
 import { anyBytes, anyFrames, type Captured, damaged, forged } from "./hostile.js";
 
@@ -107,17 +108,13 @@ class Siege implements AsyncDisposable {
 
 describe("two nodes on a hub with an attacker", () => {
   let siege: Siege;
-  const warnings: Error[] = [];
-  const warned = (warning: Error): void => void warnings.push(warning);
+  const warnings = recordWarnings();
   beforeEach(async () => {
-    warnings.length = 0;
-    process.on("warning", warned);
     siege = new Siege();
     await siege.begin();
   });
   afterEach(async () => {
     await siege[Symbol.asyncDispose]();
-    process.off("warning", warned);
   });
 
   /** How many nodes are subscribed to a channel that carried real messages. */

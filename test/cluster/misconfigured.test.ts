@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { parseCommand } from "../../src/cli/arguments.js";
 import { doctor } from "../../src/cli/doctor.js";
 import {
@@ -18,18 +18,10 @@ import type { Broker } from "../helpers/brokers/broker.js";
 import { Certificate } from "../helpers/brokers/certificate.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import { startNats, startRedis } from "../helpers/brokers/servers.js";
+import { recordWarnings } from "../helpers/warnings.js";
 import { thrown } from "../pubsub/transports.js";
 
-let warnings: string[];
-beforeEach(() => {
-  warnings = [];
-  jest.spyOn(process, "emitWarning").mockImplementation((warning, options) => {
-    warnings.push(`${String(warning)} ${JSON.stringify(options)}`);
-  });
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const warnings = recordWarnings();
 
 let systems = 0;
 const startTree = (children: Parameters<typeof startSupervisor>[0]["children"]) =>

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { doctor } from "../../src/cli/doctor.js";
 import { parseCommand } from "../../src/cli/arguments.js";
 import {
@@ -53,13 +53,6 @@ async function node(pubsub: PubSub, name: string) {
 }
 
 function suite({ start, change, url, pubsub, leaves, option }: Engine): void {
-  beforeEach(() => {
-    jest.spyOn(process, "emitWarning").mockImplementation(() => {});
-  });
-  afterEach(() => {
-    jest.restoreAllMocks();
-  });
-
   async function examine(broker: Broker): Promise<string> {
     const command = parseCommand(
       `doctor ${option} ${url(broker)} --cache users --heartbeat ${patient} --timeout 600`.split(

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { credsAuthenticator, nkeyAuthenticator } from "@nats-io/transport-node";
 import { natsPubSub, type NatsPubSubOptions } from "../../src/nats.js";
 import { type Broker, freePort } from "../helpers/brokers/broker.js";
 import { Certificate } from "../helpers/brokers/certificate.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import { startNats } from "../helpers/brokers/servers.js";
+import { recordWarnings } from "../helpers/warnings.js";
 import {
   configuration,
   allIsWell,
@@ -22,16 +23,7 @@ const at = ({ port }: Broker): string => `127.0.0.1:${port}`;
 const pubsub = (nodeName: string, options: NatsPubSubOptions) =>
   natsPubSub({ nodeName, heartbeat: patient, ...options });
 
-let warnings: string[];
-beforeEach(() => {
-  warnings = [];
-  jest.spyOn(process, "emitWarning").mockImplementation((warning, options) => {
-    warnings.push(`${String(warning)} ${JSON.stringify(options)}`);
-  });
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const warnings = recordWarnings();
 
 describeWith("nats-server")("the permissions of docs/production.md", () => {
   const config = configuration("NATS: accounts and permissions", password);

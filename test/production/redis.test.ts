@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { resolveRedis } from "../../src/pubsub/redis.js";
 import { type RedisOptions, redisPubSub, type RedisPubSubOptions } from "../../src/redis.js";
 import { waitFor } from "../../src/testing/wait-for.js";
@@ -14,6 +14,7 @@ import {
   tellRedis,
   tellSentinel,
 } from "../helpers/brokers/servers.js";
+import { recordWarnings } from "../helpers/warnings.js";
 import { Tapped } from "../pubsub/transports.js";
 import {
   configuration,
@@ -33,16 +34,7 @@ const pubsub = (nodeName: string, options: RedisPubSubOptions) =>
   redisPubSub({ nodeName, heartbeat: patient, ...options });
 const at = ({ port }: Broker, path = ""): string => `redis://127.0.0.1:${port}${path}`;
 
-let warnings: string[];
-beforeEach(() => {
-  warnings = [];
-  jest.spyOn(process, "emitWarning").mockImplementation((warning, options) => {
-    warnings.push(`${String(warning)} ${JSON.stringify(options)}`);
-  });
-});
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+const warnings = recordWarnings();
 
 describeWith("redis-server")("the ACL of docs/production.md", () => {
   const acl = configuration("Redis: the ACL", password);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { beforeEach, expect, test } from "@jest/globals";
 import {
   createHub,
   type Hub,
@@ -15,10 +15,6 @@ import { exchange, startFailure, startNode } from "./nodes.js";
 let hub: Hub;
 beforeEach(() => {
   hub = createHub();
-  jest.spyOn(process, "emitWarning").mockImplementation(() => {});
-});
-afterEach(() => {
-  jest.restoreAllMocks();
 });
 
 const pubsub = (nodeName: string, options = {}): PubSub =>

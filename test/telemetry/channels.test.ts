@@ -334,7 +334,6 @@ describe("without subscribers", () => {
     // Channels belong to the process: what another test file has left listening to is not quiet.
     const quiet = channelNames.filter((name) => !channel(name).hasSubscribers);
     const published = quiet.map((name) => jest.spyOn(channel(name), "publish"));
-    jest.spyOn(process, "emitWarning").mockImplementation(() => {});
     const clock = new SimulatedClock();
     const cache = defineCache<number, string>({ name: "channel-nothing" });
     let hang = false;
