@@ -85,7 +85,7 @@ const testingNames = [
 test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
   { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
-  { entry: "nebulex-streams/nats", exports: nats, names: ["natsPubSub"] },
+  { entry: "nebulex-streams/nats", exports: nats, names: ["natsJournal", "natsPubSub"] },
   { entry: "nebulex-streams/redis", exports: redis, names: ["redisPubSub"] },
   { entry: "nebulex-streams/testing", exports: testing, names: testingNames },
 ])("$entry exports exactly the names of the list", ({ exports, names }) => {

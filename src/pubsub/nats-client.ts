@@ -1,8 +1,13 @@
-import { createHash } from "node:crypto";
-import type { NatsConnection, NodeConnectionOptions, Status } from "@nats-io/transport-node";
+import { createHash, randomBytes } from "node:crypto";
+import type {
+  MsgHdrs,
+  NatsConnection,
+  NodeConnectionOptions,
+  Status,
+} from "@nats-io/transport-node";
 import { loadPeer, RefusedError, toError } from "./broker-session.js";
 
-export type { NatsConnection };
+export type { MsgHdrs, NatsConnection };
 
 /**
  * Options of the connection: TLS, token, user and password or an authenticator, name and so on.
@@ -37,6 +42,20 @@ export async function newConnection(
 ): Promise<NatsConnection> {
   const { connect } = await loadNats();
   return connect({ ...options, servers: [...servers], reconnect: false });
+}
+
+/** Makes empty headers. @internal */
+export async function headersFactory(): Promise<() => MsgHdrs> {
+  const { headers } = await loadNats();
+  return () => headers();
+}
+
+/** A new subject for answers, with the prefix that the connection's options have. @internal */
+export function newInbox(connection: NatsConnection): string {
+  const options: unknown = Reflect.get(connection, "options");
+  const { inboxPrefix } = (options ?? {}) as { inboxPrefix?: unknown };
+  const prefix = typeof inboxPrefix === "string" ? inboxPrefix : "_INBOX";
+  return `${prefix}.${randomBytes(12).toString("hex")}`;
 }
 
 /** The status events of a connection, until `stop`. @internal */
@@ -103,6 +122,7 @@ export function subjectOf(channel: string): string {
   return `${subject.slice(0, keptOfLongOnes)}=~${hash}`;
 }
 
-function escaped(char: string): string {
+/** A UTF-16 unit as `=` and its four hex digits. @internal */
+export function escaped(char: string): string {
   return `=${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

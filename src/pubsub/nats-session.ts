@@ -21,7 +21,7 @@ type Subscription = ReturnType<NatsConnection["subscribe"]>;
 export function natsDial(
   make: () => Promise<NatsConnection>,
   discovered: (added: readonly string[], deleted: readonly string[]) => void,
-): Dial {
+): Dial<NatsSession> {
   return async (lost, signal) => {
     const made = make();
     // It cannot be cancelled, only closed once it is made.
@@ -41,7 +41,7 @@ export function natsDial(
 }
 
 /** Dials by waiting until the user's own connection is up. @internal */
-export function natsDialOver(connection: NatsConnection): Dial {
+export function natsDialOver(connection: NatsConnection): Dial<NatsSession> {
   return async (lost, signal) => {
     if (connection.isClosed() || connection.isDraining())
       throw new RefusedError(new Error("the connection given has been closed"));
@@ -60,10 +60,14 @@ export function natsDialOver(connection: NatsConnection): Dial {
   };
 }
 
-/** A connection until it is lost; the user's own is a new session each time it has reconnected. */
-class NatsSession implements BrokerSession {
+/**
+ * A connection until it is lost; the user's own is a new session each time it has reconnected.
+ *
+ * @internal
+ */
+export class NatsSession implements BrokerSession {
   readonly maxPayload: number | undefined;
-  readonly #connection: NatsConnection;
+  readonly connection: NatsConnection;
   readonly #isOurs: boolean;
   readonly #lost: (error: Error) => void;
   readonly #discovered: (added: readonly string[], deleted: readonly string[]) => void;
@@ -81,7 +85,7 @@ class NatsSession implements BrokerSession {
     lost: (error: Error) => void,
     discovered: (added: readonly string[], deleted: readonly string[]) => void,
   ) {
-    this.#connection = connection;
+    this.connection = connection;
     this.#isOurs = isOurs;
     this.#lost = lost;
     this.#discovered = discovered;
@@ -98,7 +102,7 @@ class NatsSession implements BrokerSession {
     if (this.#ended !== undefined) throw this.#ended;
     let refused: ((error: Error) => void) | undefined;
     const refusal = new Promise<never>((_, reject) => (refused = reject));
-    const subscription = this.#connection.subscribe(subjectOf(channel), {
+    const subscription = this.connection.subscribe(subjectOf(channel), {
       callback: (error, message) => {
         if (error === null) onMessage(message.data);
         else if (refused !== undefined) refused(asFailure(error));
@@ -127,11 +131,11 @@ class NatsSession implements BrokerSession {
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
     // Without the server's info it is reconnecting, and would keep the message until then.
-    if (this.#ended !== undefined || this.#connection.info === undefined)
+    if (this.#ended !== undefined || this.connection.info === undefined)
       return Promise.reject(this.#ended ?? disconnected());
     const subject = subjectOf(channel);
     try {
-      this.#connection.publish(subject, payload);
+      this.connection.publish(subject, payload);
     } catch (error) {
       return Promise.reject(toError(error));
     }
@@ -149,7 +153,7 @@ class NatsSession implements BrokerSession {
     for (const batch of this.#batches) batch.fail(error);
     this.#batches.clear();
     if (this.#isOurs) {
-      this.#connection.close().catch(() => {});
+      this.connection.close().catch(() => {});
       return;
     }
     for (const subscription of this.#subscriptions.values())
@@ -177,7 +181,7 @@ class NatsSession implements BrokerSession {
 
   async #settle(batch: NatsBatch): Promise<void> {
     try {
-      await this.#connection.flush();
+      await this.connection.flush();
       // A refusal arrives before the answer, but nats.js reports it a few promises later.
       await nextTurn();
       batch.succeed();

@@ -1,6 +1,7 @@
 import { OptionError } from "../errors.js";
 import { type Milliseconds, positiveMilliseconds } from "../options.js";
 import { type NatsAddress, natsAddress, refuseOption, shownKind } from "./broker-address.js";
+import type { Dial } from "./broker-session.js";
 import { BrokerTransport, type BrokerTransportOptions } from "./broker-transport.js";
 import { createPubSub } from "./create-pubsub.js";
 import {
@@ -10,12 +11,12 @@ import {
   newConnection,
   ownOptions,
 } from "./nats-client.js";
-import { natsDial, natsDialOver } from "./nats-session.js";
+import { natsDial, natsDialOver, type NatsSession } from "./nats-session.js";
 import { commonPubSubOptions } from "./pubsub-options.js";
 import type { PubSub, PubSubOptions } from "./types.js";
 
-/** Options of {@link natsPubSub}: exactly one of `servers` and `connection` is given. */
-export interface NatsPubSubOptions extends PubSubOptions {
+/** How to reach NATS: exactly one of `servers` and `connection` is given. */
+export interface NatsServersOptions {
   /**
    * One server, or several of a cluster in an array or separated by commas: `host[:port]`,
    * `nats://[user:password@]host[:port]` or `nats://token@host[:port]`, with `tls:` for TLS. User,
@@ -36,7 +37,11 @@ export interface NatsPubSubOptions extends PubSubOptions {
   connectionTimeout?: Milliseconds;
 }
 
-const names = ["servers", "connection", "options", "connectionTimeout"] as const;
+/** Options of {@link natsPubSub}: exactly one of `servers` and `connection` is given. */
+export interface NatsPubSubOptions extends PubSubOptions, NatsServersOptions {}
+
+/** The names of {@link NatsServersOptions}. @internal */
+export const natsServersNames = ["servers", "connection", "options", "connectionTimeout"] as const;
 
 /**
  * A {@link PubSub} over NATS, by the package `@nats-io/transport-node`. It is loaded when the
@@ -48,19 +53,29 @@ const names = ["servers", "connection", "options", "connectionTimeout"] as const
  * @throws {@link OptionError}
  */
 export function natsPubSub(options: NatsPubSubOptions): PubSub {
-  const common = commonPubSubOptions("natsPubSub", options, names);
+  const common = commonPubSubOptions("natsPubSub", options, natsServersNames);
   const settings = resolveNats(options);
   return createPubSub(({ random }) => new BrokerTransport({ ...settings(), random }), common);
 }
 
-/** How to reach the servers, the options checked. @internal */
-export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOptions {
+/** How to dial NATS. @internal */
+export interface NatsDialing extends Omit<BrokerTransportOptions, "dial"> {
+  readonly dial: Dial<NatsSession>;
+}
+
+/**
+ * How to reach the servers, the options checked.
+ *
+ * @param what the function that takes the options, for messages
+ * @internal
+ */
+export function resolveNats(options: NatsServersOptions, what = "natsPubSub"): () => NatsDialing {
   const { servers, connection } = options;
   const timeout = positiveMilliseconds("connectionTimeout", options.connectionTimeout ?? 3000);
   if ((servers === undefined) === (connection === undefined))
     throw new OptionError(
       "servers",
-      `natsPubSub takes exactly one of servers and connection, got: ${servers === undefined ? "none" : "both"}`,
+      `${what} takes exactly one of servers and connection, got: ${servers === undefined ? "none" : "both"}`,
     );
   if (connection !== undefined) {
     const dial = natsDialOver(checkConnection(connection));
@@ -77,7 +92,7 @@ export function resolveNats(options: NatsPubSubOptions): () => BrokerTransportOp
     pingInterval: timeout / 3,
     maxPingOut: 2,
     ...optionsOf(address),
-    ...checkOptions(options.options, address),
+    ...checkOptions(what, options.options, address),
   };
   return () => {
     const known = new Set(given);
@@ -131,13 +146,13 @@ function checkConnection(connection: unknown): NatsConnection {
 const credentials = ["user", "pass", "token", "authenticator"] as const;
 
 /** @throws OptionError also for what the address has, too */
-function checkOptions(value: unknown, address: NatsAddress): NatsOptions {
+function checkOptions(what: string, value: unknown, address: NatsAddress): NatsOptions {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw refuseOption("options")("an object (the options of connect)", shownKind(value));
   const options: NatsOptions = value;
   for (const name of ownOptions)
-    if (name in value) throw new OptionError(name, `"options" of natsPubSub can't have "${name}"`);
+    if (name in value) throw new OptionError(name, `"options" of ${what} can't have "${name}"`);
   for (const name of credentials)
     if (address.user !== undefined && options[name] !== undefined)
       throw new OptionError("options", `"options" can't have "${name}": the URL has credentials`);

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "redis";
@@ -178,6 +179,8 @@ export interface NatsServerOptions {
   config?: string;
   /** Takes connections over TLS only, with this certificate. */
   tls?: Certificate;
+  /** Enables JetStream, which keeps its data over restarts, and until the server is disposed. */
+  jetStream?: boolean;
 }
 
 /** Starts a nats-server of its own. */
@@ -185,16 +188,26 @@ export function startNats({
   args = [],
   config = "",
   tls,
+  jetStream = false,
 }: NatsServerOptions = {}): Promise<Broker> {
   return Broker.start({
     binary: "nats-server",
     args: (port, folder) => {
       const file = configIn(folder);
       writeFileSync(file, config);
-      return ["-c", file, "-a", "127.0.0.1", "-p", String(port), ...args, ...natsTls(tls, folder)];
+      const store = jetStream ? ["-js", "-sd", jetStreamStore(folder)] : [];
+      const address = ["-a", "127.0.0.1", "-p", String(port)];
+      return ["-c", file, ...address, ...store, ...args, ...natsTls(tls, folder)];
     },
     greeting: { say: "", hear: /^INFO / },
   });
+}
+
+const jetStreamStore = (folder: string): string => join(folder, "jetstream");
+
+/** Deletes what JetStream has stored; the server must not be running. */
+export function deleteJetStreamStore(broker: Broker): Promise<void> {
+  return rm(jetStreamStore(broker.folder), { recursive: true, force: true });
 }
 
 const configIn = (folder: string): string => join(folder, "nats.conf");
