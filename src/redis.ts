@@ -1,3 +1,4 @@
+export { redisJournal, type RedisJournalOptions } from "./journal/redis-journal.js";
 export { redisPubSub, type RedisPubSubOptions } from "./pubsub/redis.js";
 export type {
   RedisClientLike,

@@ -86,7 +86,7 @@ test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
   { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
   { entry: "nebulex-streams/nats", exports: nats, names: ["natsJournal", "natsPubSub"] },
-  { entry: "nebulex-streams/redis", exports: redis, names: ["redisPubSub"] },
+  { entry: "nebulex-streams/redis", exports: redis, names: ["redisJournal", "redisPubSub"] },
   { entry: "nebulex-streams/testing", exports: testing, names: testingNames },
 ])("$entry exports exactly the names of the list", ({ exports, names }) => {
   expect(Object.keys(exports).sort()).toEqual([...names].sort());

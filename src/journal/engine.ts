@@ -265,6 +265,11 @@ export interface JournalEngine {
   open(events: JournalEngineEvents): Promise<void>;
   /** Ends the connection and all tails. Idempotent; may be called before or during `open`. */
   close(): Promise<void>;
+  /**
+   * What in the engine's own settings endangers a journal, e.g. that it persists nothing; empty:
+   * nothing that is known. What the engine does not permit to be asked is left out.
+   */
+  health?(): Promise<readonly { readonly problem: string }[]>;
 
   /**
    * Stores the shape of a stream, unless one is stored.
