@@ -78,7 +78,8 @@ export function hashKey(key: unknown): number {
 
 /** The partition that a key's hash stands for. @internal */
 export function partitionOfHash(hash: number, partitions: number): number {
-  return (hash >>> 0) % partitions;
+  // Without the conversions the engine divides floating-point numbers, in a call.
+  return ((hash >>> 0) % (partitions >>> 0)) | 0;
 }
 
 /**
