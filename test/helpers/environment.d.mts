@@ -1,4 +1,4 @@
-import { TestEnvironment } from "jest-environment-node";
+import type { TestEnvironment } from "jest-environment-node";
 
 export default class WarningsEnvironment extends TestEnvironment {
   handleTestEvent(event: { name: string; test?: { errors: unknown[] } }): void;

@@ -43,7 +43,7 @@ export interface ThreadBatch {
 
 /** @internal */
 export type FromThread =
-  | { type: "ready"; batch: ThreadBatch | null }
+  | { type: "ready"; batch: ThreadBatch | null; handlesGaps: boolean }
   | { type: "failed"; error: EncodedError }
   | { type: "done"; partition: number; error: EncodedError | null }
   | { type: "stopped"; error: EncodedError | null };

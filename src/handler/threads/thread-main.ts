@@ -144,6 +144,7 @@ async function main({ module, partitions, progress: buffer }: ThreadData): Promi
   post({
     type: "ready",
     batch: traits === undefined ? null : { maxSize: traits.maxSize, maxWait: traits.maxWait },
+    handlesGaps: handler.onGap !== undefined,
   });
 }
 

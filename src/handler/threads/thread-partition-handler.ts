@@ -21,6 +21,8 @@ import type { DrainingPartition, ThreadSlot } from "./thread-slot.js";
  */
 export class ThreadPartitionHandler implements EventHandler<void>, DrainingPartition {
   readonly [batch]: BatchTraits;
+  /** None if the handler in the thread has none, so that gaps are reported as received by nobody. */
+  readonly onGap?: (gap: GapEvent, state: void, ctx: HandlerContext) => Promise<void>;
   readonly #partition: number;
   readonly #slot: ThreadSlot;
   /** Whether an error of the handler ends the thread. */
@@ -45,13 +47,14 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
       draining: () => this.#drain(),
       abandon: () => this.#abandon(),
     };
+    if (slot.handlesGaps) this.onGap = (gap, _state, ctx) => this.#handleGap(gap, ctx);
   }
 
   handle(event: CacheEntryEvent, _state: void, ctx: HandlerContext): Promise<void> {
     return this.#handleAll([event], ctx);
   }
 
-  async onGap(gap: GapEvent, _state: void, ctx: HandlerContext): Promise<void> {
+  async #handleGap(gap: GapEvent, ctx: HandlerContext): Promise<void> {
     const work = { partition: this.#partition, attempt: ctx.attempt, content: { gap } };
     let outcome: Outcome | undefined;
     while (outcome === undefined || outcome.handled === 0) {

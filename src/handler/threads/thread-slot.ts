@@ -21,6 +21,8 @@ export class ThreadSlot {
   thread: Thread | undefined;
   /** The batches that the handler takes. Null: none, or no thread has been up yet. */
   batch: ThreadBatch | null = null;
+  /** Whether the handler has an `onGap`, or no thread has been up yet. */
+  handlesGaps = true;
   /**
    * The partitions that are stopping in order. Their supervisor no longer replaces the thread.
    */
@@ -34,6 +36,7 @@ export class ThreadSlot {
     if (thread.closed) return;
     this.thread = thread;
     this.batch = thread.batch;
+    this.handlesGaps = thread.handlesGaps;
     for (const resolve of this.#waiting) resolve(thread);
     this.#waiting.clear();
   }

@@ -35,6 +35,8 @@ export interface ThreadOptions {
 export class Thread {
   /** The batches that its handler takes. */
   batch: ThreadBatch | null = null;
+  /** Whether its handler has an `onGap`. */
+  handlesGaps = true;
   /** Settles when the module is loaded and the states of all partitions are there. */
   readonly ready: Promise<void>;
   readonly #options: ThreadOptions;
@@ -159,6 +161,7 @@ export class Thread {
     switch (message?.type) {
       case "ready":
         this.batch = message.batch;
+        this.handlesGaps = message.handlesGaps;
         // An idle thread does not keep the process alive, as an idle actor does not.
         this.#worker.unref();
         this.#settleReady.resolve();

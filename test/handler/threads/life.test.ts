@@ -5,8 +5,10 @@ import { join } from "node:path";
 import type { ActorRef } from "../../../src/index.js";
 import { Built } from "../../helpers/built.js";
 import { Listener } from "../../helpers/actors.js";
+import { recordWarnings } from "../../helpers/warnings.js";
 import { eventually, type Package, World } from "./world.js";
 
+const warnings = recordWarnings();
 let built: Built;
 let pkg: Package;
 beforeAll(async () => {
@@ -302,6 +304,25 @@ test("a gap goes to the handler in the thread, and all events outside it are han
   const lost = gaps.reduce((sum, { from = 0, to = 0 }) => sum + to - from + 1, 0);
   expect(lost).toBeGreaterThan(0);
   expect(world.handled()).toHaveLength(51 - lost);
+});
+
+test("a gap is warned of if the handler in the thread has no onGap", async () => {
+  const source = `
+    import { appendFileSync, existsSync } from "node:fs";
+    const log = new URL(import.meta.url).searchParams.get("log");
+    export default async ({ target }) => {
+      appendFileSync(log, JSON.stringify({ call: "handle", key: target.key, partition: null }) + "\\n");
+      while (!existsSync(log + ".released")) await new Promise(setImmediate);
+    };`;
+  const world = await World.start(pkg, { source, stream: { capacity: 8, retain: 1 } });
+  await using _ = world;
+  world.put({ first: null });
+  await eventually(() => world.notes.length === 1);
+  for (let n = 0; n < 50; n++) world.put({ [`k${n}`]: null });
+  world.release();
+  await world.idle();
+  const gaps = warnings.filter((text) => text.includes("gap of group jobs:workers"));
+  expect(gaps).toHaveLength(1);
 });
 
 test("a gap whose handler fails is given up, and the events behind it are handled", async () => {
