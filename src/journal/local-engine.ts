@@ -61,7 +61,7 @@ export class LocalEngine implements JournalEngine {
     if (this.#isClosed) return;
     this.#events = events;
     this.#network.join(this);
-    if (!this.#isUp) events.status("reconnecting");
+    if (!this.#isUp) events.status("reconnecting", cutOff());
   }
 
   close(): Promise<void> {
@@ -77,7 +77,7 @@ export class LocalEngine implements JournalEngine {
   cut(): void {
     if (!this.#isUp) return;
     this.#isUp = false;
-    this.#events?.status("reconnecting", new Error("cut off from the hub"));
+    this.#events?.status("reconnecting", cutOff());
   }
 
   mend(): void {
@@ -317,4 +317,8 @@ export class LocalEngine implements JournalEngine {
     if (!this.#isUp) return Promise.reject(new Error("no connection to the hub"));
     return Promise.resolve(run(this.#context.clock.now()));
   }
+}
+
+function cutOff(): Error {
+  return new Error("cut off from the hub");
 }
