@@ -130,10 +130,10 @@ export class LocalGroupPartition {
   }
 
   #keep({ position, record, retryOf }: NewDeadLetter): void {
-    if (retryOf !== undefined) this.#letters.delete(retryOf);
     // Derived from the event, so that a commit that is repeated keeps its letters once.
-    const id = `${this.#index}-${position}-${this.#generation}`;
+    const id = retryOf ?? `${this.#index}-${position}-${this.#generation}`;
     const partition = this.#index;
+    this.#letters.delete(id);
     const kept = { id, partition, position, record: new Uint8Array(record), isRetrying: false };
     this.#letters.set(id, kept);
   }

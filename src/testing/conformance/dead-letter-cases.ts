@@ -132,6 +132,28 @@ export const deadLetterCases: readonly JournalCase[] = [
     },
   ],
   [
+    "keeps letters of two generations apart",
+    async (lab) => {
+      const a = await lab.open("a");
+      const owner = await acquired(a.engine, "a");
+      await keep(a.engine, owner, [0]);
+      const [letter] = (await resting(a.engine)) as [KeptDeadLetter];
+      await a.engine.retry(groupPartition, [letter.id]);
+      await a.engine.renew(groupPartition, owner.generation);
+      const { status, state } = await a.engine.commit(groupPartition, commitOf(owner));
+      assert.equal(status, "moved");
+      const dead = [
+        { ...letterAt(0, "the old event"), retryOf: letter.id },
+        letterAt(0, "the new event"),
+      ];
+      const result = await a.engine.commit(groupPartition, commitOf(state, { dead }));
+      assert.deepEqual([result.status, result.state.deadLetters], ["committed", 2]);
+      assert.equal(result.state.retries, 0);
+      const texts = (await resting(a.engine)).map(({ record }) => textOf(record));
+      assert.deepEqual(texts.sort(), ["the new event", "the old event"]);
+    },
+  ],
+  [
     "drops those that rest",
     async (lab) => {
       const [a, b] = [await lab.open("a"), await lab.open("b")];

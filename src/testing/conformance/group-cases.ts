@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nextTurn } from "../../timers.js";
 import {
   acquired,
   commitOf,
@@ -227,7 +228,7 @@ export async function watcherOf(
   return async (what, change) => {
     // What is still under way from before must not count.
     for (let quiet = 0, last = calls; quiet < 20; quiet++) {
-      await watching.engine.viewGroup(group);
+      await Promise.all([watching.engine.viewGroup(group), nextTurn()]);
       if (calls !== last) quiet = 0;
       last = calls;
     }

@@ -49,8 +49,12 @@ export const journalOutageCases: readonly JournalCase[] = [
       await outage(lab, a, async () => {
         await writer.appendEach(50);
         during = a.reader(partition, 5);
+        await b.reader().reaches(60);
+        assert.equal(during.calls, 0);
         readers[1]?.tail.close();
       });
+      await readers[0]?.reaches(60);
+      await during?.reaches(60);
       await writer.appendEach(10);
       await readers[0]?.reaches(70);
       await during?.reaches(70);

@@ -185,16 +185,18 @@ export const leaseCases: readonly JournalCase[] = [
         [moved.state.position, moved.state.generation, moved.state.owner],
         [0, generation, "a"],
       );
+      const again = await a.engine.commit(groupPartition, commitOf(state, { position: 8 }));
+      assert.deepEqual([again.status, again.state.position], ["moved", 0]);
       const next = await a.engine.commit(
         groupPartition,
         commitOf(moved.state, { position: 2, leaseTime: 0 }),
       );
       assert.equal(next.status, "committed");
       await b.engine.renew(partition, generation);
-      const again = await acquired(b.engine, "b");
-      assert.equal(again.position, 0);
-      assert.notEqual(again.generation, generation);
-      assert.ok(again.fence > state.fence);
+      const other = await acquired(b.engine, "b");
+      assert.equal(other.position, 0);
+      assert.notEqual(other.generation, generation);
+      assert.ok(other.fence > state.fence);
     },
   ],
   [
