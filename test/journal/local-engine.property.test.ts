@@ -330,8 +330,13 @@ class Run {
     const letters: NewDeadLetter[] = dead ? [{ position: held.position, record }] : [];
     const result = await this.#ask(index, (engine) =>
       engine.commit(groupOf(name), {
-        ...{ fence: held.fence, seeks: held.seeks, generation: held.generation },
-        ...{ position, leaseTime: lease, dead: letters, retried: [] },
+        fence: held.fence,
+        seeks: held.seeks,
+        generation: held.generation,
+        position,
+        leaseTime: lease,
+        dead: letters,
+        retried: [],
       }),
     );
     if (result === undefined) return;
@@ -365,7 +370,9 @@ class Run {
     const known = this.#groups.get(name);
     if (known !== undefined)
       Object.assign(known, {
-        ...{ position: expected, generation: this.#generation, seeks: known.seeks + 1 },
+        position: expected,
+        generation: this.#generation,
+        seeks: known.seeks + 1,
       });
   }
 
@@ -438,7 +445,9 @@ class Run {
     for (let turn = 0; turn < 3; turn++) await nextTurn();
     assert.deepEqual(
       this.#read.map(({ position, count, payload }) => [
-        ...[position, count, Buffer.from(payload).toString()],
+        position,
+        count,
+        Buffer.from(payload).toString(),
       ]),
       this.#written.map(({ position, count, text }) => [position, count, text]),
     );

@@ -9,7 +9,8 @@ import {
   type Supervisor,
 } from "nebulex-streams";
 import { SimulatedClock, waitFor } from "nebulex-streams/testing";
-import type { JournalEngine, NewEntry, StoredEntry } from "../../src/journal/engine.js";
+import type { GroupState, JournalEngine, NewEntry, StoredEntry } from "../../src/journal/engine.js";
+import { recordWarnings } from "../helpers/warnings.js";
 import { journalPort, type JournalWithPort } from "../../src/journal/types.js";
 
 const partition = { cache: "orders", name: "main", partition: 0 };
@@ -95,11 +96,9 @@ test("carries copies", async () => {
   const sent = Buffer.from([1, 2, 3]);
   await engine.append(partition, entryOf(0, sent));
   const record = Buffer.from([4, 5, 6]);
-  const { fence, seeks, generation } = (await engine.acquire(group, "a", 1000, "earliest")) ?? {
-    ...{ fence: -1, seeks: -1, generation: "none" },
-  };
-  const lease = { fence, seeks, generation, leaseTime: 1000, position: 1, retried: [] };
-  await engine.commit(group, { ...lease, dead: [{ position: 0, record }] });
+  const owned = (await engine.acquire(group, "a", 1000, "earliest")) as GroupState;
+  const commit = { ...owned, leaseTime: 1000, dead: [{ position: 0, record }], retried: [] };
+  await engine.commit(group, commit);
   for (const bytes of [sent, record]) bytes.fill(0);
   const read: StoredEntry[] = [];
   const sink = { entries: (entries: readonly StoredEntry[]) => void read.push(...entries) };
@@ -120,6 +119,8 @@ test("carries copies", async () => {
 });
 
 describe("a node that is cut off", () => {
+  const warnings = recordWarnings();
+
   test("has status reconnecting until it is connected again", async () => {
     const hub = createJournalHub();
     const { journal, engine } = await start({ hub, nodeName: "a" });
@@ -143,6 +144,7 @@ describe("a node that is cut off", () => {
     hub.disconnect("a");
     const { journal } = await startCut(hub);
     expect(journal.status).toBe("reconnecting");
+    expect(warnings).toEqual([expect.stringContaining("cut off from the hub")]);
     hub.connect("a");
     expect(journal.status).toBe("connected");
   });
@@ -154,7 +156,7 @@ describe("a node that is cut off", () => {
     engine.watchGroup(group, () => calls++);
     hub.disconnect("a");
     hub.connect("a");
-    await waitFor(() => calls === 1);
+    await expect(waitFor(() => calls === 1)).resolves.toBe(true);
   });
 });
 
