@@ -21,6 +21,7 @@ export default {
     writeSync(1, event.target.key + "\\n");
     return count + 1;
   },
+  onGap: () => {},
   terminate: (reason, count) => void writeSync(1, reason + " after " + count + "\\n"),
 };`;
 

@@ -314,14 +314,18 @@ test("a gap is warned of if the handler in the thread has no onGap", async () =>
       appendFileSync(log, JSON.stringify({ call: "handle", key: target.key, partition: null }) + "\\n");
       while (!existsSync(log + ".released")) await new Promise(setImmediate);
     };`;
-  const world = await World.start(pkg, { source, stream: { capacity: 8, retain: 1 } });
+  const world = await World.start(pkg, {
+    source,
+    stream: { capacity: 8, retain: 1 },
+    pool: { group: "without-on-gap" },
+  });
   await using _ = world;
   world.put({ first: null });
   await eventually(() => world.notes.length === 1);
   for (let n = 0; n < 50; n++) world.put({ [`k${n}`]: null });
   world.release();
   await world.idle();
-  const gaps = warnings.filter((text) => text.includes("gap of group jobs:workers"));
+  const gaps = warnings.filter((text) => text.includes("gap of group without-on-gap"));
   expect(gaps).toHaveLength(1);
 });
 
