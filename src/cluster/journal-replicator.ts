@@ -11,20 +11,14 @@ import type { PartitionLog } from "../log/partition-log.js";
 import { warnOfError } from "../telemetry/channels.js";
 import { BrokerWatch, type BrokerWatcher } from "./broker-watch.js";
 import { ClusterReports } from "./cluster-reports.js";
-import { encodeEvents, encodeLoss, type EntryHead } from "./entry.js";
+import { encodeLoss } from "./entry.js";
 import { JournalFeed } from "./journal-feed.js";
 import { describeSelf, JournalNodes } from "./journal-nodes.js";
 import { decodeShape, encodeShape } from "./journal-shape.js";
 import { epochsOf, type StreamAddress } from "./messages.js";
 import { ConflictError, type MessageSpan } from "./outbox.js";
-import { Outboxes } from "./outboxes.js";
+import { type EpochHead, OwnEpochs } from "./own-epochs.js";
 import type { KnownNode, StreamReplicator } from "./stream-replicator.js";
-
-/** Epochs of this node, besides the present one, whose events wait to be stored. */
-const maxEndedEpochs = 4;
-
-/** Entries of one event each are in flight in greater number. */
-const eventsInFlight = 256;
 
 /** @internal */
 export interface JournalReplicatorOptions {
@@ -36,14 +30,6 @@ export interface JournalReplicatorOptions {
   readonly brokerWatchers: Iterable<BrokerWatcher>;
   /** Called when the stream cannot go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
-}
-
-/** One epoch of this node, and its events that wait to be stored. */
-interface OwnEpoch {
-  readonly node: string;
-  readonly epoch: string;
-  readonly startedAt: number;
-  readonly outboxes: Outboxes;
 }
 
 /**
@@ -66,10 +52,7 @@ export class JournalReplicator implements StreamReplicator {
   readonly #ownEpochs: Set<string>;
   readonly #nodes: JournalNodes;
   readonly #feeds = new Map<number, JournalFeed>();
-  /** The oldest first; the last one is the present one. */
-  readonly #epochs: OwnEpoch[] = [];
-  /** Epochs that ended with events that were not stored. */
-  readonly #abandoned: StreamNode[] = [];
+  readonly #epochs: OwnEpochs;
   readonly #stopWatching: () => void;
   #logs: readonly PartitionLog[] = [];
   #timer: TimerHandle;
@@ -84,7 +67,8 @@ export class JournalReplicator implements StreamReplicator {
   readonly #waiters: (() => void)[] = [];
   /** Counts the connections. */
   #connection = 0;
-  #isReporting = false;
+  /** Another node has this node's name. */
+  #conflict: JournalError | undefined;
   #isLeaving = false;
   #isEnded = false;
 
@@ -103,13 +87,24 @@ export class JournalReplicator implements StreamReplicator {
       status: (node, status) => this.#reports.node(node, status),
       taken: () => this.#failNameTaken(),
     });
+    const isReleased = (): boolean => this.#isReleased && !this.#isEnded;
+    this.#epochs = new OwnEpochs({
+      port,
+      address: this.#address,
+      clock,
+      reports: this.#reports,
+      get isReleased() {
+        return isReleased();
+      },
+      append: (...event) => this.#append(...event),
+    });
     this.broker = new BrokerWatch(clock, port.heartbeat, options.brokerWatchers);
     this.#stopWatching = port.onStatus((status) => {
       this.#isReleased = false;
       this.#connection++;
       if (status !== "connected") this.#settleWaiters();
       if (status === "connected") void this.#connected();
-      else for (const { outboxes } of this.#epochs) outboxes.hold();
+      else this.#epochs.hold();
     });
     this.#scheduleBeat();
   }
@@ -121,23 +116,21 @@ export class JournalReplicator implements StreamReplicator {
   begin(logs: readonly PartitionLog[]): void {
     if (this.begun) this.#endEpoch();
     this.#logs = logs;
-    const { node, epoch, startedAt } = (logs[0] as PartitionLog).source;
-    this.#ownEpochs.add(epoch);
-    const outboxes = this.#makeOutboxes({ node, epoch, startedAt });
-    this.#epochs.push({ node, epoch, startedAt, outboxes });
-    outboxes.begin(logs);
+    this.#ownEpochs.add((logs[0] as PartitionLog).source.epoch);
+    this.#epochs.begin(logs);
     for (const log of logs) {
       log.onInterest = () => this.#listen(log);
       this.#listen(log);
     }
     if (this.#isReleased) void this.#store();
-    else if (this.#epochs.length === 1) void this.#connected();
+    else void this.#connected();
   }
 
   async shakeHands(): Promise<void> {
     const { port, clock } = this.#options;
     if (port.status !== "connected") return;
     await withTimeout(clock, port.heartbeat, this.#checkShape(), () => {});
+    if (this.#conflict !== undefined) throw this.#conflict;
   }
 
   async listening(): Promise<void> {
@@ -150,14 +143,12 @@ export class JournalReplicator implements StreamReplicator {
   async drain(): Promise<void> {
     const { port, clock } = this.#options;
     await withTimeout(clock, port.heartbeat, this.#released(), () => {});
-    if (!this.#isReleased) return;
-    for (const { outboxes } of this.#epochs) await outboxes.drain();
-    if (this.#abandoned.length > 0 || !this.#epochs.every(({ outboxes }) => outboxes.isDone))
-      return;
+    await this.#epochs.drain();
+    const own = this.#epochs.first;
+    if (!this.#isReleased || !this.#epochs.isDone || own === undefined) return;
     this.#isLeaving = true;
-    const { node, epoch } = this.#epochs.at(-1) as OwnEpoch;
     try {
-      await port.engine().leave(this.#address, node, epoch);
+      await port.engine().leave(this.#address, own.node, own.epoch);
     } catch {
       // It expires, and is taken for dead: a gap that may hide nothing.
     }
@@ -168,16 +159,10 @@ export class JournalReplicator implements StreamReplicator {
     if (this.begun) this.#endEpoch();
     this.#isEnded = true;
     this.#settleWaiters();
-    const lost = this.#epochs.reduce((sum, { outboxes }) => sum + outboxes.unconfirmed, 0);
-    if (lost > 0)
-      warnOfError(
-        `stream ${this.#options.name} on node ${this.#options.port.nodeName}`,
-        `it has ended, and its journal may lack the last ${lost} events`,
-      );
     this.#options.clock.clearTimeout(this.#timer);
     this.#stopWatching();
     for (const feed of this.#feeds.values()) feed.close();
-    for (const { outboxes } of this.#epochs) outboxes.stop();
+    this.#epochs.leave();
     this.broker.close();
   }
 
@@ -202,54 +187,18 @@ export class JournalReplicator implements StreamReplicator {
 
   #endEpoch(): void {
     for (const log of this.#logs) log.onInterest = undefined;
-    const last = this.#epochs.at(-1) as OwnEpoch;
-    last.outboxes.flush();
-    if (this.#epochs.length <= maxEndedEpochs) return;
-    const [oldest] = this.#epochs.splice(0, 1) as [OwnEpoch];
-    oldest.outboxes.stop();
-    const { node, epoch, startedAt } = oldest;
-    this.#abandoned.push({ node, epoch, startedAt, info: "" });
-  }
-
-  #makeOutboxes(own: Omit<EntryHead, "partition">): Outboxes {
-    const { port, clock } = this.#options;
-    const { codec } = port;
-    const address = this.#address;
-    return new Outboxes(
-      {
-        clock,
-        get maxInFlight() {
-          return port.maxEvents < eventsInFlight / 16 ? eventsInFlight : 16;
-        },
-        isConnected: () => port.status === "connected" && !this.#isEnded,
-        maxSize: () => port.maxMessageSize,
-        maxEvents: () => port.maxEvents,
-        encode: (partition, rows, _after, to) =>
-          encodeEvents(codec, address, { ...own, partition }, rows, to),
-        encodeLoss: (partition, from, to) =>
-          encodeLoss(codec, address, { ...own, partition }, from, to, "overrun"),
-        publish: (partition, payload, span) => this.#append(own, partition, payload, span),
-        unsendable: (partition, offset, failure) =>
-          this.#reports.unsendable((this.#logs[partition] as PartitionLog).at(offset), failure),
-        isRefusal: () => this.#isReleased && port.status === "connected",
-        refused: (error) => this.#reports.refusal(error),
-      },
-      true,
-    );
+    this.#epochs.flush();
   }
 
   async #append(
-    own: Omit<EntryHead, "partition">,
+    own: EpochHead,
     partition: number,
     payload: Uint8Array,
     { after, to, count }: MessageSpan,
   ): Promise<void> {
     const entry = { ...own, after, to, count, payload };
     const result = await this.#options.port.engine().append(this.#partition(partition), entry);
-    if (result.status === "superseded") {
-      this.#failNameTaken();
-      throw this.#nameTaken();
-    }
+    if (result.status === "superseded") throw this.#failNameTaken();
     if (result.status === "conflict") throw new ConflictError(result.last);
     this.#feeds.get(partition)?.written(result.position + count, result.generation);
   }
@@ -298,9 +247,10 @@ export class JournalReplicator implements StreamReplicator {
   async #release(connection: number): Promise<void> {
     if (this.#isReleased || !this.#nodes.isClaimed || !this.#hasShape) return;
     try {
-      for (const node of this.#abandoned.slice()) {
-        await this.#markLost(node);
-        this.#abandoned.splice(this.#abandoned.indexOf(node), 1);
+      const { abandoned } = this.#epochs;
+      for (const epoch of abandoned.slice()) {
+        await this.#markLost({ ...epoch, info: "" });
+        abandoned.splice(abandoned.indexOf(epoch), 1);
       }
       for (const prepare of this.beforeRelease) await prepare();
     } catch {
@@ -309,22 +259,14 @@ export class JournalReplicator implements StreamReplicator {
     }
     if (connection !== this.#connection || this.#isReleased || this.#isEnded) return;
     this.#isReleased = true;
+    this.#conflict = undefined;
     this.#settleWaiters();
     await this.#store();
   }
 
-  /** Stores what waits, the oldest epoch first. */
+  /** Stores what waits; each epoch is announced before its events are stored. */
   async #store(): Promise<void> {
-    const connection = this.#connection;
-    while (this.#isReleased && connection === this.#connection) {
-      const [oldest] = this.#epochs as [OwnEpoch];
-      oldest.outboxes.release();
-      if (this.#epochs.length === 1) return;
-      await oldest.outboxes.drain();
-      if (!oldest.outboxes.isDone || this.#epochs[0] !== oldest) return;
-      oldest.outboxes.stop();
-      this.#epochs.shift();
-    }
+    await this.#epochs.store(() => void this.#beat());
   }
 
   #checkShape(): Promise<void> {
@@ -372,8 +314,9 @@ export class JournalReplicator implements StreamReplicator {
     if (this.#isBeating || this.#isLeaving || this.#isEnded || !this.begun) return;
     this.#isBeating = true;
     const sentAt = clock.now();
-    const { node, epoch, startedAt, outboxes } = this.#epochs.at(-1) as OwnEpoch;
-    const info = describeSelf(this.#beats++, outboxes.waiting);
+    // A younger epoch than that whose events are stored would end them.
+    const { node, epoch, startedAt } = this.#epochs.first as EpochHead;
+    const info = describeSelf(this.#beats++, this.#epochs.waiting);
     try {
       await this.#nodes.beat({ node, epoch, startedAt, info }, port.heartbeat);
       this.broker.seen(sentAt);
@@ -418,10 +361,12 @@ export class JournalReplicator implements StreamReplicator {
     return node === this.#options.port.nodeName && this.#ownEpochs.has(epoch);
   }
 
-  #failNameTaken(): void {
-    if (this.#isReporting || this.#isEnded) return;
-    this.#isReporting = true;
-    this.#options.fail(this.#nameTaken());
+  /** Nothing is stored before the name is free. */
+  #failNameTaken(): JournalError {
+    if (this.#conflict !== undefined || this.#isEnded) return this.#conflict ?? this.#nameTaken();
+    this.#conflict = this.#nameTaken();
+    this.#options.fail(this.#conflict);
+    return this.#conflict;
   }
 
   #nameTaken(): JournalError {

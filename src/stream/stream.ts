@@ -322,7 +322,7 @@ export class Stream {
       partitions: options.partitions,
       node: this.pubsub ?? this.journal?.nodeName ?? system.nodeName,
       epoch: randomBytes(8).toString("hex"),
-      startedAt: Math.round(nodeTimeOf(system.clock)()),
+      startedAt: this.#nextStart(system),
     };
     const includes = includesOf(options.include);
     const makeLog = (index: number): PartitionLog<Cursor> =>
@@ -352,6 +352,12 @@ export class Stream {
     this.replicator?.begin(this.logs);
     // Waits for dropped events to be handled can end.
     this.notifyProgress();
+  }
+
+  /** When an epoch begins: no two of a stream begin in the same millisecond. */
+  #nextStart({ clock }: ActorSystem): number {
+    const last = this.logs[0]?.source.startedAt ?? -Infinity;
+    return Math.max(Math.round(nodeTimeOf(clock)()), last + 1);
   }
 
   readonly #onDirty = (): void => {
