@@ -77,7 +77,9 @@ describe("an invalidator on a stream without a pubsub", () => {
       streamServer({ cache }),
       invalidator({ cache, eventScope }),
     ]);
-    expect(warnings.filter((text) => text.includes("has neither a pubsub nor a journal"))).toHaveLength(count);
+    expect(
+      warnings.filter((text) => text.includes("has neither a pubsub nor a journal")),
+    ).toHaveLength(count);
   });
 });
 
