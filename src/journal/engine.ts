@@ -197,7 +197,7 @@ export interface GroupCommit extends Lease {
   readonly position: number;
   /** For how long the lease is renewed from now, in milliseconds; 0: it is given back. */
   readonly leaseTime: Milliseconds;
-  /** Events given up: added to the dead letters. */
+  /** Events given up: added to the dead letters, once, however often the commit is sent. */
   readonly dead: readonly NewDeadLetter[];
   /** Ids of dead letters whose retry has been handled: they are removed. */
   readonly retried: readonly string[];
@@ -207,7 +207,10 @@ export interface GroupCommit extends Lease {
 export interface NewDeadLetter {
   readonly position: number;
   readonly record: Uint8Array;
-  /** Set: it was being retried; the old record of that id is replaced. */
+  /**
+   * Set: it was being retried; the record of that id is replaced, and rests again. Its event may be
+   * of an earlier generation, in which the position was another event's.
+   */
   readonly retryOf?: string | undefined;
 }
 

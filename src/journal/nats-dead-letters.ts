@@ -36,8 +36,9 @@ export class NatsDeadLetters {
       (await bucket.get(keys.retry(of, id))) !== undefined;
     const added: { key: string; revision: number }[] = [];
     const done = new Set<string>();
-    for (const { position, record, retryOf } of dead) {
-      const id = idOf(of.partition, position, generation);
+    const ids = dead.map((letter) => idOf(of.partition, generation, letter));
+    for (const [index, { record, retryOf }] of dead.entries()) {
+      const id = ids[index] as string;
       const key = keys.deadLetter(of, id);
       const revision = await bucket.replace(key, record, 0);
       if (revision === undefined) await bucket.put(key, record);
@@ -45,9 +46,8 @@ export class NatsDeadLetters {
       if (retryOf !== undefined && (await isRetrying(retryOf))) done.add(retryOf);
     }
     for (const id of retried) if (await isRetrying(id)) done.add(id);
-    const replaced = new Set(dead.map(({ position }) => idOf(of.partition, position, generation)));
-    // One that failed again under its own id rests again; all others are gone.
-    const gone = [...done].filter((id) => !replaced.has(id));
+    // One that failed again rests again; all others are gone.
+    const gone = [...done].filter((id) => !ids.includes(id));
     return {
       added: added.length + (done.size - gone.length),
       retried: done.size,
@@ -135,9 +135,15 @@ export class NatsDeadLetters {
 
 const revisionOf = ({ kept }: { kept: KeptValue }): number => kept.revision;
 
-/** Derived from the event, so that a commit that is repeated keeps its letters once. */
-const idOf = (partition: number, position: number, generation: string): string =>
-  `${partition}-${position}-${generation}`;
+/**
+ * Derived from the event, so that a commit that is repeated keeps its letters once. A retry may be
+ * one of an earlier generation's event, whose id is not that of this position.
+ */
+const idOf = (
+  partition: number,
+  generation: string,
+  { position, retryOf }: NewDeadLetter,
+): string => retryOf ?? `${partition}-${position}-${generation}`;
 
 const idPattern = /^\d+-\d+-[^-]+$/;
 

@@ -95,8 +95,8 @@ return {created, stateOf(g, time, KEYS[5], KEYS[6])}
 /**
  * KEYS: meta, log, positions, group, resting, retrying, letters. ARGV: fresh generation, name,
  * fence, seeks, generation, position, leaseTime (0: given back), channel, number of dead letters; for
- * each id, position, record, id of the letter that was retried or ""; then ids of letters that were
- * handled. Returns the status and the state.
+ * each id, position, record; then ids of letters that were handled. Returns the status and the
+ * state.
  */
 export const commitScript = script(
   "commit",
@@ -125,14 +125,13 @@ end
 g.position = tonumber(ARGV[6])
 place(key, positions, ARGV[2], g)
 local dead = tonumber(ARGV[9])
-for i = 10 + 4 * dead, #ARGV do
+for i = 10 + 3 * dead, #ARGV do
   redis.call('ZREM', retrying, ARGV[i])
   redis.call('ZREM', resting, ARGV[i])
   redis.call('HDEL', letters, ARGV[i])
 end
-for i = 10, 9 + 4 * dead, 4 do
-  local id, old = ARGV[i], ARGV[i + 3]
-  if old ~= '' then redis.call('ZREM', retrying, old) redis.call('HDEL', letters, old) end
+for i = 10, 9 + 3 * dead, 3 do
+  local id = ARGV[i]
   redis.call('HSET', letters, id, ARGV[i + 1] .. ' ' .. ARGV[i + 2])
   redis.call('ZREM', retrying, id)
   redis.call('ZADD', resting, redis.call('HINCRBY', key, 'letters', 1), id)

@@ -104,11 +104,11 @@ export class RedisGroups {
       this.#caller.keys.changes(partition),
       String(dead.length),
       ...dead.flatMap(({ position: at, record, retryOf }) => [
-        // Derived from the event, so that a commit that is repeated keeps its letters once.
-        `${partition.partition}-${at}-${generation}`,
+        // Derived from the event, so that a commit that is repeated keeps its letters once. A retry
+        // may be one of an earlier generation's event, whose id is not that of this position.
+        retryOf ?? `${partition.partition}-${at}-${generation}`,
         String(at),
         bufferOf(record),
-        retryOf ?? "",
       ]),
       ...retried,
     ];
