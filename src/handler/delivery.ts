@@ -6,7 +6,7 @@ import { CacheEvent } from "../event/event.js";
 import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
-import type { Message, VisitResult } from "../log/message.js";
+import { type Message, notBegun, type VisitResult } from "../log/message.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
 import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";
@@ -73,7 +73,10 @@ export class Delivery {
 
   constructor(cursor: Cursor, options: WorkerOptions, incarnation: Incarnation) {
     this.handler = options.makeHandler();
-    this.batch = batchTraitsOf(this.handler);
+    const traits = batchTraitsOf(this.handler);
+    const most = cursor.gate?.maxBatch ?? Infinity;
+    this.batch =
+      traits === undefined || traits.maxSize <= most ? traits : { ...traits, maxSize: most };
     this.#cursor = cursor;
     this.#options = options;
     this.#incarnation = incarnation;
@@ -176,7 +179,7 @@ export class Delivery {
         for (const message of left) this.#done(message);
         return;
       } catch (thrown) {
-        if (this.closed) return;
+        if (this.closed || thrown === notBegun) return;
         this.#batchInHand = [];
         const error = thrown instanceof BatchFailure ? thrown.cause : thrown;
         span?.failed(error);
@@ -202,7 +205,9 @@ export class Delivery {
     const untried = handled + attempted;
     for (const message of messages.slice(0, handled)) this.#done(message);
     const failed = await this.#failed(messages.slice(handled, untried), cause);
-    return [...failed, ...messages.slice(untried)];
+    const rest = messages.slice(untried);
+    this.#cursor.gate?.leave(rest);
+    return [...failed, ...rest];
   }
 
   /** Counts a failed attempt. Messages without attempts left are given up. Returns the others. */
@@ -218,8 +223,9 @@ export class Delivery {
       }
       await this.#giveUp(message, error, attempt);
       if (this.closed) return [];
-      this.#cursor.giveUp(message);
+      this.#cursor.giveUp(message, error, attempt);
     }
+    this.#cursor.gate?.leave(left);
     return left;
   }
 
@@ -256,6 +262,13 @@ export class Delivery {
   }
 
   #call(message: Message): unknown {
+    const entry = this.#cursor.gate?.enter([message]);
+    return entry === undefined
+      ? this.#callProbed(message)
+      : entry.then(() => this.#callProbed(message));
+  }
+
+  #callProbed(message: Message): unknown {
     const gate = this.#incarnation.system.probe?.receiving?.(this.#incarnation.self, message);
     return isThenable(gate) ? gate.then(() => this.#callTimed(message)) : this.#callTimed(message);
   }
@@ -306,6 +319,8 @@ export class Delivery {
   }
 
   async #callBatch(events: readonly CacheEvent[]): Promise<void> {
+    const entry = this.#cursor.gate?.enter(events);
+    if (entry !== undefined) await entry;
     const { system, self } = this.#incarnation;
     if (system.probe?.receiving !== undefined)
       for (const event of events) await system.probe.receiving(self, event);
@@ -357,6 +372,10 @@ class WorkerContext implements HandlerContext {
 
   get partitions(): number | null {
     return this.#cursor.log.source.partitions;
+  }
+
+  get fence(): number {
+    return this.#cursor.fence;
   }
 
   get self(): ActorRef {

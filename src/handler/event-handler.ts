@@ -21,6 +21,12 @@ export interface HandlerContext {
   readonly partitions: number | null;
   /** Which attempt at the event this is, from 1. */
   readonly attempt: number;
+  /**
+   * With `scope: "cluster"`: the fence of the lease on the partition, a number that grows with every
+   * change of owner. Never the same for two owners, so that what is outside can refuse a late one.
+   * 0 in node scope.
+   */
+  readonly fence: number;
   /** The worker's incarnation. */
   readonly self: ActorRef;
   /** Fires when that incarnation ends. */

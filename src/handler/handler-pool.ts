@@ -29,6 +29,7 @@ import {
   type OnDeadLetter,
   resolveHandler,
 } from "./event-handler.js";
+import { clusterRun } from "./cluster-run.js";
 import { partitionWorkers, poolSchema, poolSpec } from "./pool.js";
 
 /** Options of {@link handlerPool}. */
@@ -46,6 +47,23 @@ export interface HandlerPoolOptions<
   id?: string;
   /** The name of the pool's position in the stream, which outlives the pool. Default: its id. */
   group?: string;
+  /**
+   * `"node"`, the default: this pool handles all events of the stream, as the pools of other nodes
+   * do. `"cluster"`: the pools of this group on all nodes share the partitions, and each event is
+   * handled by one of them, in the order of the journal. That takes a stream with a journal.
+   */
+  scope?: "node" | "cluster";
+  /**
+   * With `scope: "cluster"`: where the group begins when no pool of it has ever run, at the next
+   * event (`"latest"`, the default) or the oldest that the journal has.
+   */
+  from?: "latest" | "earliest";
+  /**
+   * With `scope: "cluster"`: how long a partition stays with a node that says nothing, in
+   * milliseconds, at least 100. Default 5000. A node that has died is replaced within this and a
+   * second.
+   */
+  leaseTime?: Milliseconds;
   /**
    * Number of partitions: the stream's, which is the default. A pool on a stream with another
    * number fails its start.
@@ -86,7 +104,8 @@ export interface HandlerPoolOptions<
   onDeadLetter?: OnDeadLetter<NoInfer<K>, NoInfer<V>, EventOf<K, V, I>>;
   /**
    * What is dropped when the pool is behind by more than the stream's capacity: the oldest events
-   * (`"gap"`, the default), or all but the newest of each key (`"coalesce"`).
+   * (`"gap"`, the default), or all but the newest of each key (`"coalesce"`; not with `scope:
+   * "cluster"`, where the journal keeps what is not handled).
    */
   overflow?: "gap" | "coalesce";
   /** Events of one partition, of different keys, that are handled at once. Default 1. */
@@ -117,10 +136,24 @@ type EventOf<K, V, I extends Include> = EventIncluding<
 export const eventsOption = (name: string, value: unknown): number =>
   maskOf(subsetOf(name, value, eventTypes, 1));
 
+/** The shortest lease, in milliseconds. */
+const minLeaseTime: Milliseconds = 100;
+
+type Scope = "node" | "cluster";
+
 /** The options of the pools that call handlers of the user, but for the handler. @internal */
 export const handlingSchema = {
   ...poolSchema,
   group: option(nonEmptyString),
+  scope: option((name, value) => oneOf(name, value, ["node", "cluster"]), "node"),
+  from: option((name, value, { scope }: { scope: Scope }) => {
+    if (scope === "cluster") return oneOf(name, value, ["latest", "earliest"]);
+    throw OptionError.invalid(name, 'undefined without scope: "cluster"', value);
+  }, "latest"),
+  leaseTime: option((name, value, { scope }: { scope: Scope }) => {
+    if (scope === "cluster") return milliseconds(name, value, minLeaseTime);
+    throw OptionError.invalid(name, 'undefined without scope: "cluster"', value);
+  }, 5000),
   partitions: option((name, value) => integer(name, value, 1)),
   events: option(eventsOption, allTypes),
   include: option((name, value) => subsetOf(name, value, ["value", "previous"]), []),
@@ -133,7 +166,11 @@ export const handlingSchema = {
     ({ backoffInitial }) => Math.max(30_000, backoffInitial),
   ),
   onDeadLetter: option((name, value) => callable(name, value as OnDeadLetter)),
-  overflow: option((name, value) => oneOf(name, value, ["gap", "coalesce"]), "gap"),
+  overflow: option((name, value, { scope }: { scope: Scope }) => {
+    const overflow = oneOf(name, value, ["gap", "coalesce"]);
+    if (overflow === "gap" || scope === "node") return overflow;
+    throw OptionError.invalid(name, '"gap" with scope: "cluster"', overflow);
+  }, "gap"),
 };
 
 const schema = {
@@ -182,7 +219,10 @@ export function handlerPool<K, V, State = unknown, const I extends Include = nev
   const resolved = readOptions("handlerPool", schema, options);
   const { handler, concurrency, shutdown } = resolved;
   const handling = { makeHandler: () => handler, concurrency };
-  return poolSpec(resolved, "handlers", (stream, id) => ({
-    children: partitionWorkers(id, stream, workerOptions(resolved, id, handling), shutdown),
-  }));
+  return poolSpec(resolved, "handlers", (stream, id) => {
+    const options = workerOptions(resolved, id, handling);
+    return resolved.scope === "cluster"
+      ? clusterRun(id, stream, resolved, () => options)
+      : { children: partitionWorkers(id, stream, options, shutdown) };
+  });
 }

@@ -56,6 +56,11 @@ export interface PoolRun {
   begin?(): Promise<void>;
   /** Called when the pool has ended, or could not be started. */
   close?(): void;
+  /**
+   * How many events of a partition have been handled, where its position is not in the stream but
+   * in the journal.
+   */
+  handledIn?(index: number): number;
 }
 
 /**
@@ -94,7 +99,7 @@ export function poolSpec(
     const run = prepare(stream, id);
     let ref: ActorRef;
     try {
-      ref = await startSupervision(parent, id, options, run.children, stream);
+      ref = await startSupervision(parent, id, options, run, stream);
     } catch (error) {
       run.close?.();
       throw error;
@@ -128,10 +133,10 @@ async function startSupervision(
   parent: StartContext,
   id: string,
   { group = id, maxRestarts, maxSeconds }: PoolOptions,
-  pool: readonly PoolChild[],
+  run: PoolRun,
   stream: Stream,
 ): Promise<ActorRef> {
-  const children = pool.map(({ spec }) => spec);
+  const children = run.children.map(({ spec }) => spec);
   const common = { id, strategy: "one_for_one", children } as const;
   if (maxRestarts !== undefined) {
     const seconds = maxSeconds === undefined ? undefined : { maxSeconds };
@@ -139,13 +144,14 @@ async function startSupervision(
     return (await spec.start(parent)) as ActorRef;
   }
 
-  const partitions = new Map(pool.map((child) => [child.spec.id, child.partitions]));
-  const handledIn = (index: number): number => stream.groups.find(group, index)?.handled ?? 0;
+  const partitions = new Map(run.children.map((child) => [child.spec.id, child.partitions]));
+  const handledIn = (index: number): number =>
+    run.handledIn?.(index) ?? stream.groups.find(group, index)?.handled ?? 0;
   const progressOf = (childId: string): number =>
     (partitions.get(childId) ?? []).reduce((sum, index) => sum + handledIn(index), 0);
   const ref = (await pausingSupervisor(common, progressOf).start(parent)) as ActorRef;
   ActorRef.targetOf(ref).onDeath((reason) => {
-    if (isCleanExit(reason)) reportFailedWorkers(group, stream);
+    if (isCleanExit(reason) && run.handledIn === undefined) reportFailedWorkers(group, stream);
   });
   return ref;
 }

@@ -20,7 +20,8 @@ import type { ChildSpec } from "../supervisor/child-spec.js";
 import type { WorkerOptions } from "./delivery.js";
 import type { EventHandler, HandlerContext } from "./event-handler.js";
 import { type HandlerPoolOptions, handlingSchema, workerOptions } from "./handler-pool.js";
-import { type PoolChild, poolSpec } from "./pool.js";
+import { clusterRun } from "./cluster-run.js";
+import { type PoolChild, type PoolRun, poolSpec } from "./pool.js";
 import { findThreadMain } from "./threads/spawn-worker.js";
 import { ThreadPartitionHandler } from "./threads/thread-partition-handler.js";
 import { threadSpec, ThreadSlot } from "./threads/thread-slot.js";
@@ -114,16 +115,10 @@ export function workerPool<K, V, const I extends Include = never>(
       "module",
       "workerPool can't start threads from a bundle: its file thread-main.js is not in it; leave nebulex-streams out of the bundle (esbuild: --external:nebulex-streams)",
     );
-  return poolSpec(resolved, "workers", (stream, id) => ({
-    children: threadsAndWorkers(stream, id, resolved),
-  }));
+  return poolSpec(resolved, "workers", (stream, id) => runOf(stream, id, resolved));
 }
 
-function threadsAndWorkers(
-  stream: Stream,
-  id: string,
-  settings: Resolved<typeof schema>,
-): PoolChild[] {
+function runOf(stream: Stream, id: string, settings: Resolved<typeof schema>): PoolRun {
   const { logs } = stream;
   const { module, timeout, resourceLimits, batchSize, shutdown } = settings;
   const count = Math.min(settings.workers, logs.length);
@@ -140,22 +135,26 @@ function threadsAndWorkers(
     };
   });
   const endsThread = settings.onError === "restart";
-  const workers = logs.map(({ index }) => {
+  const optionsOf = (index: number): WorkerOptions => {
     const slot = slots[index % count] as ThreadSlot;
     const partition = Math.floor(index / count);
     const makeHandler = (): EventHandler =>
       new ThreadPartitionHandler(partition, slot, batchSize, endsThread) as EventHandler;
     // A failure ends the thread; the worker in the main thread continues with the next thread.
-    const options: WorkerOptions = {
+    return {
       ...workerOptions(settings, id, { makeHandler, concurrency: 1 }),
       onError: "resume",
     };
-    return {
-      spec: workerSpec(`${id}:${index}`, stream, index, options, shutdown),
-      partitions: [index],
-    };
-  });
-  return [...threads, ...workers];
+  };
+  if (settings.scope === "cluster") {
+    const run = clusterRun(id, stream, settings, optionsOf);
+    return { ...run, children: [...threads, ...run.children] };
+  }
+  const workers = logs.map(({ index }): PoolChild => ({
+    spec: workerSpec(`${id}:${index}`, stream, index, optionsOf(index), shutdown),
+    partitions: [index],
+  }));
+  return { children: [...threads, ...workers] };
 }
 
 function checkLimits(option: string, limits: unknown): ResourceLimits {

@@ -1,8 +1,9 @@
 import { type ExitReason, isCleanExit } from "../actor/exit.js";
-import { ActorRef } from "../actor/ref.js";
+import { ActorRef, type Target } from "../actor/ref.js";
 import type { StartContext } from "../actor/start-context.js";
 import { type ActorContext, type Behavior, spawnIn } from "../actor/types.js";
 import type { Cursor } from "../log/cursor.js";
+import type { CursorReader } from "../log/message.js";
 import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { type ChildSpec, resolveChildSpec, type Shutdown } from "../supervisor/child-spec.js";
@@ -11,7 +12,7 @@ import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery, type WorkerOptions } from "./delivery.js";
 import { type Pump, type PumpContext, SerialPump } from "./pump.js";
-import { nextTurn } from "../timers.js";
+import { nextTurn, queueMicrotask } from "../timers.js";
 
 /** The spec of the worker of one partition. @internal */
 export function workerSpec(
@@ -22,7 +23,13 @@ export function workerSpec(
   shutdown: Shutdown | undefined,
 ): ChildSpec {
   const start = async (parent: StartContext): Promise<ActorRef> => {
-    const worker = new Worker(stream, index, options);
+    const worker = new Worker(stream, options, (reader, self) => {
+      const { group, mask, coalesces } = options;
+      const skipOrigin = stream.options.broadcastFun === "broadcast_from" ? self : undefined;
+      const wanted = { group, mask, coalesces, skipOrigin };
+      const request = { ...wanted, from: "latest", gaps: true, tracked: true } as const;
+      return openCursor(stream, index, request, reader);
+    });
     return await parent[spawnIn](worker, {
       id,
       onStopRequested: (reason) => worker.stopRequested(reason),
@@ -31,20 +38,28 @@ export function workerSpec(
   return resolveChildSpec({ id, start, shutdown });
 }
 
-/** One incarnation: reads its partition from the first event that the group has not handled. */
-class Worker implements Behavior<void, unknown> {
+/** Opens the cursor of a worker that begins to read. @internal */
+export type OpenCursor = (reader: CursorReader, self: ActorRef) => Cursor;
+
+/**
+ * One incarnation: reads its partition from the first event that the group has not handled.
+ *
+ * @internal
+ */
+export class Worker implements Behavior<void, unknown> {
   readonly #stream: Stream;
-  readonly #index: number;
   readonly #options: WorkerOptions;
+  readonly #open: OpenCursor;
   #cursor!: Cursor;
   #delivery!: Delivery;
   #pump!: Pump;
+  #target!: Target;
   #stopping = false;
 
-  constructor(stream: Stream, index: number, options: WorkerOptions) {
+  constructor(stream: Stream, options: WorkerOptions, open: OpenCursor) {
     this.#stream = stream;
-    this.#index = index;
     this.#options = options;
+    this.#open = open;
   }
 
   async init(ctx: ActorContext): Promise<void> {
@@ -58,7 +73,10 @@ class Worker implements Behavior<void, unknown> {
   }
 
   async terminate(reason: ExitReason): Promise<void> {
-    if (isCleanExit(reason)) await this.#drain();
+    const { gate } = this.#cursor;
+    // What a gate does not let begin is not lost: the partition's next owner handles it.
+    if (gate !== undefined) await gate.quiet();
+    else if (isCleanExit(reason)) await this.#drain();
     await this.#delivery.handler.terminate?.(reason, this.#delivery.state, this.#delivery.context);
   }
 
@@ -68,25 +86,15 @@ class Worker implements Behavior<void, unknown> {
     this.#delivery.draining = this.#stopping;
     this.#delivery.halted = !this.#stopping;
     if (this.#stopping) this.#delivery.batch?.draining?.();
+    const { gate } = this.#cursor;
+    gate?.shut();
+    if (gate?.isLost === true) queueMicrotask(() => void this.#target.kill());
   }
 
   #attach(ctx: ActorContext): void {
     const target = ActorRef.targetOf(ctx.self);
-    const { group, mask, coalesces } = this.#options;
-    const skipOrigin =
-      this.#stream.options.broadcastFun === "broadcast_from" ? ctx.self : undefined;
-    const request = {
-      group,
-      mask,
-      coalesces,
-      skipOrigin,
-      from: "latest",
-      gaps: true,
-      tracked: true,
-    } as const;
-    const cursor = openCursor(this.#stream, this.#index, request, {
-      wake: () => this.#pump?.wake(),
-    });
+    this.#target = target;
+    const cursor = this.#open({ wake: () => this.#pump?.wake() }, ctx.self);
     this.#cursor = cursor;
     failed.delete(cursor);
     this.#delivery = new Delivery(cursor, this.#options, {
@@ -125,6 +133,7 @@ class Worker implements Behavior<void, unknown> {
     this.#delivery.close();
     this.#pump.close();
     this.#cursor.detach();
+    if (this.#cursor.gate !== undefined) return;
     if (this.#stopping) reportUndelivered(this.#cursor, "stopped");
     else failed.add(this.#cursor);
   }

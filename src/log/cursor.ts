@@ -4,7 +4,7 @@ import type { GapReason } from "../event/types.js";
 import { typeBits } from "./event-mask.js";
 import { Gaps, LostRanges } from "./gaps.js";
 import type { LogReader } from "./log-position.js";
-import type { CursorReader, Message, VisitResult, Visitor } from "./message.js";
+import type { CursorReader, Gate, Message, VisitResult, Visitor } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
 import { type CursorOptions, ReaderPosition } from "./reader-position.js";
 import type { Snapshot } from "./snapshot.js";
@@ -29,6 +29,16 @@ export class Cursor extends ReaderPosition implements LogReader {
   constructor(log: PartitionLog, position: number, options: CursorOptions) {
     super(log, position, options);
     this.tracked = options.tracked;
+  }
+
+  /** Undefined: what its reader takes may be handled at once. */
+  get gate(): Gate | undefined {
+    return undefined;
+  }
+
+  /** The fence of the lease that it reads under; 0: none. */
+  get fence(): number {
+    return 0;
   }
 
   /** Gives it a new reader, which first receives what the last one left unacknowledged. */
@@ -139,8 +149,8 @@ export class Cursor extends ReaderPosition implements LogReader {
     this.unacked.acknowledge(message);
   }
 
-  /** A message is given up. */
-  giveUp(message: Message): void {
+  /** A message is given up, after its last attempt. */
+  giveUp(message: Message, _error?: unknown, _attempts?: number): void {
     if (message.type !== "gap") this.deadLetters++;
     this.unacked.acknowledge(message);
   }

@@ -6,8 +6,8 @@ import { typeBits } from "../log/event-mask.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { Router } from "./router.js";
 
-/** The counters of readers. */
-interface ReaderCounts {
+/** The counters of readers. @internal */
+export interface ReaderCounts {
   handled: number;
   deadLetters: number;
   gapCount: number;
@@ -92,7 +92,8 @@ export class StreamMetrics implements MetricSource {
   }
 }
 
-function addReaders(
+/** @internal */
+export function addReaders(
   into: Measurements,
   { handled, deadLetters, gapCount, dropped, coalesced }: ReaderCounts,
   of: Record<string, string | number>,
@@ -104,12 +105,14 @@ function addReaders(
   into.add("nebulex.streams.coalesced", coalesced, of);
 }
 
-function countsOf(cursor: ReaderCounts): ReaderCounts {
+/** @internal */
+export function countsOf(cursor: ReaderCounts): ReaderCounts {
   const { handled, deadLetters, gapCount, dropped, coalesced } = cursor;
   return { handled, deadLetters, gapCount, dropped, coalesced };
 }
 
-function sum(a: ReaderCounts, b: ReaderCounts): ReaderCounts {
+/** @internal */
+export function sum(a: ReaderCounts, b: ReaderCounts): ReaderCounts {
   return {
     handled: a.handled + b.handled,
     deadLetters: a.deadLetters + b.deadLetters,

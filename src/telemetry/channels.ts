@@ -18,6 +18,8 @@ export const channels = {
   undelivered: channel("nebulex.streams.undelivered"),
   node: channel("nebulex.streams.node"),
   shapeMismatch: channel("nebulex.streams.shape_mismatch"),
+  ownerChange: channel("nebulex.journal.owner_change"),
+  fencedCommit: channel("nebulex.journal.fenced_commit"),
   invalidatorStarted: channel("nebulex.streams.invalidator.started"),
   invalidatorStopped: channel("nebulex.streams.invalidator.stopped"),
   invalidate: channel("nebulex.streams.invalidator.invalidate"),

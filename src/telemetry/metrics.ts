@@ -62,6 +62,26 @@ export const metrics = {
     unit: "{event}",
     description: "Events merged into newer ones of their key.",
   },
+  "nebulex.journal.owned": {
+    kind: "upDownCounter",
+    unit: "{partition}",
+    description: "Partitions that a cluster group handles on this node.",
+  },
+  "nebulex.journal.owner_changes": {
+    kind: "counter",
+    unit: "{change}",
+    description: "Leases on partitions that a cluster group has taken on this node.",
+  },
+  "nebulex.journal.commits": {
+    kind: "counter",
+    unit: "{commit}",
+    description: "Answered commits of a cluster group on this node.",
+  },
+  "nebulex.journal.fenced_commits": {
+    kind: "counter",
+    unit: "{commit}",
+    description: "Those that were refused, since the lease was another's or had expired.",
+  },
   "nebulex.cache.hits": {
     kind: "counter",
     unit: "{read}",

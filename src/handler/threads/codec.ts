@@ -1,4 +1,10 @@
-import { CacheEvent, type Cause, type EventSource, MultiTarget } from "../../event/event.js";
+import {
+  CacheEvent,
+  type Cause,
+  type EventSource,
+  MultiTarget,
+  NumberedEvent,
+} from "../../event/event.js";
 import type { EventTarget, EventType } from "../../event/types.js";
 import { types } from "node:util";
 
@@ -23,6 +29,8 @@ export interface EncodedEvents {
   /** The index of the kind of each event. */
   readonly kind: readonly number[];
   readonly sequence: readonly number[];
+  /** Positions in the journal; undefined: there is none. */
+  readonly position?: readonly (number | null)[];
   readonly at: readonly number[];
   /** The key; undefined where there is a target. */
   readonly key: readonly unknown[];
@@ -36,6 +44,8 @@ export function encodeEvents(events: readonly CacheEvent[]): EncodedEvents {
   const kinds = new Kinds();
   const kind: number[] = [];
   const sequence: number[] = [];
+  const numbered = events[0] instanceof NumberedEvent;
+  const position: (number | null)[] = [];
   const at: number[] = [];
   const key: unknown[] = [];
   const columns: Partial<Record<keyof Carried, unknown[]>> = {};
@@ -45,6 +55,7 @@ export function encodeEvents(events: readonly CacheEvent[]): EncodedEvents {
     const { cause, subject, sequence: number, at: time } = CacheEvent.partsOf(event);
     kind.push(kinds.indexOf(event.type, cause));
     sequence.push(number);
+    if (numbered) position.push(NumberedEvent.positionIn(event as NumberedEvent));
     at.push(time);
     if (subject instanceof MultiTarget) {
       key.push(undefined);
@@ -53,7 +64,15 @@ export function encodeEvents(events: readonly CacheEvent[]): EncodedEvents {
     for (const name of carried)
       if (Object.hasOwn(event, name)) (columns[name] ??= [])[index] = event[name];
   }
-  const encoded = { kinds: kinds.all, kind, sequence, at, key, columns };
+  const encoded = {
+    kinds: kinds.all,
+    kind,
+    sequence,
+    ...(position.some((it) => it !== null) ? { position } : undefined),
+    at,
+    key,
+    columns,
+  };
   return target === undefined ? encoded : { ...encoded, target };
 }
 
@@ -86,20 +105,19 @@ class Kinds {
 
 /** @internal */
 export function decodeEvents(encoded: EncodedEvents, source: EventSource): CacheEvent[] {
-  const { kinds, kind, sequence, at, key, target, columns } = encoded;
+  const { kinds, kind, sequence, position, at, key, target, columns } = encoded;
   const present = carried.filter((name) => columns[name] !== undefined);
   return kind.map((kindIndex, index) => {
     const { type, cause } = kinds[kindIndex] as Kind;
     const many = target?.[index];
     const subject = many === undefined ? key[index] : new MultiTarget(many);
-    const event = new CacheEvent(
-      type,
-      cause,
-      source,
-      subject,
-      sequence[index] as number,
-      at[index] as number,
-    );
+    const number = sequence[index] as number;
+    const time = at[index] as number;
+    const place = position?.[index] ?? null;
+    const event =
+      place === null
+        ? new CacheEvent(type, cause, source, subject, number, time)
+        : new NumberedEvent(type, cause, source, subject, place, time, number, place);
     for (const name of present) {
       const column = columns[name] as readonly unknown[];
       if (index in column) (event as Carried)[name] = column[index];

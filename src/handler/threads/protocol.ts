@@ -27,6 +27,7 @@ export interface Work {
   readonly partition: number;
   /** Which attempt at its first event this is. */
   readonly attempt: number;
+  readonly fence: number;
   readonly content:
     { readonly source: EventSource; readonly events: EncodedEvents } | { readonly gap: GapEvent };
 }

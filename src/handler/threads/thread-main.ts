@@ -44,7 +44,7 @@ class PartitionRunner {
     this.#index = index;
     this.#handler = handler;
     this.#batch = batchTraitsOf(handler);
-    this.#context = { ...partition, attempt: 1, signal };
+    this.#context = { ...partition, attempt: 1, fence: 0, signal };
     this.#progress = progress;
   }
 
@@ -56,9 +56,10 @@ class PartitionRunner {
     await this.#handler.terminate?.(reason, this.state, this.#context as HandlerContext);
   }
 
-  async run({ attempt, content }: Work): Promise<void> {
+  async run({ attempt, fence, content }: Work): Promise<void> {
     const ctx = this.#context as HandlerContext;
     this.#context.attempt = attempt;
+    this.#context.fence = fence;
     if ("gap" in content) {
       await this.#step(1, () => this.#handler.onGap?.(content.gap, this.state, ctx));
       return;

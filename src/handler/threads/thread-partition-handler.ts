@@ -55,7 +55,8 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
   }
 
   async #handleGap(gap: GapEvent, ctx: HandlerContext): Promise<void> {
-    const work = { partition: this.#partition, attempt: ctx.attempt, content: { gap } };
+    const { attempt, fence } = ctx;
+    const work = { partition: this.#partition, attempt, fence, content: { gap } };
     let outcome: Outcome | undefined;
     while (outcome === undefined || outcome.handled === 0) {
       outcome = await this.#run(work, outcome?.blame === "suspect", ctx);
@@ -92,6 +93,7 @@ export class ThreadPartitionHandler implements EventHandler<void>, DrainingParti
     return {
       partition: this.#partition,
       attempt,
+      fence: ctx.fence,
       content: { source, events: encodeEvents(events) },
     };
   }

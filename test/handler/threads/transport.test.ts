@@ -122,7 +122,9 @@ test("a function's context has partition, partitions, attempt and a signal", asy
   await using world = await World.start(pkg, { source, partitions: 2 });
   world.put({ "1:a": null });
   await world.idle();
-  expect(handledKeys(world)).toEqual([[1, 2, 1, false, "attempt,partition,partitions,signal"]]);
+  expect(handledKeys(world)).toEqual([
+    [1, 2, 1, false, "attempt,fence,partition,partitions,signal"],
+  ]);
 });
 
 const batching = (options: string): string => `

@@ -45,6 +45,7 @@ test("handlers for threads are typed by state, key and value", async () => {
     partition: 0,
     partitions: 1,
     attempt: 1,
+    fence: 0,
     signal: new AbortController().signal,
   };
   const event = {
