@@ -13,6 +13,7 @@ import {
   type Cell,
   type CellOptions,
   type Probe,
+  type Restart,
   spawnIn,
 } from "./types.js";
 import { copyKey, thisCopy } from "../package-copy.js";
@@ -43,6 +44,7 @@ class System implements ActorSystem {
   readonly registry = new Registry("unique");
   readonly nodeName: string;
   ending = false;
+  readonly restartRecorders = new Set<(restart: Restart) => void>();
   readonly #runtime: SystemRuntime;
   readonly #roots = new Set<Cell>();
   readonly #stopHooks = new Set<() => void>();

@@ -134,6 +134,8 @@ export interface ActorSystem extends SpawnParent, AsyncDisposable {
   readonly roots: Iterable<Cell>;
   /** @internal */
   probe: Probe | undefined;
+  /** They are given each restart by a supervisor, in place of a warning. @internal */
+  readonly restartRecorders: Set<(restart: Restart) => void>;
   /**
    * Calls `hook`, which must not throw, when the system has been stopped. Returns a function that
    * removes the hook.
@@ -141,6 +143,16 @@ export interface ActorSystem extends SpawnParent, AsyncDisposable {
    * @internal
    */
   onStopped(hook: () => void): () => void;
+}
+
+/** A child that a supervisor restarts. @internal */
+export interface Restart {
+  readonly supervisor: ActorRef;
+  readonly childId: string;
+  readonly ref: ActorRef | undefined;
+  readonly reason: ExitReason;
+  /** The restart's number within the window; null: one too many, the supervisor gives up. */
+  readonly attempt: number | null;
 }
 
 /** Observes the actors of a system, and injects faults into them. @internal */

@@ -208,11 +208,13 @@ export abstract class Supervision {
    * false.
    */
   protected admit(childId: string, { ref, reason }: Failure): boolean {
+    const recorders = this.cell.system.restartRecorders;
     const decision = admitRestart(this.#restarts, this.cell.system.clock.now(), this.#limit);
     if (decision.verdict === "giveUp") {
-      if (channels.gaveUp.hasSubscribers)
-        channels.gaveUp.publish({ supervisor: this.ref, childId, ref, reason });
-      else this.#warnOfEnd(childId, reason);
+      const restart = { supervisor: this.ref, childId, ref, reason };
+      if (channels.gaveUp.hasSubscribers) channels.gaveUp.publish(restart);
+      else if (recorders.size === 0) this.#warnOfEnd(childId, reason);
+      for (const record of recorders) record({ ...restart, attempt: null });
       this.endSelf();
       return false;
     }
@@ -221,9 +223,9 @@ export abstract class Supervision {
     const supervisor = this.cell.path;
     countRestart(this.cell.system, supervisor, childId);
     this.#restarting = startRestartSpan({ supervisor, childId, attempt });
-    if (channels.restart.hasSubscribers) {
-      channels.restart.publish({ supervisor: this.ref, childId, ref, reason, attempt });
-    }
+    const restart = { supervisor: this.ref, childId, ref, reason, attempt };
+    if (channels.restart.hasSubscribers) channels.restart.publish(restart);
+    for (const record of recorders) record(restart);
     return true;
   }
 
@@ -231,7 +233,7 @@ export abstract class Supervision {
   protected restarted(failure?: { error: unknown }): void {
     if (failure !== undefined) {
       this.#restarting?.failed(failure.error);
-      if (!channels.restart.hasSubscribers)
+      if (!channels.restart.hasSubscribers && this.cell.system.restartRecorders.size === 0)
         warnOfError(`a restart by supervisor ${this.cell.path} failed`, failure.error);
     }
     this.#restarting?.end();

@@ -1,10 +1,8 @@
-import { type Channel } from "node:diagnostics_channel";
 import type { ExitReason } from "../actor/exit.js";
 import type { ActorRef } from "../actor/ref.js";
-import type { ActorSystem } from "../actor/types.js";
+import type { ActorSystem, Restart } from "../actor/types.js";
 import { show } from "../errors.js";
 import { knownOptions } from "../options.js";
-import { channels } from "../telemetry/channels.js";
 import { actorsOf, checkSystem, type ActorSelector, checkSelector, selects } from "./actors.js";
 import { observe } from "./probe-hub.js";
 
@@ -47,21 +45,11 @@ export interface RecordTreeOptions {
   actor?: ActorSelector;
 }
 
-interface RestartMessage {
-  readonly supervisor: ActorRef;
-  readonly childId: string;
-  readonly ref: ActorRef | undefined;
-  readonly reason: ExitReason;
-  readonly attempt: number;
-}
-
 /** Writes down what happens in the trees of a system, in order. */
 export class TreeRecorder implements Disposable {
   /** What has happened so far, in order. */
   readonly events: TreeEvent[] = [];
   readonly #selector: ActorSelector | undefined;
-  /** The actors of the system: diagnostics channels report on all systems. */
-  readonly #members: WeakSet<ActorRef>;
   readonly #up: WeakSet<ActorRef>;
   readonly #ends: (() => void)[];
   #taken = 0;
@@ -69,14 +57,12 @@ export class TreeRecorder implements Disposable {
   /** @internal */
   constructor(system: ActorSystem, selector: ActorSelector | undefined) {
     this.#selector = selector;
-    const live = actorsOf(system);
-    this.#members = new WeakSet(live);
-    this.#up = new WeakSet(live);
+    this.#up = new WeakSet(actorsOf(system));
+    const { restartRecorders } = system;
+    const record = (restart: Restart): void => this.#addRestart(restart);
+    restartRecorders.add(record);
     this.#ends = [
       observe(system, {
-        starting: (ref): undefined => {
-          this.#members.add(ref);
-        },
         started: (ref) => {
           this.#up.add(ref);
           this.#add({ type: "started", id: ref.id, path: ref.path, ref }, ref);
@@ -86,12 +72,7 @@ export class TreeRecorder implements Disposable {
           this.#add({ type, id: ref.id, path: ref.path, ref, reason }, ref);
         },
       }),
-      this.#hear(channels.restart, (message) => ({
-        type: "restart",
-        attempt: message.attempt,
-        ...supervised(message),
-      })),
-      this.#hear(channels.gaveUp, (message) => ({ type: "gave_up", ...supervised(message) })),
+      () => void restartRecorders.delete(record),
     ];
   }
 
@@ -126,17 +107,13 @@ export class TreeRecorder implements Disposable {
     this.stop();
   }
 
-  #hear(channel: Channel, eventOf: (message: RestartMessage) => TreeEvent): () => void {
-    const hear = (message: unknown): void => {
-      const restart = message as RestartMessage;
-      if (!this.#members.has(restart.supervisor)) return;
-      const { childId: id, supervisor } = restart;
-      this.#add(eventOf(restart), { id, path: `${supervisor.path}/${id}` });
-    };
-    channel.subscribe(hear);
-    return () => {
-      channel.unsubscribe(hear);
-    };
+  #addRestart({ supervisor, childId: id, ref, reason, attempt }: Restart): void {
+    const { path } = supervisor;
+    const child = { id, path, supervisor, ref, reason };
+    this.#add(
+      attempt === null ? { type: "gave_up", ...child } : { type: "restart", attempt, ...child },
+      { id, path: `${path}/${id}` },
+    );
   }
 
   #add(event: TreeEvent, about: { id: string; path: string }): void {
@@ -155,10 +132,6 @@ export function recordTree(system: ActorSystem, options: RecordTreeOptions = {})
   knownOptions("recordTree", options, ["actor"]);
   const { actor } = options;
   return new TreeRecorder(system, actor === undefined ? undefined : checkSelector("actor", actor));
-}
-
-function supervised({ supervisor, childId: id, ref, reason }: RestartMessage): Supervised {
-  return { id, path: supervisor.path, supervisor, ref, reason };
 }
 
 function lineOf(event: TreeEvent): string {

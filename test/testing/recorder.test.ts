@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { actor, createSystem, spawn, startSupervisor, supervisor } from "nebulex-streams";
 import { actorsOf, recordTree } from "nebulex-streams/testing";
 import { failure, until } from "../helpers/actors.js";
+import { recordWarnings } from "../helpers/warnings.js";
 
 function refOf(system: ReturnType<typeof createSystem>, id: string) {
   const ref = actorsOf(system).find((one) => one.id === id);
@@ -9,6 +10,7 @@ function refOf(system: ReturnType<typeof createSystem>, id: string) {
   return ref;
 }
 
+const warnings = recordWarnings();
 const idle = { receive: (): void => {} };
 
 describe("a recorder", () => {
@@ -123,6 +125,25 @@ describe("a recorder", () => {
     await system.stop();
     await other.stop();
     expect(recorder.lines).toHaveLength(4);
+  });
+
+  test("silences the warnings of no other system", async () => {
+    const system = createSystem({ name: "recorder-watched" });
+    const other = createSystem({ name: "recorder-unwatched" });
+    recordTree(system);
+    for (const one of [system, other]) {
+      const tree = await startSupervisor({
+        system: one,
+        strategy: "one_for_one",
+        maxRestarts: 0,
+        children: [actor({ id: "a", ...idle })],
+      });
+      await refOf(one, "a").kill();
+      await until(() => !tree.ref.alive);
+      await one.stop();
+    }
+    const givenUp = warnings.filter((text) => text.includes("gives up"));
+    expect(givenUp).toEqual([expect.stringContaining("/recorder-unwatched/supervisor")]);
   });
 
   test.each<{ option: string; make: () => unknown }>([
