@@ -89,6 +89,40 @@ export const journalOutageCases: readonly JournalCase[] = [
     },
   ],
   [
+    "stores each entry once and in order where many are under way when the node is cut off",
+    async (lab) => {
+      const [a, b] = [await lab.open("a"), await lab.open("b")];
+      const reader = b.reader();
+      const writer = a.writer();
+      let waiting: NewEntry[] = [];
+      for (let round = 0; round < 6; round++) {
+        for (let more = 0; more < 40; more++) waiting.push(writer.entry());
+        const sent = waiting.map((entry) => a.engine.append(partition, entry));
+        const answered = Promise.allSettled(sent);
+        if (round % 2 === 0) await outage(lab, a, () => {});
+        await lab.until(() => answered.then(() => true), "all calls to be answered");
+        await a.connected();
+        // What is not known to be stored is sent again, in order.
+        const results = await answered;
+        const open = results.findIndex(
+          (each) => each.status === "rejected" || each.value.status !== "appended",
+        );
+        if (open === -1) waiting = [];
+        else {
+          const last = await a.engine.lastSequence(partition, a.name, "epoch-1");
+          for (const { to } of waiting.slice(0, open)) assert.ok(to <= last, "a loss");
+          waiting = waiting.filter(({ to }) => to > last);
+        }
+      }
+      for (const entry of waiting) await stored(lab, a, entry);
+      await reader.reaches(240);
+      assert.deepEqual(
+        reader.payloads,
+        Array.from({ length: 240 }, (_, at) => `${a.name} epoch-1 ${at}-${at}`),
+      );
+    },
+  ],
+  [
     "ends the lease of a node that is cut off when its time is over",
     async (lab) => {
       const [a, b] = [await lab.open("a"), await lab.open("b")];

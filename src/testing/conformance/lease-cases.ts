@@ -7,6 +7,7 @@ import {
   groupPartition,
   type JournalCase,
   type JournalLab,
+  type LabNode,
   letterAt,
   longLease,
   partition,
@@ -197,6 +198,33 @@ export const leaseCases: readonly JournalCase[] = [
       assert.equal(other.position, 0);
       assert.notEqual(other.generation, generation);
       assert.ok(other.fence > state.fence);
+    },
+  ],
+  [
+    "counts each commit once, whoever owns the partition, while leases expire at any time",
+    async (lab) => {
+      const nodes = [await lab.open("a"), await lab.open("b"), await lab.open("c")];
+      await (nodes[0] as LabNode).writer().appendEach(100);
+      const fences = new Map<number, string>();
+      let count = 0;
+      const work = async ({ engine, name }: LabNode): Promise<void> => {
+        while (count < 60) {
+          let state = await engine.acquire(groupPartition, name, 10, "earliest");
+          if (state === undefined) continue;
+          assert.equal(fences.get(state.fence) ?? name, name, "two owners had one fence");
+          fences.set(state.fence, name);
+          for (let time = 0; time < 5; time++) {
+            const parts = { position: state.position + 1, leaseTime: (time * 3) % 10 };
+            const result = await engine.commit(groupPartition, commitOf(state, parts));
+            if (result.status !== "committed") break;
+            count++;
+            state = result.state;
+          }
+        }
+      };
+      await Promise.all(nodes.map(work));
+      const [{ engine }] = nodes as [LabNode];
+      assert.equal((await stateOf(engine)).position, count);
     },
   ],
   [

@@ -73,6 +73,31 @@ export const streamCases: readonly JournalCase[] = [
     },
   ],
   [
+    "leaves no call without an answer when it is closed",
+    async (lab) => {
+      const [a, b] = [await lab.open("a"), await lab.open("b")];
+      const writer = a.writer();
+      const calls = [
+        ...Array.from({ length: 50 }, () => a.engine.append(partition, writer.entry())),
+        ...Array.from({ length: 10 }, () => a.engine.bounds(partition)),
+        a.engine.beat(stream, lifeOf("a"), longLease),
+        a.engine.joinGroup({ ...stream, group: "g" }, "m", longLease),
+      ];
+      const settled = Promise.allSettled(calls);
+      await a.engine.close();
+      await lab.until(() => settled.then(() => true), "all calls to be answered");
+      const stored = (await settled).slice(0, 50).map(({ status }) => status === "fulfilled");
+      const { next } = await b.engine.bounds(partition);
+      assert.ok(next >= stored.filter(Boolean).length, "what is not stored was confirmed");
+      const reader = b.reader();
+      await reader.reaches(next);
+      assert.deepEqual(
+        reader.payloads,
+        Array.from({ length: next }, (_, at) => `${a.name} epoch-1 ${at}-${at}`),
+      );
+    },
+  ],
+  [
     "says that it is connected",
     async (lab) => {
       const a = await lab.open("a");
@@ -175,7 +200,8 @@ export const streamCases: readonly JournalCase[] = [
     "knows the nodes that have announced themselves, and which of them have fallen silent",
     async (lab) => {
       const [a, b] = [await lab.open("a"), await lab.open("b")];
-      const info = JSON.stringify({ text: "ü🌍".repeat(500) });
+      const info = JSON.stringify("ü🌍".repeat(1364) + "xx");
+      assert.equal(info.length, 4096);
       const [one, two]: StreamNode[] = [{ ...lifeOf("a"), info }, lifeOf("b")];
       assert.deepEqual(await a.engine.nodes(stream), []);
       const first = await a.engine.beat(stream, one as StreamNode, longLease);

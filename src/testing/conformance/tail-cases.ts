@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { assertDense, type JournalCase, partition, partitionAt } from "./journal-lab.js";
+import { assertDense, type JournalCase, partition, partitionAt, textOf } from "./journal-lab.js";
 
 /** Reading a partition that goes on. @internal */
 export const tailCases: readonly JournalCase[] = [
@@ -72,6 +72,35 @@ export const tailCases: readonly JournalCase[] = [
         await reader.reaches(10);
         assert.equal(reader.read[0]?.position, Math.max(from, 6));
       }
+    },
+  ],
+  [
+    "goes on with what is kept where entries are trimmed before it has read them",
+    async (lab) => {
+      const [a, b] = [await lab.open("a", { retain: 5 }), await lab.open("b")];
+      const writer = a.writer();
+      const reader = b.reader();
+      let release = (): void => {};
+      reader.gate = new Promise((resolve) => {
+        release = resolve;
+      });
+      await writer.append();
+      await lab.until(() => reader.calls === 1, "a first call");
+      for (let turn = 0; turn < 30; turn++) {
+        await writer.appendEach(100);
+        await a.engine.trim(partition);
+      }
+      reader.gate = undefined;
+      release();
+      await lab.until(() => reader.next === 3001, "the tail to reach the end");
+      const positions = reader.read.map(({ position }) => position);
+      assert.deepEqual(
+        positions,
+        [...new Set(positions)].sort((x, y) => x - y),
+      );
+      assert.deepEqual(positions.slice(-5), [2996, 2997, 2998, 2999, 3000]);
+      for (const { position, payload } of reader.read)
+        assert.equal(textOf(payload), `${a.name} epoch-1 ${position}-${position}`);
     },
   ],
   [
