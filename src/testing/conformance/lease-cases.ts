@@ -209,12 +209,13 @@ export const leaseCases: readonly JournalCase[] = [
       let count = 0;
       const work = async ({ engine, name }: LabNode): Promise<void> => {
         while (count < 60) {
-          let state = await engine.acquire(groupPartition, name, 10, "earliest");
+          let state = await engine.acquire(groupPartition, name, 20, "earliest");
           if (state === undefined) continue;
           assert.equal(fences.get(state.fence) ?? name, name, "two owners had one fence");
           fences.set(state.fence, name);
-          for (let time = 0; time < 5; time++) {
-            const parts = { position: state.position + 1, leaseTime: (time * 3) % 10 };
+          // After the millisecond, the next commit may come in time or too late.
+          for (const leaseTime of [20, 1, 20, 1, 0]) {
+            const parts = { position: state.position + 1, leaseTime };
             const result = await engine.commit(groupPartition, commitOf(state, parts));
             if (result.status !== "committed") break;
             count++;
