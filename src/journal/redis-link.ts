@@ -25,12 +25,10 @@ export interface BlockingReads {
   /** How long a read may wait. */
   readonly block: Milliseconds;
   read(args: RedisArguments): Promise<unknown>;
-  /**
-   * Ends a read that waits.
-   *
-   * @returns whether one was waiting; undefined: the server does not permit this
-   */
-  interrupt(): Promise<boolean | undefined>;
+  /** Whether the server permits `interrupt`. */
+  readonly canInterrupt: boolean;
+  /** Ends a read, if it is waiting. Never rejects. */
+  interrupt(): Promise<void>;
 }
 
 /** Runs a script, which the server may have to be sent first. @internal */
@@ -67,6 +65,10 @@ export function asCommandFailure(error: unknown, what: string): Error {
   if (denied.test(message)) return new RefusedError(error, `${what} is not permitted: ${message}`);
   if (message.includes("WRONGTYPE"))
     return new Error(`${what}: a key of the journal has another type: ${message}`, {
+      cause: error,
+    });
+  if (message === "Disconnects client")
+    return new Error(`${what}: the connection was lost before the server answered`, {
       cause: error,
     });
   return asFailure(error);

@@ -41,6 +41,7 @@ export function serverDial(
  */
 class ServerLink implements RedisLink, BlockingReads {
   readonly block: Milliseconds;
+  canInterrupt = true;
   readonly #clients: RedisClients;
   readonly #commands: RedisConnection;
   readonly #reader: RedisConnection;
@@ -48,7 +49,6 @@ class ServerLink implements RedisLink, BlockingReads {
   readonly #listeners = new Map<string, () => void>();
   readonly #keys: RedisKeys;
   #readerId = "";
-  #canInterrupt = true;
   /** The read that waits. */
   #pending: Promise<unknown> | undefined;
 
@@ -103,13 +103,11 @@ class ServerLink implements RedisLink, BlockingReads {
     return read;
   }
 
-  async interrupt(): Promise<boolean | undefined> {
-    if (!this.#canInterrupt) return undefined;
+  async interrupt(): Promise<void> {
     try {
-      return (await this.#commands.sendCommand(["CLIENT", "UNBLOCK", this.#readerId])) === 1;
+      await this.#commands.sendCommand(["CLIENT", "UNBLOCK", this.#readerId]);
     } catch {
-      this.#canInterrupt = false;
-      return undefined;
+      this.canInterrupt = false;
     }
   }
 

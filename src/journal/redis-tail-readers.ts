@@ -65,8 +65,6 @@ export class BlockingReader implements TailReader {
   /** Streams that can't be read for now. */
   readonly #broken = new Set<string>();
   #isInterrupting = false;
-  /** Where the server does not permit it, reads wait for a short time only. */
-  #canInterrupt = true;
   readonly #stopped = new AbortController();
   #awake = (): void => {};
 
@@ -115,7 +113,7 @@ export class BlockingReader implements TailReader {
 
   #command(wanted: ReadonlyMap<string, number>): RedisArguments {
     const count = Math.min(...[...wanted.keys()].map((key) => this.#sizeOf(key).count));
-    const block = String(this.#canInterrupt ? this.#reads.block : shortBlock);
+    const block = String(this.#reads.canInterrupt ? this.#reads.block : shortBlock);
     const ids = [...wanted.values()].map(idBefore);
     return ["XREAD", "COUNT", String(count), "BLOCK", block, "STREAMS", ...wanted.keys(), ...ids];
   }
@@ -167,9 +165,9 @@ export class BlockingReader implements TailReader {
   async #interrupt(): Promise<void> {
     if (this.#isInterrupting) return;
     this.#isInterrupting = true;
-    while (this.#isIncomplete() && this.#canInterrupt) {
+    while (this.#reads.canInterrupt && this.#isIncomplete()) {
       // Where the read has not begun to wait when the server is asked, it is asked again.
-      if ((await this.#reads.interrupt()) === undefined) this.#canInterrupt = false;
+      await this.#reads.interrupt();
       await nextTurn();
     }
     this.#isInterrupting = false;

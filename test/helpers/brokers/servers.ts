@@ -16,6 +16,8 @@ export interface RedisServerOptions {
   tlsClients?: boolean;
   /** A replica of this server. */
   replicaOf?: Broker;
+  /** Each write is on the disk before it is answered: what was stored outlives `kill`. */
+  persistent?: boolean;
   /** Further lines of its configuration. */
   config?: readonly string[];
 }
@@ -86,7 +88,7 @@ async function clusterStands(broker: Broker, options: RedisServerOptions): Promi
 
 function startRedisNode(options: RedisServerOptions, busPort: number): Promise<Broker> {
   const { replicaOf, tls, ...rest } = options;
-  const { password, cluster = false, config = [], tlsClients = false } = rest;
+  const { password, cluster = false, config = [], tlsClients = false, persistent = false } = rest;
   return Broker.start({
     binary: "redis-server",
     args: (port, folder) => [
@@ -97,8 +99,7 @@ function startRedisNode(options: RedisServerOptions, busPort: number): Promise<B
       folder,
       "--save",
       "",
-      "--appendonly",
-      "no",
+      ...words(`--appendonly ${persistent ? "yes --appendfsync always" : "no"}`),
       ...words("--repl-diskless-sync-delay 0"),
       ...(password === undefined ? [] : ["--requirepass", password]),
       ...(cluster ? words(`--cluster-enabled yes --cluster-port ${busPort}`) : []),
