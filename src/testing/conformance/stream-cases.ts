@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import type { StreamNode } from "../../journal/engine.js";
 import {
+  acquired,
   assertRejects,
   bytesOf,
   type JournalCase,
+  type LabNode,
   lifeOf,
   longLease,
   partition,
   shortLease,
+  stateOf,
   stream,
   textOf,
 } from "./journal-lab.js";
@@ -150,6 +153,26 @@ export const streamCases: readonly JournalCase[] = [
       await a.engine.createGroup({ ...stream, group: "g" }, 1, "earliest");
       assert.deepEqual(await near.engine.groups(stream), []);
       assert.deepEqual(await a.engine.groups({ ...stream, name: "other" }), []);
+    },
+  ],
+  [
+    "takes namespaces of any characters",
+    async (lab) => {
+      const endings = ["{a}b}", " .*>\r\n", "Ä🌍", "x".repeat(200), `${"x".repeat(199)}y`];
+      const nodes: LabNode[] = [];
+      for (const ending of endings)
+        nodes.push(await lab.open("a", { namespace: `${lab.namespace}${ending}` }));
+      for (const [index, node] of nodes.entries()) {
+        await node.writer().appendEach(index + 1);
+        await node.engine.shape(stream, `shape ${index}`);
+        await acquired(node.engine, `owner ${index}`);
+      }
+      for (const [index, node] of nodes.entries()) {
+        await node.reader().reaches(index + 1);
+        const [found] = await node.engine.streams();
+        assert.deepEqual({ ...found }, { ...stream, shape: `shape ${index}` });
+        assert.equal((await stateOf(node.engine)).owner, `owner ${index}`);
+      }
     },
   ],
   [
