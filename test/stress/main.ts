@@ -1,6 +1,4 @@
 /** Runs all tests several times beside busy loops, and prints what failed. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,11 +45,9 @@ async function stress({ rounds, load, patterns }: StressOptions): Promise<number
 }
 
 /** Gives the exit status of `npm test`. */
-async function runTests(file: string, patterns: readonly string[]): Promise<number | null> {
+function runTests(file: string, patterns: readonly string[]): Promise<number | null> {
   const args = ["test", "--", "--json", `--outputFile=${file}`, ...patterns];
-  const child = spawn("npm", args, { cwd: projectRoot, stdio: ["ignore", "ignore", "inherit"] });
-  const [status] = (await once(child, "close")) as [number | null];
-  return status;
+  return new Child("npm", args, projectRoot, { group: true, stderr: process.stderr }).exited;
 }
 
 process.exitCode = await main();

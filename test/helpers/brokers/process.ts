@@ -1,27 +1,50 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 
+export interface ChildOptions {
+  /** It leads a process group, which ends with it: for one that starts others. */
+  readonly group?: boolean;
+  /** Where its standard error goes, beside `output`. Default: nowhere. */
+  readonly stderr?: NodeJS.WritableStream;
+}
+
 /** A child process that never outlives this one, however this one ends. */
 export class Child {
+  /** Settles when it has ended, with its status. */
+  readonly exited: Promise<number | null>;
+  readonly pid: number;
+  /** What signals are sent to: the process, or its group. */
+  readonly #target: number;
   readonly #process: ChildProcess;
   readonly #guard: ChildProcess;
-  readonly #exited: Promise<unknown>;
   #output = "";
 
-  constructor(command: string, args: readonly string[], cwd: string) {
-    this.#process = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(
+    command: string,
+    args: readonly string[],
+    cwd: string,
+    { group = false, stderr: errors }: ChildOptions = {},
+  ) {
+    const stdio: StdioOptions = ["ignore", "pipe", "pipe"];
+    this.#process = spawn(command, args, { cwd, stdio, detached: group });
     const { pid, stdout, stderr } = this.#process;
     if (pid === undefined) throw new Error(`could not start ${command}`);
+    this.pid = pid;
+    this.#target = group ? -pid : pid;
     for (const stream of [stdout, stderr])
       stream?.setEncoding("utf8").on("data", (chunk: string) => (this.#output += chunk));
+    if (errors !== undefined) stderr?.pipe(errors, { end: false });
     // Its input ends with this process, also when that is killed; then it kills the child.
-    this.#guard = spawn("sh", ["-c", `read -r _; kill -9 ${pid}`], {
+    this.#guard = spawn("sh", ["-c", `read -r _; kill -9 ${this.#target}`], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
     });
     this.#guard.stdin?.on("error", () => {});
-    this.#exited = once(this.#process, "exit").then(() => this.#guard.kill("SIGKILL"));
+    this.exited = once(this.#process, "exit").then(([status]) => {
+      this.#guard.kill("SIGKILL");
+      return status as number | null;
+    });
   }
 
   get running(): boolean {
@@ -48,11 +71,11 @@ export class Child {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
+    if (this.running) process.kill(this.#target, signal);
   }
 
   async kill(): Promise<void> {
-    if (this.running) this.signal("SIGKILL");
-    await this.#exited;
+    this.signal("SIGKILL");
+    await this.exited;
   }
 }
