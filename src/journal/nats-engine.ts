@@ -28,6 +28,7 @@ import type {
   TailSink,
 } from "./engine.js";
 import { NatsGroups } from "./nats-groups.js";
+import { natsHealth } from "./nats-health.js";
 import { NatsLog, readObject } from "./nats-log.js";
 import { NatsMembers } from "./nats-members.js";
 import { keys, NatsNames } from "./nats-names.js";
@@ -55,9 +56,9 @@ export class NatsEngine implements JournalEngine {
   constructor(context: JournalContext, dialing: NatsDialing, replicas: number) {
     this.#context = context;
     this.#names = new NatsNames(context.namespace);
-    const { timeout, delay } = dialing;
+    const { timeout, connectionTimeout, delay } = dialing;
     const { random } = context;
-    const options = { names: this.#names, replicas, timeout };
+    const options = { names: this.#names, replicas, timeout: connectionTimeout };
     const dial: Dial<JetStreamSession> = async (lost, signal) => {
       const link = await dialing.dial(lost, signal);
       try {
@@ -105,6 +106,10 @@ export class NatsEngine implements JournalEngine {
     for (const watch of this.#watches) watch.close();
     await this.#reconnector.close((session) => session.flush());
     for (const writer of this.#writers.values()) writer.close(this.#reconnector.absence);
+  }
+
+  async health(): Promise<readonly { readonly problem: string }[]> {
+    return natsHealth(this.#session, this.#names);
   }
 
   async shape(stream: StreamName, shape: string): Promise<string> {

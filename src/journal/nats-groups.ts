@@ -59,7 +59,7 @@ export class NatsGroups implements LogGroups {
 
   async names(stream: StreamName): Promise<string[]> {
     const kept = await this.#session.state.values(keys.groupPartitions(stream, "*"));
-    return [...new Set(kept.map((value) => this.#read(value).group))].sort();
+    return [...new Set(kept.flatMap((value) => this.#readable(value)?.group ?? []))].sort();
   }
 
   async create(group: GroupName, partitions: number, at: At): Promise<void> {
@@ -76,11 +76,10 @@ export class NatsGroups implements LogGroups {
     const members = kept.filter(({ key }) => key.startsWith(memberPrefix));
     const partitionPrefix = keys.groupPartition({ ...group, partition: -1 }).slice(0, -2);
     const partitions = kept.flatMap((value) => {
-      if (!value.key.startsWith(partitionPrefix)) return [];
       const partition = Number(value.key.slice(partitionPrefix.length));
-      return Number.isSafeInteger(partition)
-        ? [this.#stateOf(partition, value.key, this.#read(value))]
-        : [];
+      const isOne = value.key.startsWith(partitionPrefix) && Number.isSafeInteger(partition);
+      const record = isOne ? this.#readable(value) : undefined;
+      return record === undefined ? [] : [this.#stateOf(partition, value.key, record)];
     });
     return {
       members: this.#settings.members.living(members, session.state),
@@ -232,8 +231,9 @@ export class NatsGroups implements LogGroups {
         if (this.#settings.members.heard(kept)) changed();
         return;
       }
-      if (kept.key.startsWith(partitionPrefix)) {
-        const { owner, fence, generation, seeks, paused, retries } = this.#read(kept);
+      const record = kept.key.startsWith(partitionPrefix) ? this.#readable(kept) : undefined;
+      if (record !== undefined) {
+        const { owner, fence, generation, seeks, paused, retries } = record;
         // Not the position, which moves all the time.
         const text = JSON.stringify([owner, fence, generation, seeks, paused, retries]);
         if (shown.get(kept.key) === text) return;
@@ -241,22 +241,15 @@ export class NatsGroups implements LogGroups {
       }
       changed();
     };
-    const safely = (kept: KeptValue): void => {
-      try {
-        heard(kept);
-      } catch {
-        // Something foreign: whoever reads the key is told.
-      }
-    };
-    return session.state.watch(keys.group(group), safely, ended);
+    return session.state.watch(keys.group(group), heard, ended);
   }
 
   async neededFrom(partition: PartitionName, generation: string): Promise<number> {
     const filter = keys.groupPartitions(partition, partition.partition);
     const kept = await this.#session.state.values(filter);
     const needed = kept.map((value) => {
-      const record = this.#read(value);
-      return record.generation === generation ? record.position : 0;
+      const record = this.#readable(value);
+      return record?.generation === generation ? record.position : 0;
     });
     return Math.min(Infinity, ...needed);
   }
@@ -265,7 +258,7 @@ export class NatsGroups implements LogGroups {
     const log = this.#settings.log(partition);
     const filter = keys.groupPartitions(partition, partition.partition);
     const kept = await this.#session.state.values(filter);
-    const groups = new Set(kept.map((value) => this.#read(value).group));
+    const groups = new Set(kept.flatMap((value) => this.#readable(value)?.group ?? []));
     for (let entered: string | undefined; ;) {
       const generation = await log.presentGeneration();
       // Another one may begin meanwhile: the last one counts.
@@ -301,6 +294,15 @@ export class NatsGroups implements LogGroups {
     const record = readRecord(kept, this.#session.state.fenceBase);
     this.#learn(kept.key, record, this.#now());
     return record;
+  }
+
+  /** Undefined: something foreign has written the key, which its owner will be told. */
+  #readable(kept: KeptValue): KeptRecord | undefined {
+    try {
+      return this.#read(kept);
+    } catch {
+      return undefined;
+    }
   }
 
   #learn(key: string, record: KeptRecord, at: Milliseconds): void {

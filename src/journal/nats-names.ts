@@ -38,6 +38,12 @@ export class NatsNames {
     return [this.#namespace, ...tokensOf(partition), partition.partition].join("~");
   }
 
+  /** Whether a JetStream stream belongs to the namespace. */
+  isOurs(stream: string): boolean {
+    const buckets = [`KV_${this.stateBucket}`, `KV_${this.deadBucket}`];
+    return stream.startsWith(`${this.#namespace}~`) || buckets.includes(stream);
+  }
+
   /** The subject that the entries of a node are published on; without one, those of all nodes. */
   subject(partition: PartitionName, node?: string): string {
     const of = [this.#namespace, "journal", ...tokensOf(partition), partition.partition].join(".");

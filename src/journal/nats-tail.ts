@@ -1,7 +1,7 @@
 import { pause, setBackgroundTimeout, type Clock, type TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import { newInbox } from "../pubsub/nats-client.js";
-import { monotonicNow, queueMicrotask } from "../timers.js";
+import { queueMicrotask } from "../timers.js";
 import type { StoredEntry, Tail, TailSink } from "./engine.js";
 import { newPullConsumer } from "./jetstream-client.js";
 import type { JetStreamSession } from "./jetstream-session.js";
@@ -132,7 +132,7 @@ class Reading {
   /** How many have been asked for, and not received. */
   #asked = 0;
   #delivered = 0;
-  #lastHeard = monotonicNow();
+  #lastHeard: Milliseconds;
   #timer: TimerHandle;
   #isEnded = false;
 
@@ -147,9 +147,10 @@ class Reading {
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     this.#inbox = newInbox(session.connection);
     this.#clock = clock;
+    this.#lastHeard = clock.now();
     this.#received = received;
     // Of which the server says something at least.
-    this.#idle = Math.max(500, session.timeout / 3);
+    this.#idle = Math.ceil(Math.max(500, session.timeout / 3));
     let end: (received: boolean) => void = () => {};
     this.ended = new Promise((resolve) => (end = resolve));
     this.#end = end;
@@ -201,7 +202,7 @@ class Reading {
 
   #onMessage(message: Message): void {
     if (this.#isEnded) return;
-    this.#lastHeard = monotonicNow();
+    this.#lastHeard = this.#clock.now();
     const { reply = "" } = message;
     if (message.subject === this.#inbox) this.#onStatus(message);
     else if (!reply.startsWith("$JS.ACK.")) this.end();
@@ -242,7 +243,7 @@ class Reading {
     this.#timer = setBackgroundTimeout(
       this.#clock,
       () => {
-        if (this.#asked > 0 && monotonicNow() - this.#lastHeard > 3 * this.#idle) this.end();
+        if (this.#asked > 0 && this.#clock.now() - this.#lastHeard > 3 * this.#idle) this.end();
         else this.#watch();
       },
       this.#idle,

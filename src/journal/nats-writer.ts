@@ -1,6 +1,5 @@
 import { type Clock, setBackgroundTimeout, type TimerHandle } from "../clock.js";
 import { toError } from "../pubsub/broker-session.js";
-import { monotonicNow } from "../timers.js";
 import { type Ack, noResponders } from "./ack-inbox.js";
 import type { AppendResult, NewEntry } from "./engine.js";
 import { isWrongLast } from "./jetstream-client.js";
@@ -192,7 +191,7 @@ export class NatsWriter {
       origin,
       predicted: before + 1,
       isExact,
-      sentAt: monotonicNow(),
+      sentAt: this.#clock.now(),
       isRefused: false,
     };
     this.#sent.push(sent);
@@ -270,7 +269,7 @@ export class NatsWriter {
         this.#isTimerSet = false;
         const [first] = this.#sent;
         if (first === undefined) return;
-        if (monotonicNow() - first.sentAt < session.timeout) this.#watchTime(session);
+        if (this.#clock.now() - first.sentAt < session.timeout) this.#watchTime(session);
         else this.fail(new Error(`no acknowledgement within ${session.timeout} ms`));
       },
       session.timeout,

@@ -61,6 +61,8 @@ export function natsPubSub(options: NatsPubSubOptions): PubSub {
 /** How to dial NATS. @internal */
 export interface NatsDialing extends Omit<BrokerTransportOptions, "dial"> {
   readonly dial: Dial<NatsSession>;
+  /** How long one server may take to answer. */
+  readonly connectionTimeout: Milliseconds;
 }
 
 /**
@@ -81,7 +83,7 @@ export function resolveNats(options: NatsServersOptions, what = "natsPubSub"): (
     const dial = natsDialOver(checkConnection(connection));
     if (options.options !== undefined)
       throw new OptionError("options", `"options" go with "servers", not with "connection"`);
-    return () => ({ ordered: true, timeout, dial });
+    return () => ({ ordered: true, timeout, connectionTimeout: timeout, dial });
   }
   const address = checkServers(servers);
   const given = address.servers;
@@ -105,7 +107,8 @@ export function resolveNats(options: NatsServersOptions, what = "natsPubSub"): (
     );
     // They are tried one after the other.
     const attempts = given.length + 1;
-    return { ordered: true, timeout: timeout * attempts, dial, load: loadNats };
+    const limits = { timeout: timeout * attempts, connectionTimeout: timeout };
+    return { ordered: true, ...limits, dial, load: loadNats };
   };
 }
 

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "@jest/globals";
+import { headers } from "@nats-io/transport-node";
+import { OptionError, startSupervisor } from "../../src/index.js";
+import { natsJournal } from "../../src/nats.js";
+import {
+  acquired,
+  bytesOf,
+  group,
+  groupPartition,
+  lifeOf,
+  longLease,
+  partition,
+  stream,
+  textOf,
+} from "../../src/testing/conformance/journal-lab.js";
+import { waitFor } from "../../src/testing/wait-for.js";
+import { describeWith } from "../helpers/brokers/describe-with.js";
+import { startNats } from "../helpers/brokers/servers.js";
+import { NatsLab } from "./nats-lab.js";
+
+describeWith("nats-server")("the journal's data in JetStream", () => {
+  test("is laid out as documented", async () => {
+    await using nats = await NatsLab.start();
+    const { lab, jsm, names } = nats;
+    const a = await lab.open("a b", { capacity: 50_000 });
+    const place = { cache: "orders.eu", name: "main", partition: 3 };
+    await a.writer(place).append();
+    await a.engine.markLost(place, lifeOf("ü"), bytesOf("marker"));
+    const ns = lab.namespace;
+    const log = `${ns}~orders=002eeu~main~3`;
+    const { config } = await jsm.streams.info(log);
+    expect(config).toMatchObject({
+      subjects: [`${ns}.journal.orders=002eeu.main.3.*`],
+      storage: "file",
+      retention: "limits",
+      discard: "old",
+      max_msgs: 60_000,
+      max_age: 0,
+      deny_delete: true,
+    });
+    const first = await jsm.streams.getMessage(log, { seq: 1 });
+    expect(first?.subject).toBe(`${ns}.journal.orders=002eeu.main.3.a=0020b-${lab.id}`);
+    expect(first?.header.get("Nebulex-Entry")).toBe(`a%20b-${lab.id} epoch-1 1000 0`);
+    const second = await jsm.streams.getMessage(log, { seq: 2 });
+    expect(second?.subject).toBe(`${ns}.journal.orders=002eeu.main.3.=00fc`);
+    expect(second?.header.get("Nebulex-Entry")).toBe("%C3%BC epoch-1 1000 -1 lost");
+    await a.engine.shape(stream, "a shape");
+    await a.engine.beat(stream, lifeOf("n"), longLease);
+    await a.engine.joinGroup(group, "m", longLease);
+    const state = await acquired(a.engine, "m");
+    const letter = { position: 0, record: bytesOf("letter") };
+    await a.engine.commit(groupPartition, {
+      ...state,
+      leaseTime: longLease,
+      dead: [letter],
+      retried: [],
+    });
+    await a.engine.retry(groupPartition, "all");
+    const keysOf = async (bucket: string): Promise<string[]> => {
+      const filter = { subjects_filter: `$KV.${bucket}.>` };
+      const info = await jsm.streams.info(`KV_${bucket}`, filter);
+      return Object.keys(info.state.subjects ?? {}).map((key) => key.replace(`$KV.${bucket}.`, ""));
+    };
+    expect((await keysOf(names.stateBucket)).sort()).toEqual([
+      "group.orders.main.mailer.member.m",
+      "group.orders.main.mailer.partition.0",
+      "log.orders.main.0",
+      "log.orders=002eeu.main.3",
+      "node.orders.main.n",
+      "shape.orders.main",
+    ]);
+    expect((await keysOf(names.deadBucket)).sort()).toEqual([
+      `orders.main.mailer.0.letter.0-0-${state.generation}`,
+      `orders.main.mailer.0.retry.0-0-${state.generation}`,
+    ]);
+  });
+
+  test("may hold what others have written, which is passed on, or named", async () => {
+    await using nats = await NatsLab.start();
+    const { lab, admin, names } = nats;
+    const a = await lab.open("a");
+    const reader = a.reader();
+    await a.writer().append();
+    admin.publish(names.subject(partition, "foreign"), "x");
+    const odd = headers();
+    odd.set("Nebulex-Entry", "%zz e 1 2");
+    admin.publish(names.subject(partition, "odd"), "y", { headers: odd });
+    await admin.flush();
+    await reader.reaches(3);
+    expect(textOf(reader.read[1]?.payload as Uint8Array)).toBe("x");
+    expect((await a.engine.bounds(partition, 2)).probed).toBeUndefined();
+    expect((await a.engine.bounds(partition, 0)).probed).toBe(`${a.name}:epoch-1:0`);
+    // A node of that name goes on behind it.
+    expect(await a.writer(partition, { node: "foreign" }).append()).toBe(3);
+    const put = (key: string, value: string): void =>
+      admin.publish(`$KV.${names.stateBucket}.${key}`, value);
+    put("shape.orders.main", "no shape");
+    put("node.orders.main.odd", "[1]");
+    put("group.orders.main.mailer.member.odd", "{}");
+    put("group.orders.main.mailer.partition.0", `{"group":"mailer"}`);
+    put("log.orders.main.0", "null");
+    await admin.flush();
+    expect(await a.engine.streams()).toEqual([]);
+    expect(await a.engine.shape(stream, "a shape")).toBe("a shape");
+    expect(await a.engine.nodes(stream)).toEqual([]);
+    expect(await a.engine.viewGroup(group)).toEqual({ members: [], partitions: [] });
+    await expect(a.engine.acquire(groupPartition, "m", longLease, "latest")).rejects.toThrow(
+      "group.orders.main.mailer.partition.0 does not hold a partition of a group",
+    );
+    const { generation, next } = await a.engine.bounds(partition);
+    expect([generation.length, next]).toEqual([16, 4]);
+  });
+});
+
+describeWith("nats-server")("appends that are under way at once", () => {
+  test("store nothing behind one that the server refuses", async () => {
+    await using nats = await NatsLab.start();
+    const a = await nats.lab.open("a");
+    const writer = a.writer();
+    // From here on many are under way at once.
+    await writer.appendEach(200);
+    await nats.jsm.streams.update(nats.stream, { max_msg_size: 1000 });
+    const entries = Array.from({ length: 100 }, (_, index) => {
+      const entry = writer.entry();
+      return index === 50 ? { ...entry, payload: new Uint8Array(2000) } : entry;
+    });
+    const outcomes = await Promise.allSettled(
+      entries.map((entry) => a.engine.append(partition, entry)),
+    );
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      ...Array<string>(50).fill("fulfilled"),
+      ...Array<string>(50).fill("rejected"),
+    ]);
+    expect((await a.engine.bounds(partition)).next).toBe(250);
+    const late = entries[51] as (typeof entries)[0];
+    expect(await a.engine.append(partition, late)).toMatchObject({ status: "conflict", last: 249 });
+    await nats.jsm.streams.update(nats.stream, { max_msg_size: -1 });
+    const again = await Promise.all(
+      entries.slice(50).map((entry) => a.engine.append(partition, entry)),
+    );
+    expect(again.map((result) => (result.status === "appended" ? result.position : -1))).toEqual(
+      entries.slice(50).map((_, index) => 250 + index),
+    );
+  });
+
+  test("keep the order of each node where several write as fast as they can", async () => {
+    await using nats = await NatsLab.start();
+    const nodes = await Promise.all(["a", "b", "c"].map((name) => nats.lab.open(name)));
+    const reader = (nodes[0] as (typeof nodes)[0]).reader();
+    const count = 400;
+    await Promise.all(
+      nodes.map(async (node) => {
+        const writer = node.writer();
+        for (let sent = 0; sent < count; sent += 50) await writer.appendEach(50);
+      }),
+    );
+    await reader.reaches(3 * count);
+    for (const { name } of nodes) {
+      const own = reader.payloads.filter((payload) => payload.startsWith(`${name} `));
+      const expected = Array.from({ length: count }, (_, at) => `${name} epoch-1 ${at}-${at}`);
+      expect(own).toEqual(expected);
+    }
+  });
+});
+
+describe("natsJournal", () => {
+  test.each([
+    [{}, "servers"],
+    [{ servers: "127.0.0.1", connection: {} }, "servers"],
+    [{ servers: "127.0.0.1", replicas: 0 }, "replicas"],
+    [{ servers: "127.0.0.1", replicas: 6 }, "replicas"],
+    [{ servers: "127.0.0.1", retain: -1 }, "retain"],
+    [{ servers: "127.0.0.1", topic: "x" }, "topic"],
+    [{ servers: "127.0.0.1", options: { reconnect: true } }, "reconnect"],
+    ["nats://me:secret@host", "options"],
+  ])("refuses %j", (options, name) => {
+    const make = () => natsJournal(options as never);
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(expect.objectContaining({ option: name }));
+    expect(make).not.toThrow(/secret/);
+  });
+});
+
+describeWith("nats-server")("natsJournal, started", () => {
+  const start = (options: Parameters<typeof natsJournal>[0]) => {
+    const journal = natsJournal({ nodeName: "n", ...options });
+    const children = [journal.childSpec()];
+    return { journal, started: startSupervisor({ strategy: "one_for_one", children }) };
+  };
+  const reasonOf = async (starting: Promise<unknown>): Promise<string> => {
+    const error: unknown = await starting.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    return String((error as Error | undefined)?.cause ?? error);
+  };
+
+  test("is connected, with the user's connection, too", async () => {
+    await using nats = await NatsLab.start();
+    const servers = `${nats.broker.host}:${nats.broker.port}`;
+    for (const options of [{ servers }, { connection: nats.admin }]) {
+      const { journal, started } = start(options);
+      const supervisor = await started;
+      expect(journal.status).toBe("connected");
+      await supervisor.stop();
+      expect(journal.status).toBe("closed");
+    }
+    expect(nats.admin.isClosed()).toBe(false);
+  });
+
+  test("says what to do where JetStream is not enabled", async () => {
+    await using broker = await startNats();
+    const { started } = start({ servers: `${broker.host}:${broker.port}` });
+    expect(await reasonOf(started)).toMatch(
+      /JetStream is not enabled on the server, .* start nats-server with -js/,
+    );
+  });
+
+  test("says what to do where there are not enough servers for the replicas", async () => {
+    await using broker = await startNats({ jetStream: true });
+    const { started } = start({ servers: `${broker.host}:${broker.port}`, replicas: 3 });
+    expect(await reasonOf(started)).toMatch(/this server is no cluster: .*"replicas"/);
+  });
+
+  test("says which permissions it needs", async () => {
+    const config = `authorization { users = [ { user: me, password: secret, permissions: {
+      publish: { allow: "open.>" }, subscribe: { allow: "_INBOX.>" } } } ] }`;
+    await using broker = await startNats({ jetStream: true, config });
+    const { started } = start({ servers: `nats://me:secret@${broker.host}:${broker.port}` });
+    const reason = await reasonOf(started);
+    expect(reason).toMatch(/needs permission .*\$JS\.API\.>.*<namespace>\.journal\.>/);
+    expect(reason).not.toContain("secret@");
+  });
+
+  test("starts while the server is away, and connects when it is there", async () => {
+    await using broker = await startNats({ jetStream: true });
+    await broker.kill();
+    const { journal, started } = start({ servers: `${broker.host}:${broker.port}` });
+    const supervisor = await started;
+    expect(journal.status).toBe("reconnecting");
+    await broker.restart();
+    await waitFor(() => journal.status === "connected", { timeout: 10_000 });
+    await supervisor.stop();
+  });
+});
