@@ -9,7 +9,7 @@ import {
 } from "../pubsub/redis-client.js";
 import { dialWith, type Make, RedisClusterClient } from "../pubsub/redis-clients.js";
 import type { RedisKeys } from "./redis-keys.js";
-import type { RedisLink } from "./redis-link.js";
+import { asCommandFailure, type RedisLink } from "./redis-link.js";
 import { checkPermissions, checkServer } from "./redis-server-checks.js";
 
 /** Dials a cluster. @internal */
@@ -20,7 +20,7 @@ export function clusterDial(
 ): Dial<RedisLink> {
   return dialWith(async (lost) => {
     const cluster = await make();
-    return new ClusterLink(cluster, new RedisClusterClient(cluster, timeout, lost), keys);
+    return new ClusterLink(cluster, timeout, lost, keys);
   });
 }
 
@@ -31,10 +31,16 @@ class ClusterLink implements RedisLink {
   readonly #client: RedisClusterClient;
   readonly #listeners = new Map<string, () => void>();
   readonly #keys: RedisKeys;
+  #pings = 0;
 
-  constructor(cluster: RedisClusterConnection, client: RedisClusterClient, keys: RedisKeys) {
+  constructor(
+    cluster: RedisClusterConnection,
+    timeout: Milliseconds,
+    lost: (error: Error) => void,
+    keys: RedisKeys,
+  ) {
     this.#cluster = cluster;
-    this.#client = client;
+    this.#client = new RedisClusterClient(cluster, timeout, lost, () => this.#pingSubscriber());
     this.#keys = keys;
   }
 
@@ -59,6 +65,18 @@ class ClusterLink implements RedisLink {
     if (listener === undefined) return;
     this.#listeners.delete(channel);
     await this.#cluster.unsubscribe(wireName(channel), listener, true);
+  }
+
+  /** The client that subscribes is none of those of the masters, and takes no pings. */
+  async #pingSubscriber(): Promise<void> {
+    const channel = `${this.#keys.probe}:${++this.#pings}`;
+    const listener = (): void => {};
+    try {
+      await this.#cluster.subscribe(channel, listener, true);
+      await this.#cluster.unsubscribe(channel, listener, true);
+    } catch (error) {
+      throw asCommandFailure(error, "SUBSCRIBE");
+    }
   }
 
   servers(): readonly RedisNodeConnection[] {

@@ -28,8 +28,8 @@ local function enter(g, generation)
   g.generation, g.position = generation, 0
   return true
 end
-local function place(key, positions, name, g)
-  redis.call('HSET', key, 'position', int(g.position), 'generation', g.generation)
+local function place(key, positions, name, g, ...)
+  redis.call('HSET', key, 'position', int(g.position), 'generation', g.generation, ...)
   redis.call('ZADD', positions, int(g.position), name)
 end
 `;
@@ -37,8 +37,7 @@ end
 const creating = `
 local function create(key, positions, name, generation, position, time)
   local g = {owner = '', ['until'] = 0, fence = time, position = position, generation = generation, seeks = 0, paused = ''}
-  redis.call('HSET', key, 'fence', int(time), 'seeks', 0)
-  place(key, positions, name, g)
+  place(key, positions, name, g, 'fence', int(time), 'seeks', 0)
   return g
 end
 `;
@@ -115,15 +114,11 @@ if g.owner == '' or g['until'] <= time or int(g.fence) ~= ARGV[3] then
 end
 local lease = tonumber(ARGV[7])
 g['until'] = lease > 0 and time + lease or 0
-redis.call('HSET', key, 'until', int(g['until']))
+local moved = enter(g, generation) or ARGV[5] ~= generation or int(g.seeks) ~= ARGV[4]
+if not moved then g.position = tonumber(ARGV[6]) end
+place(key, positions, ARGV[2], g, 'until', int(g['until']))
 if lease == 0 then tell(ARGV[8]) end
-local moved = enter(g, generation)
-if moved then place(key, positions, ARGV[2], g) end
-if moved or ARGV[5] ~= generation or int(g.seeks) ~= ARGV[4] then
-  return {'moved', stateOf(g, time, resting, retrying)}
-end
-g.position = tonumber(ARGV[6])
-place(key, positions, ARGV[2], g)
+if moved then return {'moved', stateOf(g, time, resting, retrying)} end
 local dead = tonumber(ARGV[9])
 for i = 10 + 3 * dead, #ARGV do
   redis.call('ZREM', retrying, ARGV[i])

@@ -39,23 +39,24 @@ local function firstOf(log, next) return entryAt(log, 0) or next end
 `;
 
 const trimming = `
+-- The position up to which all entries were stored at that time or before.
+local function oldUntil(log, next, time)
+  local function isOld(fields) return (tonumber(fields.time) or 0) <= time end
+  local first, last, fields = entryAt(log, 0)
+  if not first or not isOld(fields) then return 0 end
+  local low, high = last + 1, next
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    first, last, fields = entryAt(log, middle)
+    if first and isOld(fields) then low = last + 1
+    else high = math.max(low, first and math.min(first, middle) or middle) end
+  end
+  return low
+end
 -- Sorted set 'positions': the first position that each group needs.
 local function trim(meta, log, writers, positions, next, time, retain, retainFor, capacity)
   local limit = next - retain
-  local first, last, fields = entryAt(log, 0)
-  if not first then return end
-  if retainFor then
-    local low, high = first, next
-    local old = (tonumber(fields.time) or 0) <= time - retainFor
-    if not old then high = low end
-    while low < high do
-      local middle = math.floor((low + high) / 2)
-      first, last, fields = entryAt(log, middle)
-      if first and (tonumber(fields.time) or 0) <= time - retainFor then low = last + 1
-      else high = math.max(low, first and math.min(first, middle) or middle) end
-    end
-    limit = math.max(limit, low)
-  end
+  if retainFor then limit = math.max(limit, oldUntil(log, next, time - retainFor)) end
   local needed = redis.call('ZRANGE', positions, 0, 0, 'WITHSCORES')[2]
   if needed then limit = math.min(limit, tonumber(needed)) end
   limit = math.max(limit, next - capacity)

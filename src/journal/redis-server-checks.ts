@@ -89,6 +89,12 @@ export async function checkPermissions(
     await link.send(key, read).catch((error: unknown) => {
       throw asCommandFailure(error, "XREAD");
     });
+    await link
+      .subscribe(key, () => {})
+      .catch((error: unknown) => {
+        throw asCommandFailure(error, "SUBSCRIBE");
+      });
+    await link.unsubscribe(key);
   } catch (error) {
     if (error instanceof RefusedError)
       throw new RefusedError(

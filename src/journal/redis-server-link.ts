@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../options.js";
-import type { Dial } from "../pubsub/broker-session.js";
+import { type Dial, toError } from "../pubsub/broker-session.js";
 import {
   asBuffers,
   type RedisArguments,
@@ -90,9 +90,16 @@ class ServerLink implements RedisLink, BlockingReads {
   }
 
   async send(_key: string, args: RedisArguments, buffers = false): Promise<unknown> {
-    const reply = await this.#commands.sendCommand(args, buffers ? asBuffers : undefined);
-    this.#clients.heard(0);
-    return reply;
+    try {
+      const reply = await this.#commands.sendCommand(args, buffers ? asBuffers : undefined);
+      this.#clients.heard(0);
+      return reply;
+    } catch (error) {
+      // It has been demoted: the address may lead to the new master by now.
+      if (toError(error).message.includes("READONLY You can't write"))
+        this.#clients.break(toError(error));
+      throw error;
+    }
   }
 
   read(args: RedisArguments): Promise<unknown> {

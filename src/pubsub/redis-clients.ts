@@ -116,12 +116,16 @@ export class RedisClusterClient {
   #ended = false;
   /** A node's error, of which the cluster client says only that no node could be reached. */
   #trouble: unknown;
+  readonly #alsoPing: (() => Promise<unknown>) | undefined;
 
+  /** @param alsoPing asks what is no client of a master */
   constructor(
     cluster: RedisClusterConnection,
     timeout: Milliseconds,
     lost: (error: Error) => void,
+    alsoPing?: () => Promise<unknown>,
   ) {
+    this.#alsoPing = alsoPing;
     this.#cluster = cluster;
     this.#timeout = timeout;
     this.#lost = lost;
@@ -165,7 +169,7 @@ export class RedisClusterClient {
   async #ping(): Promise<void> {
     const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
     const connected = clients.filter((client) => client !== undefined);
-    await Promise.all(connected.map((client) => client.ping()));
+    await Promise.all([...connected.map((client) => client.ping()), this.#alsoPing?.()]);
   }
 }
 

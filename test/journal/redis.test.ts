@@ -17,6 +17,7 @@ import {
   startRedisCluster,
   startSentinel,
   tellRedis,
+  tellSentinel,
 } from "../helpers/brokers/servers.js";
 import { OpenRedis } from "./redis-engines.js";
 
@@ -305,6 +306,7 @@ describeWith("redis-server")("a journal on Redis", () => {
       { what: "scripts", rule: "~* &* +@all -evalsha", named: "probe" },
       { what: "keys", rule: "~other:* &* +@all", named: "probe" },
       { what: "channels", rule: "~* resetchannels +@all", named: "probe" },
+      { what: "subscriptions", rule: "~* &* +@all -subscribe", named: "SUBSCRIBE" },
       { what: "reads", rule: "~* &* +@all -xread", named: "XREAD" },
     ])("where $what are not permitted", async ({ rule, named }) => {
       await using redis = await startRedis();
@@ -346,6 +348,83 @@ describeWith("redis-server")("a journal on Redis", () => {
     expect(found?.problem).toContain("allkeys-lfu");
   });
 
+  test("counts a server that was demoted as lost, and tries its address until it is a master", async () => {
+    await using redis = await startRedis();
+    await using a = await OpenRedis.connected({ url: urlOf(redis) });
+    const writer = new Writer(a.engine);
+    await writer.append();
+    await tellRedis(redis, "REPLICAOF 127.0.0.1 1");
+    await expect(a.engine.append(partition, writer.entry())).rejects.toThrow("READONLY");
+    await a.reaches("reconnecting");
+    await tellRedis(redis, "REPLICAOF NO ONE");
+    await a.reaches("connected");
+    writer.last = 0;
+    await writer.append();
+    await expectRead(new Reader(a.engine), 2);
+  });
+
+  test("follows the master that Sentinels name", async () => {
+    await using master = await startRedis();
+    await using replica = await startRedis({ replicaOf: master });
+    await using sentinel = await startSentinel({ master, name: "m" });
+    const sentinelRootNodes = [{ host: sentinel.host, port: sentinel.port }];
+    await using a = await OpenRedis.connected({
+      sentinel: { name: "m", sentinelRootNodes },
+      connectionTimeout: 1000,
+    });
+    const [reader, writer] = [new Reader(a.engine), new Writer(a.engine)];
+    await writer.append(3);
+    await expectRead(reader, 3);
+    await copied(master);
+    const failover = (): Promise<unknown> => tellSentinel(sentinel, "FAILOVER", "m");
+    const begins = async (): Promise<boolean> => (await failover().catch(() => "")) === "OK";
+    await waitFor(begins, { timeout: 20_000, message: "the fail-over to begin" });
+    await a.reaches("reconnecting");
+    await a.reaches("connected");
+    await writer.append(3);
+    await expectRead(reader, 6);
+    expect(await tellRedis(replica, `XLEN ${log}`)).toContain(":6");
+  }, 60_000);
+
+  test("hears of changes again when a cluster has closed the connection that subscribes", async () => {
+    await using cluster = await clusterOf(2);
+    const rootNodes = cluster.brokers.map((broker) => ({ url: urlOf(broker) }));
+    await using a = await OpenRedis.connected({ rootNodes, connectionTimeout: 90_000 });
+    let changes = 0;
+    a.engine.watchGroup(groupPartition, () => changes++);
+    const reader = new Reader(a.engine);
+    await new Writer(a.engine).append();
+    await expectRead(reader, 1);
+    await Promise.all(
+      cluster.brokers.map((broker) => tellRedis(broker, "CLIENT KILL TYPE pubsub")),
+    );
+    await a.reaches("reconnecting");
+    await a.reaches("connected");
+    changes = 0;
+    await a.engine.joinGroup(groupPartition, "m", 1000);
+    await waitFor(() => changes > 0, { message: "a change" });
+    expect(changes).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("stays connected to a cluster while nothing happens", async () => {
+    await using cluster = await clusterOf(2);
+    const rootNodes = cluster.brokers.map((broker) => ({ url: urlOf(broker) }));
+    await using a = await OpenRedis.connected({ rootNodes, connectionTimeout: 600 });
+    a.engine.watchGroup(groupPartition, () => {});
+    const reader = new Reader(a.engine);
+    const pings = async (): Promise<number> => {
+      const stats = cluster.brokers.map((broker) => tellRedis(broker, "INFO commandstats"));
+      const found = (await Promise.all(stats)).map((text) => /cmdstat_ping:calls=(\d+)/.exec(text));
+      return found.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0);
+    };
+    // Each node is pinged five times a second.
+    const before = await pings();
+    await waitFor(async () => (await pings()) > before + 20, { timeout: 20_000 });
+    expect(a.statuses).toEqual(["connected"]);
+    await new Writer(a.engine).append();
+    await expectRead(reader, 1);
+  }, 60_000);
+
   test("runs over a cluster client, and takes the fail-over of a master", async () => {
     await using cluster = await clusterOf(3);
     const { brokers } = cluster;
@@ -359,18 +438,23 @@ describeWith("redis-server")("a journal on Redis", () => {
     const writers = places.map((place) => new Writer(a.engine, place));
     await Promise.all(writers.map((writer) => writer.append(2)));
     await Promise.all(readers.map((reader) => expectRead(reader, 2)));
-    const isCopied = async (): Promise<boolean> => {
-      const info = await tellRedis(brokers[0] as Broker, "INFO replication");
-      const [, copied] = /^slave0:.*offset=(\d+)/m.exec(info) ?? [];
-      return copied !== undefined && info.includes(`master_repl_offset:${copied}`);
-    };
-    await waitFor(isCopied, { timeout: 20_000, message: "the replica to have everything" });
+    await copied(brokers[0] as Broker);
     await brokers[0]?.kill();
     await tellRedis(replica, "CLUSTER FAILOVER TAKEOVER");
     await Promise.all(writers.map((writer) => writer.append(2)));
     await Promise.all(readers.map((reader) => expectRead(reader, 4)));
   }, 60_000);
 });
+
+/** Waits until the master's only replica has everything. */
+async function copied(master: Broker): Promise<void> {
+  const isCopied = async (): Promise<boolean> => {
+    const info = await tellRedis(master, "INFO replication");
+    const [, offset] = /^slave0:.*offset=(\d+)/m.exec(info) ?? [];
+    return offset !== undefined && info.includes(`master_repl_offset:${offset}`);
+  };
+  await waitFor(isCopied, { timeout: 20_000, message: "the replica to have everything" });
+}
 
 async function clusterOf(size: number): Promise<AsyncDisposable & { brokers: Broker[] }> {
   const brokers = await startRedisCluster(size);
