@@ -15,6 +15,8 @@ export interface KeptValue {
   readonly key: string;
   readonly value: Uint8Array;
   readonly revision: number;
+  /** When it was written, in milliseconds since 1970, by the server's clock. */
+  readonly time: Milliseconds;
 }
 
 /** A bucket that is there. @internal */
@@ -63,7 +65,8 @@ export class NatsBucket {
   async get(key: string): Promise<KeptValue | undefined> {
     const entry = await this.#run(({ kv }) => kv.get(key));
     if (entry === null || entry.operation !== "PUT") return undefined;
-    return { key, value: entry.value, revision: entry.revision };
+    const { value, revision, created } = entry;
+    return { key, value, revision, time: created.getTime() };
   }
 
   /** Returns the new revision. */
@@ -139,8 +142,9 @@ export class NatsBucket {
       entries.stop();
     };
     const read = async (): Promise<void> => {
-      for await (const { key, value, revision, operation } of entries)
-        if (!isStopped && operation === "PUT") changed({ key, value, revision });
+      for await (const { key, value, revision, created, operation } of entries)
+        if (!isStopped && operation === "PUT")
+          changed({ key, value, revision, time: created.getTime() });
       if (!isStopped) ended();
     };
     read().catch(() => {

@@ -231,7 +231,7 @@ export class NatsGroups implements LogGroups {
         if (this.#settings.members.heard(kept)) changed();
         return;
       }
-      const record = kept.key.startsWith(partitionPrefix) ? this.#readable(kept) : undefined;
+      const record = kept.key.startsWith(partitionPrefix) ? this.#heard(kept) : undefined;
       if (record !== undefined) {
         const { owner, fence, generation, seeks, paused, retries } = record;
         // Not the position, which moves all the time.
@@ -303,6 +303,14 @@ export class NatsGroups implements LogGroups {
     } catch {
       return undefined;
     }
+  }
+
+  /** What a watch says may be older than what is known. */
+  #heard(kept: KeptValue): KeptRecord | undefined {
+    const known = this.#known.get(kept.key);
+    const record = this.#readable(kept);
+    if (known !== undefined && known.revision > kept.revision) this.#known.set(kept.key, known);
+    return record;
   }
 
   #learn(key: string, record: KeptRecord, at: Milliseconds): void {

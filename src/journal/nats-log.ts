@@ -68,6 +68,7 @@ export class NatsLog {
   /** The highest sequence that is known. */
   #tip = 0;
   #untrimmed = 0;
+  #forgetAt: Milliseconds = 0;
   #isTrimming = false;
 
   constructor(partition: PartitionName, settings: LogSettings) {
@@ -229,10 +230,40 @@ export class NatsLog {
         const message = await this.#message(session, { last_by_subj: subject });
         const origin = originOf(message?.header);
         if (message === undefined || origin === undefined || message.seq > position) return;
-        const text = JSON.stringify({ origin: originText(origin), created: this.#created });
-        await session.state.put(keys.trimmed(this.partition, origin.node), text);
+        await this.#keepOrigin(session, message.seq, origin);
       }),
     );
+    await this.#forgetNodes(session);
+  }
+
+  async #keepOrigin(session: JetStreamSession, sequence: number, of: EntryOrigin): Promise<void> {
+    const key = keys.trimmed(this.partition, of.node);
+    const created = this.#created;
+    const text = JSON.stringify({ origin: originText(of), sequence, created });
+    for (;;) {
+      const kept = await session.state.get(key);
+      const known = readObject(kept?.value);
+      // Another node has trimmed further.
+      if (known?.["created"] === created && Number(known["sequence"]) >= sequence) return;
+      if ((await session.state.replace(key, text, kept?.revision ?? 0)) !== undefined) return;
+    }
+  }
+
+  /** Forgets what was kept of nodes that have gone for good, so that it does not grow for ever. */
+  async #forgetNodes(session: JetStreamSession): Promise<void> {
+    const now = this.#settings.context.clock.now();
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + hour;
+    const announced = new Set(await session.state.keys(keys.nodes(this.partition)));
+    for (const { key, value, revision, time } of await session.state.values(
+      keys.allTrimmed(this.partition),
+    )) {
+      const { origin } = readObject(value) ?? {};
+      const node = typeof origin === "string" ? readOrigin(origin)?.node : undefined;
+      if (wallClockNow() - time < week) continue;
+      if (node === undefined || !announced.has(keys.node(this.partition, node)))
+        await session.state.remove(key, revision);
+    }
   }
 
   async lastSequence(node: string, epoch: string): Promise<number> {
@@ -335,6 +366,9 @@ export class NatsLog {
     }
   }
 }
+
+const hour: Milliseconds = 3_600_000;
+const week: Milliseconds = 7 * 24 * hour;
 
 /** Another node is creating the stream, or has created it with other options. */
 const createdMeanwhile: ReadonlySet<number | undefined> = new Set([

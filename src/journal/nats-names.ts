@@ -62,6 +62,8 @@ export const keys = {
   /** Who wrote the last message of a node that has been trimmed. */
   trimmed: (partition: PartitionName, node: string): string =>
     ["trimmed", ...tokensOf(partition), partition.partition, tokenOf(node)].join("."),
+  allTrimmed: (partition: PartitionName): string =>
+    ["trimmed", ...tokensOf(partition), partition.partition, "*"].join("."),
   node: (stream: StreamName, node: string): string =>
     ["node", ...tokensOf(stream), tokenOf(node)].join("."),
   nodes: (stream: StreamName): string => ["node", ...tokensOf(stream), "*"].join("."),

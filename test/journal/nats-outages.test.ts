@@ -141,6 +141,7 @@ describeWith("nats-server")("the journal in JetStream", () => {
     }
     await writer.appendEach(100);
     await reader.reaches(400);
+    expect(reader.payloads).toEqual(payloadsOf(a, 400));
   });
 
   test("reads with another consumer when one says nothing any more", async () => {
