@@ -149,13 +149,19 @@ export class SerialPump extends Pump {
     stream.notifyProgress();
   }
 
-  /** Handles the next events directly from the log; not with tracing. */
+  /**
+   * Handles the next events directly from the log, until the turn is over or another kind of message
+   * is next; not with tracing.
+   */
   #handleMore(span: BatchSpan | undefined): void | Promise<void> {
     const { stream, cursor, delivery } = this.context;
-    if (span !== undefined || isRecording() || delivery.closed || delivery.halted) return;
-    if (stream.system.probe !== undefined) return;
-    const held = cursor.run(delivery, messagesPerCheck);
-    if (held !== undefined) return delivery.proceed(held);
+    if (span !== undefined || isRecording() || stream.system.probe !== undefined) return;
+    while (!delivery.closed && !delivery.halted) {
+      const { position } = cursor;
+      const held = cursor.run(delivery, messagesPerCheck);
+      if (held !== undefined) return delivery.proceed(held);
+      if (cursor.position === position || monotonicNow() - this.began >= this.slice) return;
+    }
   }
 
   #handledLate(pending: Promise<void>, began: number): Promise<void> {

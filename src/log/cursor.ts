@@ -7,6 +7,7 @@ import type { LogReader } from "./log-position.js";
 import type { CursorReader, Gate, Message, VisitResult, Visitor } from "./message.js";
 import type { PartitionLog } from "./partition-log.js";
 import { type CursorOptions, ReaderPosition } from "./reader-position.js";
+import { type Segment, segmentSize } from "./segment.js";
 import type { Snapshot } from "./snapshot.js";
 import { DETACHED, NONE } from "./unacked.js";
 
@@ -110,25 +111,52 @@ export class Cursor extends ReaderPosition implements LogReader {
     const from = this.position;
     const end = Math.min(this.end, from + limit);
     let progress: VisitResult = "done";
-    let event: CacheEvent | undefined;
     try {
       while (progress === "done" && this.#isAt(log, end)) {
-        event = log.read(this.position, end, this.mask, this.skipOrigin);
-        this.position = log.readTo;
-        if (event === undefined) break;
+        const segment = log.segmentOf(this.position);
+        progress = this.#visitRows(visitor, log, segment, log.segmentStart(this.position), end);
+      }
+    } finally {
+      if (this.log === log) log.moved(from, this.position);
+    }
+    return progress === "pending" ? (unacked.newest as CacheEvent) : undefined;
+  }
+
+  /**
+   * Passes the events of one segment, up to `end`, to the visitor. A function of its own, small
+   * enough for the engine to inline all that it calls for an event.
+   *
+   * @param start offset of the segment's first row
+   */
+  #visitRows(
+    visitor: Visitor,
+    log: PartitionLog,
+    segment: Segment,
+    start: number,
+    end: number,
+  ): VisitResult {
+    const { unacked, mask, skipOrigin } = this;
+    const segmentEnd = Math.min(end, start + segmentSize);
+    let progress: VisitResult = "done";
+    let event: CacheEvent | undefined;
+    try {
+      do {
+        const offset = this.position++;
+        const row = offset - start;
+        if (!segment.matches(row, mask, skipOrigin)) continue;
+        event = segment.event(row, log.source, offset, log.shared);
         // While it is being handled it counts as unacknowledged.
-        unacked.inlineOffset = log.readTo - 1;
+        unacked.inlineOffset = offset;
         progress = "pending";
         progress = visitor.visit(event);
         if (progress !== "pending") this.handled++;
-      }
+      } while (progress === "done" && this.#isAt(log, segmentEnd));
     } finally {
       unacked.inlineOffset = NONE;
       // An event whose visit throws is kept, too, for the group's next reader.
       if (progress === "pending") unacked.deliver(event as CacheEvent);
-      if (this.log === log) log.moved(from, this.position);
     }
-    return progress === "pending" ? (unacked.newest as CacheEvent) : undefined;
+    return progress;
   }
 
   /** The next message for this reader, unacknowledged from now on; rests when there is none. */

@@ -63,7 +63,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
   /** Called for the first reader, and when there is none any more. */
   onInterest: (() => void) | undefined;
   /** Whether there are several readers, which share the events that are made for them. */
-  #shared = false;
+  shared = false;
   /** Where `read` stopped: the offset to read on from. */
   readTo = 0;
   /** The positions with events to read. */
@@ -172,7 +172,17 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
   at(offset: number): CacheEvent {
     const index = offset - this.#base;
     const segment = this.#segments[index >>> segmentBits] as Segment;
-    return segment.event(index & (segmentSize - 1), this.source, offset, this.#shared);
+    return segment.event(index & (segmentSize - 1), this.source, offset, this.shared);
+  }
+
+  /** The segment of an event that is still in memory. */
+  segmentOf(offset: number): Segment {
+    return this.#segments[(offset - this.#base) >>> segmentBits] as Segment;
+  }
+
+  /** Offset of the first event of its segment. */
+  segmentStart(offset: number): number {
+    return offset - ((offset - this.#base) & (segmentSize - 1));
   }
 
   /** The first event in `from` to `end - 1` of one of the types that is not of an origin. */
@@ -183,7 +193,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
       const row = index & (segmentSize - 1);
       if (!segment.matches(row, mask, skipOrigin)) continue;
       this.readTo = offset + 1;
-      return segment.event(row, this.source, offset, this.#shared);
+      return segment.event(row, this.source, offset, this.shared);
     }
     this.readTo = end;
     return undefined;
@@ -337,7 +347,7 @@ export class PartitionLog<Reader extends LogReader = LogReader> implements Batch
   }
 
   #readersChanged(before: number): void {
-    this.#shared = this.cursors.size > 1;
+    this.shared = this.cursors.size > 1;
     if (before === 0 || this.cursors.size === 0) this.onInterest?.();
   }
 

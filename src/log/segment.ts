@@ -28,15 +28,15 @@ export interface Row {
   readonly previous: unknown;
 }
 
-/**
- * Slots of an event: the bit of its type, its time, its cause, its key; then what is included of
- * its values.
- */
-const fixedSlots = 4;
+/** Bits of a head that are the bit of the event's type. */
+const typeWidth = 5;
+const typeMask = (1 << typeWidth) - 1;
+/** Milliseconds after the first event of a segment that fit into a head. */
+const maxDelay = 1 << 24;
 
 /**
- * A run of events, as rows of one array: an unread event takes a few slots. Its object is made when
- * it is read, and shared if there are several readers.
+ * A run of events, in columns: an unread event takes a few bytes. Its object is made when it is
+ * read, and shared if there are several readers.
  *
  * @internal
  */
@@ -48,8 +48,26 @@ export class Segment {
    */
   ownBefore = 0;
   readonly #includes: Includes;
-  readonly #width: number;
-  readonly #slots: unknown[];
+  readonly #hasValues: boolean;
+  /** Whether its events have no values, and no sequences but their offsets. */
+  readonly #isPlain: boolean;
+  /**
+   * The bit of each event's type and, above it, its time after that of the first event, plus 1; 0:
+   * its time is in `#times`. Small integers, which the garbage collector does not look at.
+   */
+  readonly #heads = new Array<number>(segmentSize).fill(0);
+  /** Each event's key, or a MultiTarget. */
+  readonly #subjects = new Array<unknown>(segmentSize).fill(undefined);
+  /** What is included of each event's values. */
+  readonly #values: unknown[] | undefined;
+  readonly #previous: unknown[] | undefined;
+  /** The time of the first event. */
+  #startsAt = 0;
+  /** The times of events that came long after the first, or before it. */
+  #times: number[] | undefined;
+  /** The cause of all events, unless they have several. */
+  #cause: Cause | undefined;
+  #causes: Cause[] | undefined;
   /** Each event's sequence, where it is not its offset. */
   readonly #numbers: number[] | undefined;
   /** Each event's position in the journal, once there is one that has a position. */
@@ -62,9 +80,13 @@ export class Segment {
    */
   constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
+    this.#hasValues = includes.value || includes.previous;
+    this.#isPlain = !numbered && !this.#hasValues;
+    this.#values = includes.value ? new Array<unknown>(segmentSize).fill(undefined) : undefined;
+    this.#previous = includes.previous
+      ? new Array<unknown>(segmentSize).fill(undefined)
+      : undefined;
     this.#numbers = numbered ? new Array<number>(segmentSize).fill(0) : undefined;
-    this.#width = fixedSlots + (includes.value ? 1 : 0) + (includes.previous ? 1 : 0);
-    this.#slots = new Array<unknown>(segmentSize * this.#width);
   }
 
   /**
@@ -80,14 +102,18 @@ export class Segment {
     value: unknown,
     previous: unknown,
   ): void {
-    const slots = this.#slots;
-    let slot = this.length++ * this.#width;
-    slots[slot] = bit;
-    slots[++slot] = at;
-    slots[++slot] = cause;
-    slots[++slot] = subject;
-    if (this.#includes.value) slots[++slot] = value;
-    if (this.#includes.previous) slots[++slot] = previous;
+    const row = this.length++;
+    if (row === 0) this.#startsAt = at;
+    const delay = at - this.#startsAt;
+    if (delay >= 0 && delay < maxDelay && (delay | 0) === delay)
+      this.#heads[row] = ((delay + 1) << typeWidth) | bit;
+    else this.#addTime(row, bit, at);
+    this.#subjects[row] = subject;
+    if (cause !== this.#cause) this.#addCause(row, cause);
+    if (this.#hasValues) {
+      if (this.#values !== undefined) this.#values[row] = value;
+      if (this.#previous !== undefined) this.#previous[row] = previous;
+    }
   }
 
   /** Sets the sequence, and the position if it has one, of the event that was appended last. */
@@ -99,18 +125,15 @@ export class Segment {
   }
 
   /** The parts of an event; only for a segment that is numbered. */
-  row(offset: number): Row {
-    const slots = this.#slots;
-    const slot = offset * this.#width;
-    const { value, previous } = this.#includes;
+  row(row: number): Row {
     return {
-      type: typeOfBit(slots[slot] as number),
-      at: slots[slot + 1] as number,
-      cause: slots[slot + 2] as Cause,
-      subject: slots[slot + 3],
-      sequence: (this.#numbers as number[])[offset] as number,
-      value: value ? slots[slot + fixedSlots] : undefined,
-      previous: previous ? slots[slot + fixedSlots + (value ? 1 : 0)] : undefined,
+      type: typeOfBit(this.#bitOf(row)),
+      at: this.#timeOf(row),
+      cause: this.#causeOf(row),
+      subject: this.#subjects[row],
+      sequence: (this.#numbers as number[])[row] as number,
+      value: this.#values?.[row],
+      previous: this.#previous?.[row],
     };
   }
 
@@ -120,42 +143,50 @@ export class Segment {
    */
   ownBeforeRow(row: number): number {
     let own = this.ownBefore;
-    for (let slot = 2; slot < row * this.#width; slot += this.#width)
-      if ((this.#slots[slot] as Cause).source === null) own++;
+    for (let before = 0; before < row; before++) if (this.#causeOf(before).source === null) own++;
     return own;
   }
 
   /** Whether an event is of one of the types, and not of an origin. */
-  matches(offset: number, mask: number, skipOrigin: unknown): boolean {
-    const slot = offset * this.#width;
-    if (((this.#slots[slot] as number) & mask) === 0) return false;
-    return skipOrigin === undefined || (this.#slots[slot + 2] as Cause).origin !== skipOrigin;
+  matches(row: number, mask: number, skipOrigin: unknown): boolean {
+    if ((this.#bitOf(row) & mask) === 0) return false;
+    return skipOrigin === undefined || this.#causeOf(row).origin !== skipOrigin;
   }
 
   /** The event in a row, with its offset in the log; with `shared`, the same object each time. */
   event(row: number, source: EventSource, offset: number, shared: boolean): CacheEvent {
-    const made = this.#made?.[row];
-    if (made !== undefined) return made;
-    const event = this.#make(row, source, offset);
-    if (shared) (this.#made ??= new Array<CacheEvent | undefined>(segmentSize))[row] = event;
-    return event;
+    if (shared) return this.#made?.[row] ?? this.#share(row, source, offset);
+    if (!this.#isPlain) return this.#make(row, source, offset);
+    const type = typeOfBit(this.#bitOf(row));
+    const at = this.#timeOf(row);
+    return new CacheEvent(type, this.#causeOf(row), source, this.#subjects[row], offset, at);
   }
 
   /** Empties it for reuse. */
   clear(): void {
     this.length = 0;
-    this.#slots.fill(undefined);
+    this.#subjects.fill(undefined);
+    this.#values?.fill(undefined);
+    this.#previous?.fill(undefined);
+    this.#cause = undefined;
+    this.#causes = undefined;
+    this.#times = undefined;
     this.#positions = undefined;
     this.#made = undefined;
   }
 
+  #share(row: number, source: EventSource, offset: number): CacheEvent {
+    const event = this.event(row, source, offset, false);
+    (this.#made ??= new Array<CacheEvent | undefined>(segmentSize))[row] = event;
+    return event;
+  }
+
+  /** An event with more than what all have. */
   #make(row: number, source: EventSource, offset: number): CacheEvent {
-    const slots = this.#slots;
-    const slot = row * this.#width;
-    const type = typeOfBit(slots[slot] as number);
-    const subject = slots[slot + 3];
-    const cause = slots[slot + 2] as Cause;
-    const at = slots[slot + 1] as number;
+    const type = typeOfBit(this.#bitOf(row));
+    const subject = this.#subjects[row];
+    const cause = this.#causeOf(row);
+    const at = this.#timeOf(row);
     const number = this.#numbers?.[row];
     const event =
       number === undefined
@@ -170,17 +201,42 @@ export class Segment {
             number,
             this.#positions?.[row] ?? null,
           );
-    if (this.#width > fixedSlots) {
-      const { value, previous } = this.#includes;
-      const first = slot + fixedSlots;
-      CacheEvent.addValues(
-        event,
-        this.#includes,
-        value ? slots[first] : undefined,
-        previous ? slots[value ? first + 1 : first] : undefined,
-      );
-    }
+    CacheEvent.addValues(event, this.#includes, this.#values?.[row], this.#previous?.[row]);
     return event;
+  }
+
+  #bitOf(row: number): number {
+    return (this.#heads[row] as number) & typeMask;
+  }
+
+  #timeOf(row: number): number {
+    const head = this.#heads[row] as number;
+    return head > typeMask
+      ? this.#startsAt + (head >> typeWidth) - 1
+      : ((this.#times as number[])[row] as number);
+  }
+
+  #causeOf(row: number): Cause {
+    return this.#causes === undefined ? (this.#cause as Cause) : (this.#causes[row] as Cause);
+  }
+
+  #addTime(row: number, bit: number, at: number): void {
+    this.#heads[row] = bit;
+    this.#times ??= new Array<number>(segmentSize).fill(0);
+    this.#times[row] = at;
+  }
+
+  /** Adds the cause of a row that is not that of all rows before it. */
+  #addCause(row: number, cause: Cause): void {
+    if (row === 0) {
+      this.#cause = cause;
+      return;
+    }
+    if (this.#causes === undefined) {
+      this.#causes = new Array<Cause>(segmentSize).fill(this.#cause as Cause);
+      this.#cause = undefined;
+    }
+    this.#causes[row] = cause;
   }
 }
 
