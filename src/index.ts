@@ -118,6 +118,14 @@ export {
   type OnDeadLetter,
 } from "./handler/event-handler.js";
 
+// Cluster groups
+export {
+  clusterGroup,
+  type ClusterGroup,
+  type ClusterGroupStatus,
+} from "./group/cluster-group.js";
+export type { DeadLetter } from "./group/dead-letter.js";
+
 // Invalidator
 export { invalidator, type InvalidatorOptions } from "./invalidator/invalidator.js";
 export type { EventScope } from "./invalidator/invalidation.js";

@@ -38,6 +38,7 @@ const mainNames = [
   "StreamNotFoundError",
   "WorkerThreadError",
   "batchHandler",
+  "clusterGroup",
   "createHub",
   "createJournalHub",
   "createJournal",
