@@ -6,12 +6,16 @@ import {
   natsAddress,
   redisAddress,
   type Refuse,
+  sentinelAddress,
 } from "../pubsub/broker-address.js";
+import type { RedisOptions, RedisSentinel } from "../pubsub/redis-client.js";
 import { type CommandName, defaults, UsageError } from "./usage.js";
 
 /** Which stream, and which broker. @internal */
 export interface StreamOptions {
   readonly broker: BrokerAddress;
+  /** Where to ask for the Redis. */
+  readonly sentinel?: RedisSentinel;
   readonly cache: string;
   readonly name: string;
   readonly namespace: string;
@@ -48,6 +52,7 @@ const general = {
 } as const;
 const common = {
   redis: { type: "string" },
+  sentinel: { type: "string" },
   nats: { type: "string" },
   cache: { type: "string" },
   name: { type: "string" },
@@ -118,6 +123,7 @@ function parseDoctor(argv: readonly string[]): Command {
 
 interface StreamValues {
   readonly redis?: string;
+  readonly sentinel?: string;
   readonly nats?: string;
   readonly cache?: string;
   readonly name?: string;
@@ -127,14 +133,16 @@ interface StreamValues {
 }
 
 function streamOptions(values: StreamValues): StreamOptions {
-  const { redis, nats, heartbeat } = values;
+  const { redis, sentinel, nats, heartbeat } = values;
   if (redis !== undefined && nats !== undefined)
     throw new UsageError("options --redis and --nats: expected one of them, got both");
+  if (sentinel !== undefined && redis === undefined)
+    throw new UsageError("option --sentinel: expected --redis with the master's name, got none");
   if (values.cache === undefined)
     throw new UsageError("option --cache: expected the cache's name, got none");
   const cache = plainName("cache", values.cache);
   return {
-    broker: brokerIn(redis, nats),
+    ...brokerIn(redis, sentinel, nats),
     cache,
     name: plainName("name", values.name ?? cache),
     namespace: plainName("namespace", values.namespace ?? defaults.namespace),
@@ -146,14 +154,52 @@ function streamOptions(values: StreamValues): StreamOptions {
   };
 }
 
-function brokerIn(redis: string | undefined, nats: string | undefined): BrokerAddress {
-  const refuseFor =
-    (option: string): Refuse =>
-    (expected, got) =>
-      new UsageError(`option --${option}: expected ${expected}, got ${got}`);
-  if (redis !== undefined) return redisAddress(redis, refuseFor("redis"));
-  if (nats !== undefined) return natsAddress(nats, refuseFor("nats"));
+type Broker = Pick<StreamOptions, "broker" | "sentinel">;
+
+function brokerIn(redis?: string, sentinel?: string, nats?: string): Broker {
+  if (redis !== undefined && sentinel !== undefined) return masterIn(redis, sentinel);
+  if (redis !== undefined) return { broker: redisAddress(redis, refuseFor("redis")) };
+  if (nats !== undefined) return { broker: natsAddress(nats, refuseFor("nats")) };
   throw new UsageError("options --redis and --nats: expected one of them, got none");
+}
+
+function refuseFor(option: string): Refuse {
+  return (expected, got) => new UsageError(`option --${option}: expected ${expected}, got ${got}`);
+}
+
+/** The Redis that Sentinels name: its URL has the master's name as the host. */
+function masterIn(redis: string, sentinel: string): Broker {
+  const refuse = refuseFor("redis");
+  const master = redisAddress(redis, refuse);
+  const sentinels = sentinelAddress(sentinel, refuseFor("sentinel"));
+  const { socket, database } = master;
+  if (!("host" in socket) || socket.port !== undefined)
+    throw refuse("the master's name as the host, without a port, with --sentinel", master.shown);
+  return {
+    broker: {
+      ...master,
+      shown: `${master.shown} at ${sentinels.shown}`,
+      secrets: [...master.secrets, ...sentinels.secrets],
+    },
+    sentinel: {
+      // Unlike a host's name, it has upper and lower case.
+      name: new URL(redis).hostname,
+      sentinelRootNodes: [...sentinels.nodes],
+      nodeClientOptions: {
+        ...clientOptions(master),
+        ...(database === undefined ? {} : { database }),
+      },
+      sentinelClientOptions: clientOptions(sentinels),
+    },
+  };
+}
+
+function clientOptions({ user, password, tls }: BrokerAddress): RedisOptions {
+  return {
+    ...(user === undefined ? {} : { username: user }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { socket: { tls } } : {}),
+  };
 }
 
 function typesIn(text: string | undefined): readonly EventType[] {

@@ -4,6 +4,7 @@ import { PubSubError, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
 import { type BrokerAddress, withoutSecrets } from "../pubsub/broker-address.js";
 import { MissingPackageError } from "../pubsub/broker-session.js";
+import type { RedisSentinel } from "../pubsub/redis-client.js";
 import { type Bus, busOf, type PubSub, type PubSubWithBus } from "../pubsub/types.js";
 import { startSupervisor } from "../supervisor/start-supervisor.js";
 import type { StreamOptions } from "./arguments.js";
@@ -22,22 +23,27 @@ const maxMessageSize = 64 * 1_048_576;
 
 /** @throws (as a rejection) BrokerFailure when the broker's package is not installed @internal */
 export async function makePubSub(options: Omit<StreamOptions, "json">): Promise<PubSubWithBus> {
-  const { broker, namespace, heartbeat } = options;
+  const { broker, sentinel, namespace, heartbeat } = options;
   const nodeName = `observer-${randomBytes(6).toString("hex")}`;
   const common = { nodeName, namespace, heartbeat, maxMessageSize };
   const pubsub: PubSub =
-    broker.kind === "redis" ? await redis(broker, common) : await nats(broker, common);
+    broker.kind === "redis" ? await redis(broker, sentinel, common) : await nats(broker, common);
   return pubsub as PubSubWithBus;
 }
 
 type Common = Record<"nodeName" | "namespace", string> &
   Record<"heartbeat" | "maxMessageSize", number>;
 
-async function redis(broker: BrokerAddress, common: Common): Promise<PubSub> {
+async function redis(
+  { urls }: BrokerAddress,
+  sentinel: RedisSentinel | undefined,
+  common: Common,
+): Promise<PubSub> {
   const { loadRedis } = await import("../pubsub/redis-client.js");
   await needing("--redis", "redis", loadRedis);
   const { redisPubSub } = await import("../redis.js");
-  return redisPubSub({ url: broker.urls[0] as string, ...common });
+  const place = sentinel === undefined ? { url: urls[0] as string } : { sentinel };
+  return redisPubSub({ ...place, ...common });
 }
 
 async function nats({ urls }: BrokerAddress, common: Common): Promise<PubSub> {

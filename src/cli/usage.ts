@@ -10,6 +10,8 @@ export const defaults = { namespace: "nebulex", heartbeat: 3000 } as const;
 export type CommandName = "tail" | "doctor";
 
 const connection = `  --redis URL        redis://[user:password@]host[:port], rediss: for TLS, or unix:/path
+  --sentinel HOSTS   Redis Sentinels, as [redis://user:password@]host[:port], several with commas:
+                     then the host in --redis is the name of the master that they watch
   --nats URL         nats://[user:password@]host[:port], tls: for TLS; several with commas
   --cache NAME       the cache's name
   --name NAME        the instance's name, where it is not the cache's

@@ -26,6 +26,11 @@ export interface NatsAddress extends BrokerAddress {
   readonly servers: readonly string[];
 }
 
+/** @internal */
+export interface SentinelAddress extends BrokerAddress {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+}
+
 /** Makes the error for a wrong address; neither argument holds a secret. @internal */
 export type Refuse = (expected: string, got: string) => Error;
 
@@ -40,6 +45,8 @@ export const refuseOption =
 
 const redisSchemes = ["redis:", "rediss:", "unix:"];
 const natsSchemes = ["nats:", "tls:"];
+const sentinelSchemes = ["redis:", "rediss:"];
+const sentinelPort = 26_379;
 
 /**
  * Reads `redis://[user:password@]host[:port][/database]`, `rediss:` for TLS, or
@@ -82,34 +89,57 @@ export function redisAddress(text: string, refuse: Refuse): RedisAddress {
  */
 export function natsAddress(text: string | readonly string[], refuse: Refuse): NatsAddress {
   const texts = typeof text === "string" ? [text] : text;
+  const { servers, ...address } = serversAt(texts, natsSchemes, refuse);
+  servers.forEach(({ url }, index) => {
+    if (url.password !== "" && url.username === "")
+      throw refuse("a user in front of the password", shownText(address.urls[index] as string));
+  });
+  return { kind: "nats", ...address, servers: servers.map(({ url }) => url.host) };
+}
+
+/**
+ * Reads the Sentinels of one master: each `[redis://|rediss://][user:password@]host[:port]`, several
+ * with commas between. What one URL says about TLS and credentials counts for all of them.
+ *
+ * @throws what `refuse` makes
+ * @internal
+ */
+export function sentinelAddress(text: string, refuse: Refuse): SentinelAddress {
+  const { servers, ...address } = serversAt([text], sentinelSchemes, refuse);
+  if (address.user !== undefined && address.password === undefined)
+    throw refuse("a password with the user", shownServers(servers));
+  const nodes = servers.map(({ url }) => ({
+    host: hostOf(url),
+    port: url.port === "" ? sentinelPort : Number(url.port),
+  }));
+  return { kind: "redis", ...address, nodes };
+}
+
+function serversAt(texts: readonly string[], schemes: readonly string[], refuse: Refuse) {
+  const prefixes = schemes.map((scheme) => `${scheme}//`);
   const parts = texts.flatMap((one) => one.split(",").map((part) => ({ part: part.trim(), one })));
   const urls = parts.map(({ part, one }) => {
     if (part.includes("://") || part === "") return part;
     // A password with a comma would be split, and its end taken for a server.
     if (part.includes("@"))
-      throw refuse(`nats:// or tls:// before user and password`, shownText(one));
-    return `nats://${part}`;
+      throw refuse(`${prefixes.join(" or ")} before user and password`, shownText(one));
+    return `${prefixes[0]}${part}`;
   });
   const servers = urls.map((url, index) =>
-    parse(url, natsSchemes, refuse, (parts[index] as { one: string }).one),
+    parse(url, schemes, refuse, (parts[index] as { one: string }).one),
   );
-  servers.forEach(({ url }, index) => {
-    if (!/^\/?$/.test(url.pathname) || url.search !== "")
-      throw refuse("nothing behind host and port", shownText(texts.join(",")));
-    if (url.password !== "" && url.username === "")
-      throw refuse("a user in front of the password", shownText(urls[index] as string));
-  });
-  const named = servers.filter(({ user }) => user !== undefined);
+  if (servers.some(({ url }) => !/^\/?$/.test(url.pathname) || url.search !== ""))
+    throw refuse("nothing behind host and port", shownText(texts.join(",")));
+  const named = servers.filter(({ user, password }) => (user ?? password) !== undefined);
   const [first] = named;
   if (named.some(({ user, password }) => user !== first?.user || password !== first?.password))
     throw refuse("the same user and password in all URLs", shownServers(servers));
   return {
-    kind: "nats",
     urls,
-    servers: servers.map(({ url }) => url.host),
+    servers,
     user: first?.user,
     password: first?.password,
-    tls: servers.some(({ url }) => url.protocol === "tls:"),
+    tls: servers.some(({ url }) => url.protocol === schemes[1]),
     shown: shownServers(servers),
     secrets: servers.flatMap(({ secrets }) => secrets),
   };

@@ -70,7 +70,7 @@ describe("what is understood", () => {
     expect(parseCommand(argv)).toEqual(command);
   });
 
-  test.each(["redis", "nats", "cache", "name", "namespace", "heartbeat", "json"])(
+  test.each(["redis", "sentinel", "nats", "cache", "name", "namespace", "heartbeat", "json"])(
     "--%s is in the help of both commands",
     (option) => {
       for (const command of ["tail", "doctor"] as const)
@@ -88,6 +88,14 @@ describe("what is not", () => {
     [
       ["tail", ...redis, "--nats", "n", "--cache", "c"],
       "options --redis and --nats: expected one of them, got both",
+    ],
+    [
+      ["tail", "--sentinel", "a", "--cache", "c"],
+      "option --sentinel: expected --redis with the master's name, got none",
+    ],
+    [
+      ["tail", ...redis, "--sentinel", "a", "--cache", "c"],
+      "option --redis: expected the master's name as the host, without a port, with --sentinel",
     ],
     [["tail", ...redis], "option --cache: expected the cache's name, got none"],
     [["tail", ...redis, "--cache"], "option --cache: expected a value, got none"],
@@ -171,6 +179,30 @@ describe("URLs", () => {
     });
   });
 
+  test("of Sentinels may be several, with credentials of their own, for a master by its name", () => {
+    const given = ["--redis", "rediss://ann:s3cret@Main/2", "--sentinel", "a, redis://:pw@[::1]:3"];
+    const { broker, sentinel } = optionsOf("doctor", "--cache", "c", ...given);
+    expect(sentinel).toEqual({
+      name: "Main",
+      sentinelRootNodes: [
+        { host: "a", port: 26_379 },
+        { host: "::1", port: 3 },
+      ],
+      nodeClientOptions: {
+        username: "ann",
+        password: "s3cret",
+        database: 2,
+        socket: { tls: true },
+      },
+      sentinelClientOptions: { password: "pw" },
+    });
+    expect(broker).toMatchObject({
+      kind: "redis",
+      shown: "rediss://Main/2 at redis://a,redis://[::1]:3",
+      secrets: ["s3cret", "s3cret", "pw", "pw"],
+    });
+  });
+
   test("that are wrong are refused", () => {
     const options: [string, string, string][] = [
       ["--redis", "", "expected a URL (redis:, rediss:, unix:), got nothing"],
@@ -184,12 +216,16 @@ describe("URLs", () => {
       ],
       ["--redis", "redis://a:99999", "expected a URL"],
       ["--redis", "redis://u:50%@a", 'expected a password with "%" written as "%25" in the URL'],
+      ["--sentinel", "nats://a", 'expected a URL (redis:, rediss:), got "nats://a"'],
+      ["--sentinel", "a/main", "expected nothing behind host and port"],
+      ["--sentinel", "redis://ann@a", "expected a password with the user, got redis://a"],
       ["--nats", "redis://a", 'expected a URL (nats:, tls:), got "redis://a"'],
       ["--nats", "a,,b", "expected a URL (nats:, tls:), got nothing"],
       ["--nats", "nats://a/b", 'expected nothing behind host and port, got "nats://a/b"'],
     ];
     for (const [option, url, message] of options) {
-      const text = complaint("tail", "--cache", "c", option, url);
+      const master = option === "--sentinel" ? ["--redis", "redis://main"] : [];
+      const text = complaint("tail", "--cache", "c", ...master, option, url);
       expect(text).toContain(`option ${option}: ${message}`);
     }
   });
@@ -201,11 +237,14 @@ describe("URLs", () => {
     ["--redis", "redis://ann:s3cret@host/x"],
     ["--redis", "ann:s3cret@host"],
     ["--redis", "redis://ann:s3cret%@host"],
+    ["--sentinel", "redis://ann:s3cret@host/x"],
+    ["--sentinel", "ann:s3cret@host"],
     ["--nats", "nats://ann:s3cret@host:99999"],
     ["--nats", "nats://ann:s3cret@host/x"],
     ["--nats", "nats://a,http://ann:s3cret@b"],
   ])("%s %s is refused without the password", (option, url) => {
-    const text = complaint("tail", "--cache", "c", option, url);
+    const master = option === "--sentinel" ? ["--redis", "redis://main"] : [];
+    const text = complaint("tail", "--cache", "c", ...master, option, url);
     expect(text).toContain(`option ${option}: `);
     expect(text).not.toContain("s3cret");
   });

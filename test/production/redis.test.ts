@@ -226,6 +226,12 @@ describeWith("redis-server")("Redis Sentinel", () => {
       async () => JSON.stringify(await tellSentinel(watcher, "REPLICAS", "main")).length > 9,
       settled,
     );
+    await allIsWell(
+      "--redis",
+      `redis://streams:${password}@main`,
+      "--sentinel",
+      `redis://streams:${password}@${watcher.host}:${watcher.port}`,
+    );
     b.cache.put("key", 0, { fill: true });
     await master.kill();
     await waitFor(() => a.pubsub.status === "reconnecting", settled);
