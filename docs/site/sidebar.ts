@@ -17,7 +17,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ["how-it-works", "examples", "recipes", "coming-from-elixir"],
   Use: ["api", "options", "errors", "guarantees", "supervision", "cluster"],
   Operate: ["production", "telemetry", "performance"],
-  Develop: ["testing", "development", "architecture"],
+  Develop: ["testing", "journal-engines", "development", "architecture"],
 };
 
 /** The guides, in groups; `names` are those of docs/, without ".md". */

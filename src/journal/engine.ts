@@ -226,9 +226,9 @@ export interface KeptDeadLetter {
 /** What a commit has done. */
 export interface CommitResult {
   /**
-   * `committed`: all of it. Otherwise nothing was changed: `fenced`: the lease has expired or is
-   * another's; `moved`: the position was sought, or the journal has begun a new generation, so that
-   * the owner has to go on from `state.position` (the lease was renewed).
+   * `committed`: all of it. `fenced`: nothing, since the lease has expired or is another's, or the
+   * group is not there. `moved`: the lease alone was renewed or given back; the position was sought,
+   * or the journal has begun a new generation, so that the owner has to go on from `state.position`.
    */
   readonly status: "committed" | "fenced" | "moved";
   /** The state afterwards. */
@@ -301,7 +301,8 @@ export interface JournalEngine {
   lastSequence(partition: PartitionName, node: string, epoch: string): Promise<number>;
   /**
    * Stores the marker `payload` (one position), which reports that events of a node may be missing,
-   * unless one has been stored since that epoch's last entry.
+   * unless one has been stored since that epoch's last entry. For an epoch that a younger one of the
+   * node has followed, none need be stored.
    *
    * @returns whether it was stored
    */
@@ -376,12 +377,12 @@ export interface JournalEngine {
   commit(partition: GroupPartition, commit: GroupCommit): Promise<CommitResult>;
   /** Calls `changed` soon after another member may want to know: best effort. Never throws. */
   watchGroup(group: GroupName, changed: () => void): () => void;
-  /** Pauses or resumes a partition. Members hear of it. */
+  /** Pauses or resumes a partition; no effect where the group is not there. Members hear of it. */
   setPaused(partition: GroupPartition, paused: boolean): Promise<void>;
   /**
    * Moves the position, whoever has the lease, which stays: to the oldest event that is kept, to
    * the next one, or to a position, of which the nearest that is kept or comes next is taken.
-   * Members hear of it.
+   * Members hear of it. Where the group is not there, nothing is changed.
    *
    * @returns the new position
    */

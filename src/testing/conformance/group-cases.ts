@@ -22,6 +22,15 @@ export const groupCases: readonly JournalCase[] = [
     async (lab) => {
       const [a, b] = [await lab.open("a", { retain: 3 }), await lab.open("b")];
       const late = { ...stream, group: "late" };
+      await a.engine.setPaused(groupPartition, true);
+      assert.equal(await a.engine.seek(groupPartition, "latest"), 0);
+      assert.equal(await a.engine.deleteGroup(groupPartition), undefined);
+      assert.deepEqual(await a.engine.deadLetters(groupPartition, "resting", 10), []);
+      assert.deepEqual(
+        [await a.engine.retry(groupPartition, "all"), await a.engine.drop(groupPartition, "all")],
+        [0, 0],
+      );
+      await a.engine.leaveGroup(group, "m");
       assert.deepEqual(await a.engine.groups(stream), []);
       assert.deepEqual({ ...(await a.engine.viewGroup(group)) }, { members: [], partitions: [] });
       await a.writer().appendEach(5);

@@ -166,6 +166,13 @@ export const leaseCases: readonly JournalCase[] = [
       assert.ok(remaining > 60_000, "the lease was not renewed");
       const next = await a.engine.commit(groupPartition, commitOf(moved.state, { position: 9 }));
       assert.deepEqual([next.status, next.state.position], ["committed", 9]);
+      await b.engine.seek(groupPartition, "earliest");
+      const last = await a.engine.commit(
+        groupPartition,
+        commitOf(next.state, { position: 10, leaseTime: 0 }),
+      );
+      assert.deepEqual([last.status, last.state.owner, last.state.position], ["moved", null, 0]);
+      assert.equal((await acquired(b.engine, "b")).position, 0);
     },
   ],
   [
