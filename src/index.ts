@@ -56,6 +56,7 @@ export type { Journal, JournalOptions, JournalStatus } from "./journal/types.js"
 export type {
   AppendResult,
   CommitResult,
+  EngineProblem,
   GroupCommit,
   GroupName,
   GroupPartition,
@@ -66,6 +67,7 @@ export type {
   JournalEngineEvents,
   JournalEngineFactory,
   KeptDeadLetter,
+  KeptStream,
   Lease,
   NewDeadLetter,
   NewEntry,

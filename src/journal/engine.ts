@@ -9,6 +9,12 @@ export interface StreamName {
   readonly name: string;
 }
 
+/** A stream that is stored. */
+export interface KeptStream extends StreamName {
+  /** What its nodes must have in common, as the first one has stored it. */
+  readonly shape: string;
+}
+
 /** One partition of a stream. */
 export interface PartitionName extends StreamName {
   /** Its index, from 0; 0 for a stream without partitions. */
@@ -118,6 +124,7 @@ export interface StoredEntry {
   readonly count: number;
   /** When it was stored, by the engine's wall clock, in milliseconds. */
   readonly time: Milliseconds;
+  /** As it was given. */
   readonly payload: Uint8Array;
 }
 
@@ -138,8 +145,11 @@ export interface Tail {
 
 /** A node of a stream, as it has announced itself. */
 export interface StreamNode {
+  /** Its name. */
   readonly node: string;
+  /** The life of its stream. */
   readonly epoch: string;
+  /** When that life began, by its clock, in milliseconds. */
   readonly startedAt: Milliseconds;
   /** Whatever the node has said of itself: a JSON text of at most 4096 characters. */
   readonly info: string;
@@ -153,6 +163,7 @@ export interface SeenNode extends StreamNode {
 
 /** A partition of a cluster group. */
 export interface GroupState {
+  /** Its index. */
   readonly partition: number;
   /** The member that holds the lease; null: none, or it has expired. */
   readonly owner: string | null;
@@ -168,6 +179,7 @@ export interface GroupState {
   readonly generation: string;
   /** Grows with every `seek`. */
   readonly seeks: number;
+  /** Whether it is paused: its owner handles nothing. */
   readonly paused: boolean;
   /** How many dead letters there are, without those that wait for their retry. */
   readonly deadLetters: number;
@@ -185,9 +197,11 @@ export interface GroupView {
 
 /** An owner's right to a partition. */
 export interface Lease {
+  /** That of the owner's lease. */
   readonly fence: number;
-  /** See {@link GroupState}. */
+  /** As the owner knows it. */
   readonly seeks: number;
+  /** The one that the owner reads. */
   readonly generation: string;
 }
 
@@ -205,7 +219,9 @@ export interface GroupCommit extends Lease {
 
 /** A dead letter to be kept. */
 export interface NewDeadLetter {
+  /** Of its event. */
   readonly position: number;
+  /** What is kept. */
   readonly record: Uint8Array;
   /**
    * Set: it was being retried; the record of that id is replaced, and rests again. Its event may be
@@ -218,8 +234,11 @@ export interface NewDeadLetter {
 export interface KeptDeadLetter {
   /** Unique in the group, and without spaces. */
   readonly id: string;
+  /** The index of its partition. */
   readonly partition: number;
+  /** Of its event, in the generation in which it was given up. */
   readonly position: number;
+  /** As it was given. */
   readonly record: Uint8Array;
 }
 
@@ -233,6 +252,12 @@ export interface CommitResult {
   readonly status: "committed" | "fenced" | "moved";
   /** The state afterwards. */
   readonly state: GroupState;
+}
+
+/** What in an engine's settings endangers a journal. */
+export interface EngineProblem {
+  /** A sentence for operators. */
+  readonly problem: string;
 }
 
 /**
@@ -272,7 +297,7 @@ export interface JournalEngine {
    * What in the engine's own settings endangers a journal, e.g. that it persists nothing; empty:
    * nothing that is known. What the engine does not permit to be asked is left out.
    */
-  health?(): Promise<readonly { readonly problem: string }[]>;
+  health?(): Promise<readonly EngineProblem[]>;
 
   /**
    * Stores the shape of a stream, unless one is stored.
@@ -281,7 +306,7 @@ export interface JournalEngine {
    */
   shape(stream: StreamName, shape: string): Promise<string>;
   /** The streams that are stored, with their shapes. */
-  streams(): Promise<readonly (StreamName & { readonly shape: string })[]>;
+  streams(): Promise<readonly KeptStream[]>;
 
   /**
    * Stores an entry behind all others of the partition, if the last one of its node is of an older

@@ -13,6 +13,7 @@ import type {
   JournalEngine,
   JournalEngineEvents,
   KeptDeadLetter,
+  KeptStream,
   NewEntry,
   PartitionBounds,
   PartitionName,
@@ -93,7 +94,7 @@ export class LocalEngine implements JournalEngine {
     return this.#call(() => (this.#store.stream(stream).shape ??= shape));
   }
 
-  streams(): Promise<readonly (StreamName & { readonly shape: string })[]> {
+  streams(): Promise<readonly KeptStream[]> {
     return this.#call(() => this.#store.streams());
   }
 

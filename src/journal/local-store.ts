@@ -2,6 +2,7 @@ import type { Milliseconds } from "../options.js";
 import type {
   GroupName,
   GroupPartition,
+  KeptStream,
   PartitionName,
   SeenNode,
   StreamName,
@@ -54,7 +55,7 @@ export class LocalStore {
     this.#streams.clear();
   }
 
-  streams(): (StreamName & { shape: string })[] {
+  streams(): KeptStream[] {
     return [...this.#streams.values()].flatMap(({ cache, name, shape }) =>
       shape === undefined ? [] : { cache, name, shape },
     );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Cause, CacheEvent, causeOf } from "../../src/event/event.js";
+import { type CacheEvent, type Cause, causeOf } from "../../src/event/event.js";
 import { PartitionLog } from "../../src/log/partition-log.js";
 import { segmentSize } from "../../src/log/segment.js";
 import { source, TestReader } from "./logs.js";
