@@ -1,4 +1,4 @@
-import type { Session } from "../pubsub/broker-session.js";
+import { RefusedError, type Session } from "../pubsub/broker-session.js";
 import { headersFactory, type MsgHdrs, type NatsConnection } from "../pubsub/nats-client.js";
 import type { NatsSession } from "../pubsub/nats-session.js";
 import { AckInbox } from "./ack-inbox.js";
@@ -66,6 +66,7 @@ export class JetStreamSession implements Session {
     options: JetStreamSessionOptions,
   ): Promise<JetStreamSession> {
     const { names, replicas, timeout } = options;
+    checkServer(link.connection.info?.version, replicas);
     try {
       const clients = await jetStreamClients(link.connection, replicas, timeout);
       const state = await openBucket(clients, names.stateBucket);
@@ -132,6 +133,25 @@ export class JetStreamSession implements Session {
     this.#pending.clear();
     this.#link.destroy(error);
   }
+}
+
+const oldest = [2, 9, 0] as const;
+/** Before it, a replicated stream may take two messages of which one has to be refused. */
+const oldestReplicated = [2, 10, 19] as const;
+
+/** @throws RefusedError @internal */
+export function checkServer(version: string | undefined, replicas: number): void {
+  const needed = replicas > 1 ? oldestReplicated : oldest;
+  const parts = /^v?(\d+)\.(\d+)\.(\d+)/
+    .exec(version ?? "")
+    ?.slice(1)
+    .map(Number);
+  const at = parts?.findIndex((part, index) => part !== needed[index]) ?? -1;
+  if (parts === undefined || at === -1 || (parts[at] as number) > (needed[at] as number)) return;
+  throw new RefusedError(
+    undefined,
+    `a journal with replicas: ${replicas} needs nats-server ${needed.join(".")} or newer, this one is ${version}`,
+  );
 }
 
 /** The server's limit counts the headers, too. */

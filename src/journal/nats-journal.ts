@@ -9,7 +9,9 @@ import type { Journal, JournalOptions } from "./types.js";
 export interface NatsJournalOptions extends JournalOptions, NatsServersOptions {
   /**
    * On how many servers of a NATS cluster each stream and bucket is kept, from 1 to 5. It counts
-   * when they are created. Default 1.
+   * when they are created. With more than one, nats-server 2.10.19 or newer is needed, and each
+   * event waits for the one before it, by the same node in the same partition, to be replicated.
+   * Default 1.
    */
   replicas?: number;
 }

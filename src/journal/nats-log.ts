@@ -65,6 +65,7 @@ export class NatsLog {
   #generation = "";
   /** When the stream was created, as the server says it. */
   #created = "";
+  #replicas = 1;
   /** The highest sequence that is known. */
   #tip = 0;
   #untrimmed = 0;
@@ -80,6 +81,10 @@ export class NatsLog {
   /** As far as this node knows. */
   get generation(): string {
     return this.#generation;
+  }
+
+  get isReplicated(): boolean {
+    return this.#replicas > 1;
   }
 
   get tip(): number {
@@ -131,6 +136,7 @@ export class NatsLog {
     if (this.#created !== info.created) this.#tip = 0;
     this.seen(info.state.last_seq);
     this.#created = info.created;
+    this.#replicas = info.config.num_replicas;
     this.#seenIn = session;
     const before = this.#generation;
     this.#generation = generation;

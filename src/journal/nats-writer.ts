@@ -232,7 +232,10 @@ export class NatsWriter {
     this.#sent.shift();
     this.#last = { sequence, origin: sent.origin };
     const came = sequence === sent.predicted;
-    this.#pipeline = came ? Math.min(longestPipeline, this.#pipeline + 1) : 1;
+    // The leader of a replicated stream compares with what is replicated already: there, each message
+    // has to wait for the one before it.
+    const longest = this.#log.isReplicated ? 1 : longestPipeline;
+    this.#pipeline = came ? Math.min(longest, this.#pipeline + 1) : 1;
     sent.append.resolve(this.#appended(sequence));
     this.#log.stored();
     this.#pump();

@@ -9,18 +9,26 @@ import { describeWith } from "../helpers/brokers/describe-with.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
 import { startNats } from "../helpers/brokers/servers.js";
 
-describeWith("nats-server")("natsJournal", () => {
+describeWith("nats-server").each([
+  { what: "natsJournal", theirs: false },
+  { what: "natsJournal over its user's connections", theirs: true },
+])("$what", ({ theirs }) => {
   let broker: Broker;
   let admin: NatsConnection;
   let proxies: Proxy[] = [];
+  let connections: NatsConnection[] = [];
   const proxyByNode = new Map<string, Proxy>();
   beforeAll(async () => {
     broker = await startNats({ jetStream: true });
     admin = await connect({ servers: `${broker.host}:${broker.port}` });
     proxies = await Promise.all(Array.from({ length: 6 }, () => Proxy.start(broker)));
+    const reconnecting = { maxReconnectAttempts: -1, reconnectTimeWait: 50 };
+    connections = await Promise.all(
+      proxies.map(({ host, port }) => connect({ servers: `${host}:${port}`, ...reconnecting })),
+    );
   });
   afterAll(async () => {
-    await admin.close();
+    await Promise.all([admin, ...connections].map((connection) => connection.close()));
     for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
     await broker.stop();
   });
@@ -33,8 +41,11 @@ describeWith("nats-server")("natsJournal", () => {
   };
   const cases = journalConformance({
     create: (context) => {
-      const { host, port } = proxyOf(context.nodeName);
-      return new NatsEngine(context, resolveNats({ servers: `${host}:${port}` })(), 1);
+      const proxy = proxyOf(context.nodeName);
+      const connection = connections[proxies.indexOf(proxy)] as NatsConnection;
+      const servers = `${proxy.host}:${proxy.port}`;
+      const dialing = resolveNats(theirs ? { connection } : { servers });
+      return new NatsEngine(context, dialing(), 1);
     },
     disconnect: (nodeName) => proxyOf(nodeName).refuse(),
     connect: (nodeName) => proxyOf(nodeName).restore(),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { headers } from "@nats-io/transport-node";
+import { checkServer } from "../../src/journal/jetstream-session.js";
 import { OptionError, startSupervisor } from "../../src/index.js";
 import { natsJournal } from "../../src/nats.js";
 import {
@@ -163,6 +164,31 @@ describeWith("nats-server")("appends that are under way at once", () => {
   });
 });
 
+describe("a server", () => {
+  test.each([
+    ["2.9.0", 1],
+    ["2.10.19", 3],
+    ["2.10.19-RC.1", 3],
+    ["2.11.0", 3],
+    ["3.0.0", 3],
+    ["unknown", 3],
+    [undefined, 1],
+  ])("of version %s is new enough for %d replicas", (version, replicas) => {
+    expect(() => checkServer(version, replicas)).not.toThrow();
+  });
+
+  test.each([
+    ["2.8.4", 1, "2.9.0"],
+    ["1.4.1", 1, "2.9.0"],
+    ["2.9.25", 3, "2.10.19"],
+    ["2.10.18", 2, "2.10.19"],
+  ])("of version %s is too old for %d replicas", (version, replicas, needed) => {
+    expect(() => checkServer(version, replicas)).toThrow(
+      `replicas: ${replicas} needs nats-server ${needed} or newer, this one is ${version}`,
+    );
+  });
+});
+
 describe("natsJournal", () => {
   test.each([
     [{}, "servers"],
@@ -219,7 +245,9 @@ describeWith("nats-server")("natsJournal, started", () => {
   test("says what to do where there are not enough servers for the replicas", async () => {
     await using broker = await startNats({ jetStream: true });
     const { started } = start({ servers: `${broker.host}:${broker.port}`, replicas: 3 });
-    expect(await reasonOf(started)).toMatch(/this server is no cluster: .*"replicas"/);
+    expect(await reasonOf(started)).toMatch(
+      /this server is no cluster: .*"replicas"|replicas: 3 needs nats-server 2\.10\.19 or newer/,
+    );
   });
 
   test("says which permissions it needs", async () => {
