@@ -15,7 +15,7 @@ interface Node {
 /** The pages of docs/, by what they are for. Those that are in no group come last. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ["how-it-works", "examples", "recipes", "coming-from-elixir"],
-  Use: ["api", "options", "errors", "guarantees", "supervision", "cluster"],
+  Use: ["api", "options", "errors", "guarantees", "supervision", "cluster", "journal"],
   Operate: ["production", "telemetry", "performance"],
   Develop: ["testing", "journal-engines", "development", "architecture"],
 };
