@@ -86,7 +86,7 @@ export function logTo(logger: Logger, options: LogToOptions = {}): Logging {
 type Level = "debug" | "info" | "warn" | "error";
 
 /** What may be in a message of a channel, as far as it is not logged as it is. */
-interface Told {
+interface Reported {
   readonly reason?: unknown;
   readonly status?: string;
   readonly what?: string;
@@ -96,16 +96,16 @@ interface Told {
 
 interface Kind {
   readonly channel: Channel;
-  readonly level: Level | ((told: Told) => Level);
-  readonly text: string | ((told: Told) => string);
+  readonly level: Level | ((report: Reported) => Level);
+  readonly text: string | ((report: Reported) => string);
   /** Whether a message is made for each event. */
   readonly each?: true;
 }
 
-const isAway = ({ status }: Told): boolean => status === "silent" || status === "down";
+const isAway = ({ status }: Reported): boolean => status === "silent" || status === "down";
 
 /** The end of an epoch is a gap for each reader, also for those that have read everything. */
-const isEmpty = ({ reason, from = 0, to = 0 }: Told): boolean =>
+const isEmpty = ({ reason, from = 0, to = 0 }: Reported): boolean =>
   to < from && (reason === "cache_restarted" || reason === "stream_restarted");
 
 const kinds: readonly Kind[] = [
@@ -120,15 +120,15 @@ const kinds: readonly Kind[] = [
   },
   {
     channel: channels.gap,
-    level: (told) => (isEmpty(told) ? "debug" : "warn"),
-    text: (told) => (isEmpty(told) ? "epoch ended" : "gap: events not given to a reader"),
+    level: (report) => (isEmpty(report) ? "debug" : "warn"),
+    text: (report) => (isEmpty(report) ? "epoch ended" : "gap: events not given to a reader"),
   },
   { channel: channels.handlerError, level: "warn", text: "handler failed" },
   { channel: channels.deadLetter, level: "error", text: "dead letter: event given up" },
   { channel: channels.undelivered, level: "warn", text: "events left at a stop" },
   {
     channel: channels.node,
-    level: (told) => (isAway(told) ? "warn" : "info"),
+    level: (report) => (isAway(report) ? "warn" : "info"),
     text: ({ status }) => `node ${status}`,
   },
   { channel: channels.shapeMismatch, level: "error", text: "node with a stream that does not fit" },
@@ -158,12 +158,12 @@ const kinds: readonly Kind[] = [
 
 function listen(logger: Logger, { channel, level, text }: Kind): () => void {
   const log = (message: unknown): void => {
-    const told = message as Told;
-    const method = typeof level === "string" ? level : level(told);
+    const report = message as Reported;
+    const method = typeof level === "string" ? level : level(report);
     try {
       logger[method]?.(
-        detailsOf(String(channel.name), told),
-        typeof text === "string" ? text : text(told),
+        detailsOf(String(channel.name), report),
+        typeof text === "string" ? text : text(report),
       );
     } catch (error) {
       // Past the channel of warnings, on which the same logger may listen.
@@ -176,9 +176,9 @@ function listen(logger: Logger, { channel, level, text }: Kind): () => void {
   };
 }
 
-function detailsOf(channel: string, told: object): Record<string, unknown> {
+function detailsOf(channel: string, report: object): Record<string, unknown> {
   const details: Record<string, unknown> = { channel };
-  for (const [field, value] of Object.entries(told)) {
+  for (const [field, value] of Object.entries(report)) {
     if (value === null || value === undefined) continue;
     if (field === "error" || types.isNativeError(value)) details["err"] = value;
     else if (field === "name") details["instance"] = value;

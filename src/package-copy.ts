@@ -27,7 +27,7 @@ function readVersion(): string {
 }
 
 /**
- * Where an object tells which copy of the package has made it: the same key in all copies, which
+ * Where an object says which copy of the package has made it: the same key in all copies, which
  * otherwise share nothing.
  *
  * @internal

@@ -211,38 +211,42 @@ test("every channel is logged, and left at the stop", () => {
 });
 
 test.each([
-  { name: "nebulex.streams.node", told: { node: "b", status: "up" }, line: "info: node up" },
-  { name: "nebulex.streams.node", told: { node: "b", status: "down" }, line: "warn: node down" },
+  { name: "nebulex.streams.node", reported: { node: "b", status: "up" }, line: "info: node up" },
+  {
+    name: "nebulex.streams.node",
+    reported: { node: "b", status: "down" },
+    line: "warn: node down",
+  },
   {
     name: "nebulex.streams.gap",
-    told: { type: "gap", from: 3, to: 5, reason: "overrun", group: null },
+    reported: { type: "gap", from: 3, to: 5, reason: "overrun", group: null },
     line: "warn: gap: events not given to a reader",
   },
   {
     name: "nebulex.supervisor.child_terminated",
-    told: { reason: "shutdown" },
+    reported: { reason: "shutdown" },
     line: "info: child ended",
   },
   {
     name: "nebulex.supervisor.child_terminated",
-    told: { reason: "killed" },
+    reported: { reason: "killed" },
     line: "warn: child ended",
   },
-  { name: "nebulex.supervisor.gave_up", told: {}, line: "error: supervisor gives up" },
+  { name: "nebulex.supervisor.gave_up", reported: {}, line: "error: supervisor gives up" },
   {
     name: "nebulex.streams.invalidator.invalidate",
-    told: { status: "error" },
+    reported: { status: "error" },
     line: "warn: invalidation failed",
   },
   {
     name: "nebulex.streams.broadcast",
-    told: { status: "error" },
+    reported: { status: "error" },
     line: "error: event not in the stream",
   },
-])("$line", ({ name, told, line }) => {
+])("$line", ({ name, reported, line }) => {
   const logger = new Lines();
   using _logging = logTo(logger, { events: true });
-  channel(name).publish(told);
+  channel(name).publish(reported);
   expect(logger.texts).toEqual([line]);
 });
 

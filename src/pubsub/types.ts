@@ -71,8 +71,8 @@ export interface PubSubOptions {
    */
   maxMessageSize?: number;
   /**
-   * Milliseconds after which a node that sends nothing counts as silent, and a gap tells readers
-   * that they may miss events. Each node sends a heartbeat every third of it. Default 3000.
+   * Milliseconds after which a node that sends nothing counts as silent, and a gap reports to
+   * readers that they may miss events. Each node sends a heartbeat every third of it. Default 3000.
    */
   heartbeat?: Milliseconds;
 }

@@ -11,8 +11,8 @@ import { isThenable } from "../callbacks.js";
 export type Act = () => void | Promise<void>;
 
 /**
- * Who looks at the actors of a system. What it is told counts at once; what it wants to happen is
- * done in the order of injection.
+ * Observes the actors of a system. What it receives counts at once; what it wants to happen is done
+ * in the order of injection.
  *
  * @internal
  */

@@ -267,7 +267,7 @@ describe("an observer", () => {
     expect(none.shapes).toEqual([[expect.anything(), "a", []]]);
   });
 
-  test("tells a second node of one name from one that restarts", async () => {
+  test("distinguishes a second node of one name from one that restarts", async () => {
     await using cluster = new Cluster();
     await using watching = await Watching.start(cluster);
     const first = await cluster.start("a");

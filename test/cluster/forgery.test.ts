@@ -46,7 +46,7 @@ function data(
 /** Two nodes with four partitions, a reader on b that has heard a, and forged messages. */
 class Forgery implements AsyncDisposable {
   readonly cluster = new Cluster();
-  readonly told = new Listener<{ reason: string }>("nebulex.pubsub.message_rejected");
+  readonly reported = new Listener<{ reason: string }>("nebulex.pubsub.message_rejected");
   a!: ClusterNode;
   b!: ClusterNode;
   reader!: Reader;
@@ -84,7 +84,7 @@ class Forgery implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.told[Symbol.dispose]();
+    this.reported[Symbol.dispose]();
     await this.cluster[Symbol.asyncDispose]();
   }
 }
@@ -116,7 +116,7 @@ describe("a forged message", () => {
   ])("with %s is refused", async (_, fields) => {
     await using forgery = await Forgery.begin();
     await forgery.send(fields);
-    expect(forgery.told.messages.length).toBeGreaterThan(0);
+    expect(forgery.reported.messages.length).toBeGreaterThan(0);
     expect(forgery.reader.messages).toEqual([]);
     expect(getStream(forgery.b.cache).nodes()).toMatchObject([{ node: "a" }]);
   });
@@ -209,9 +209,9 @@ describe("a forged message", () => {
     await until();
     // All is reported, with fewer gaps.
     expect(gaps.length).toBeLessThan(5000);
-    const told = new Set(
+    const reported = new Set(
       gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, n) => from + n)),
     );
-    for (let n = 1; n <= 10_000; n++) expect(told.has(2 * n - 1)).toBe(true);
+    for (let n = 1; n <= 10_000; n++) expect(reported.has(2 * n - 1)).toBe(true);
   });
 });

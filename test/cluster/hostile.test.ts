@@ -122,7 +122,7 @@ describe("two nodes on a hub with an attacker", () => {
 
   test("12,000 messages of arbitrary bytes, of arbitrary values, and damaged ones are rejected, counted and reported, and cause no event or gap", async () => {
     const { seed, random, channels, captured, counts } = siege;
-    using told = new Listener<{ reason: string; channel: string }>(
+    using reported = new Listener<{ reason: string; channel: string }>(
       "nebulex.pubsub.message_rejected",
     );
     let expected = 0;
@@ -131,8 +131,8 @@ describe("two nodes on a hub with an attacker", () => {
       // An empty message tests the permission to publish, and nodes ignore it.
       if (payload.length > 0) expected += listeners(channel);
       await siege.send(channel, payload);
-      if (told.messages.length > 10_000) {
-        reasons(told.messages.splice(0));
+      if (reported.messages.length > 10_000) {
+        reasons(reported.messages.splice(0));
       }
     };
     const seen = new Map<string, number>();
@@ -146,7 +146,7 @@ describe("two nodes on a hub with an attacker", () => {
       await send(message.channel, damaged(message, random));
     }
     await siege.cluster.rest();
-    reasons(told.messages.splice(0));
+    reasons(reported.messages.splice(0));
     expect({ seed, ...counts }).toEqual({ seed, events: 0, gaps: 0 });
     expect({ seed, rejected: siege.rejected - before }).toEqual({ seed, rejected: expected });
     expect([...seen.values()].reduce((sum, count) => sum + count, 0)).toBe(expected);

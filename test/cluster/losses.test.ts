@@ -169,11 +169,11 @@ describe("a reader of another node's events", () => {
     await cluster.until(() => a.epoch !== epoch);
     cluster.hub.resume("a");
     await cluster.clock.advance(heartbeat);
-    const told = reader.gaps.filter((gap) => gap.epoch === epoch && gap.to >= gap.from);
+    const reported = reader.gaps.filter((gap) => gap.epoch === epoch && gap.to >= gap.from);
     const sequences = reader.events.map(({ metadata }) => metadata.sequence);
     expect(sequences).toEqual(Array.from(sequences, (_, n) => n + 1));
     expect(sequences.length).toBeLessThan(40_000);
-    expect(told).toMatchObject([{ from: sequences.length + 1, to: 40_000 }]);
+    expect(reported).toMatchObject([{ from: sequences.length + 1, to: 40_000 }]);
   });
 
   test("continues after its stream server was killed while the broker hung, and another one has taken over", async () => {
@@ -213,40 +213,43 @@ describe("a reader of another node's events", () => {
   test.each([
     ["can't be encoded", () => {}, "not_encodable"],
     ["is too large", "x".repeat(5000), "too_large"],
-  ])("is told of an event whose value %s, and given those around it", async (_, value, reason) => {
-    await using cluster = new Cluster();
-    const { a, reader } = await pair(cluster, {
-      stream: { include: ["value"] },
-      pubsub: { maxMessageSize: 2048 },
-    });
-    using told = new Listener<{ status: string; reason: unknown; event: unknown }>(
-      "nebulex.streams.broadcast",
-    );
-    const local = a.read();
-    for (let n = 1; n <= 40; n++) a.cache.put(`k${n}`, n === 20 ? value : n);
-    await cluster.until(() => reader.events.length === 39);
-    expect(local.events).toHaveLength(40);
-    expect(reader.gapsOf("a")).toEqual(["20..20"]);
-    const errors = told.messages.filter(({ status }) => status === "error");
-    expect(errors).toMatchObject([
-      {
-        reason: { reason },
-        event: { target: { key: "k20" } },
-        topic: "users:inserted",
-        pubsub: "a",
-      },
-    ]);
-    expect(errors[0]?.reason).toBeInstanceOf(PubSubError);
-    // Also for the last one, which no message follows.
-    a.cache.put("k41", value);
-    await cluster.clock.advance(heartbeat);
-    expect(reader.gapsOf("a")).toEqual(["20..20", "41..41"]);
-  });
+  ])(
+    "receives a gap for an event whose value %s, and the events around it",
+    async (_, value, reason) => {
+      await using cluster = new Cluster();
+      const { a, reader } = await pair(cluster, {
+        stream: { include: ["value"] },
+        pubsub: { maxMessageSize: 2048 },
+      });
+      using reported = new Listener<{ status: string; reason: unknown; event: unknown }>(
+        "nebulex.streams.broadcast",
+      );
+      const local = a.read();
+      for (let n = 1; n <= 40; n++) a.cache.put(`k${n}`, n === 20 ? value : n);
+      await cluster.until(() => reader.events.length === 39);
+      expect(local.events).toHaveLength(40);
+      expect(reader.gapsOf("a")).toEqual(["20..20"]);
+      const errors = reported.messages.filter(({ status }) => status === "error");
+      expect(errors).toMatchObject([
+        {
+          reason: { reason },
+          event: { target: { key: "k20" } },
+          topic: "users:inserted",
+          pubsub: "a",
+        },
+      ]);
+      expect(errors[0]?.reason).toBeInstanceOf(PubSubError);
+      // Also for the last one, which no message follows.
+      a.cache.put("k41", value);
+      await cluster.clock.advance(heartbeat);
+      expect(reader.gapsOf("a")).toEqual(["20..20", "41..41"]);
+    },
+  );
 
   test("reports an event that can't be encoded once, however often the events around it are sent again", async () => {
     await using cluster = new Cluster();
     const { a, reader } = await pair(cluster, { stream: { include: ["value"] } });
-    using told = new Listener<{ status: string }>("nebulex.streams.broadcast");
+    using reported = new Listener<{ status: string }>("nebulex.streams.broadcast");
     cluster.hub.disconnect("a");
     a.cache.put("k1", 1);
     a.cache.put("k2", () => {});
@@ -254,7 +257,7 @@ describe("a reader of another node's events", () => {
     await cluster.clock.advance(5 * heartbeat);
     cluster.hub.connect("a");
     await cluster.until(() => reader.keysFrom("a").length === 2);
-    expect(told.messages.filter(({ status }) => status === "error")).toHaveLength(1);
+    expect(reported.messages.filter(({ status }) => status === "error")).toHaveLength(1);
   });
 
   test("receives what a broker refused for a while, in order", async () => {

@@ -106,13 +106,13 @@ describe("events of several nodes", () => {
   test("count as waiting only while they can't be given to the broker", async () => {
     await using cluster = new Cluster();
     const [a] = await pair(cluster);
-    const told: unknown[] = [];
+    const waiting: unknown[] = [];
     const write = (): void => {
       for (let n = 0; n < 3; n++) a.cache.put(n, n);
     };
     cluster.hub.intercept((message) => {
       const fields = fieldsOf(message);
-      if (message.from === "a" && fields?.[0] === 3) told.push(fields[10]);
+      if (message.from === "a" && fields?.[0] === 3) waiting.push(fields[10]);
       return "deliver";
     });
     // In flight: the broker has them, but has not confirmed them.
@@ -120,7 +120,7 @@ describe("events of several nodes", () => {
     write();
     await cluster.clock.advance(heartbeat / 3);
     cluster.hub.resume("a");
-    await cluster.until(() => told.length === 1);
+    await cluster.until(() => waiting.length === 1);
     // Written in the same turn of the event loop.
     const { setTimeout } = cluster.clock;
     jest.spyOn(cluster.clock, "setTimeout").mockImplementation((fn, ms) =>
@@ -134,8 +134,8 @@ describe("events of several nodes", () => {
       ),
     );
     await cluster.clock.advance(heartbeat);
-    expect(told.length).toBeGreaterThan(2);
-    expect(told).toEqual(told.map(() => 0));
+    expect(waiting.length).toBeGreaterThan(2);
+    expect(waiting).toEqual(waiting.map(() => 0));
   });
 
   test("are read from the earliest on, or from a sequence of this node, with the gaps between them", async () => {

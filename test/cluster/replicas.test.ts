@@ -9,7 +9,7 @@ const heartbeat = 300;
 
 /** The account of a node that reads partition 0, and what it reports to its readers. */
 class Account {
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   readonly replicas: Replicas;
   time = 0;
   /** How far the other node's clock is behind, in milliseconds. */
@@ -24,9 +24,9 @@ class Account {
       describe: () => ({ cache: "users", name: "users", partition: null, partitions: null }),
       listener: {
         events: (_, { epoch }, { numbers }, from) =>
-          void this.told.push(`${epoch} ${numbers.slice(from).join()}`),
-        gap: (_, { epoch }, from, to) => void this.told.push(`${epoch} gap ${from}..${to}`),
-        node: (_, status) => void this.told.push(status),
+          void this.reported.push(`${epoch} ${numbers.slice(from).join()}`),
+        gap: (_, { epoch }, from, to) => void this.reported.push(`${epoch} gap ${from}..${to}`),
+        node: (_, status) => void this.reported.push(status),
       },
     });
     if (before !== undefined)
@@ -36,7 +36,7 @@ class Account {
 
   /** What was reported since the last call. */
   news(): string[] {
-    return this.told.splice(0);
+    return this.reported.splice(0);
   }
 
   data(epoch: string, ...numbers: number[]): void {
@@ -289,8 +289,8 @@ test("consecutive gaps are merged into one, except for one without an end", () =
     epoch: "one",
   });
   for (const one of [gap(1, 2), gap(3, 5), gap(6, 5), gap(6, 5)]) gaps.add(one, 0);
-  const told: string[] = [];
+  const reported: string[] = [];
   for (let next = gaps.shift(); next !== undefined; next = gaps.shift())
-    told.push(`${next.from}..${next.to}`);
-  expect(told).toEqual(["1..5", "6..5"]);
+    reported.push(`${next.from}..${next.to}`);
+  expect(reported).toEqual(["1..5", "6..5"]);
 });

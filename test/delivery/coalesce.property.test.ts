@@ -73,7 +73,7 @@ function check(
   const { truth, cache } = world;
   for (const partition of truth.life.partitions.keys()) {
     const picture = new Picture(truth.entriesOf(partition, truth.life.held));
-    let told = -1;
+    let reported = -1;
     const seen: string[] = [];
     for (const item of pool.witness.of(partition)) {
       if (item.type !== "gap" && item.metadata.epoch === truth.life.epoch) {
@@ -81,16 +81,16 @@ function check(
         seen.push(`${item.metadata.sequence} ${JSON.stringify(item.target)}`);
       }
       if (item.type !== "gap" || item.epoch !== truth.life.epoch) continue;
-      told = item.to;
+      reported = item.to;
       picture.forget();
     }
     expect(new Set(seen).size).toBe(seen.length);
     const actual = truth.entriesOf(partition, held);
-    const newer = keysChangedBehind(truth, partition, told);
+    const newer = keysChangedBehind(truth, partition, reported);
     const of = (entries: ReadonlyMap<Key, Value>) => newer.map((key) => [key, entries.get(key)]);
     expect(of(picture.entries)).toEqual(of(actual));
     // Where all fits nothing is lost, and the types and previous values are as the reader saw them.
-    expect(roomy ? told : -1).toBe(-1);
+    expect(roomy ? reported : -1).toBe(-1);
     expect(roomy ? picture.entries : actual).toEqual(actual);
     expect(roomy ? picture.contradictions : []).toEqual([]);
     const info = getStream(cache)
@@ -101,7 +101,7 @@ function check(
   }
 }
 
-test("a reader that coalesces ends with the right picture, each event typed by what it knows, or is told of a gap", async () => {
+test("a reader that coalesces ends with the right picture, each event typed by what it knows, or receives a gap", async () => {
   let coalesced = 0;
   let gaps = 0;
   type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;

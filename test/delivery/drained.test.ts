@@ -6,7 +6,7 @@ const capacity = 64;
 const events = 3_000;
 const chunk = 16;
 
-/** Writes much, waiting now and then for who reads; gives the longest lag that there was. */
+/** Writes much, waiting now and then for the readers; gives the longest lag that there was. */
 async function load(world: World, lag: () => number, below?: number): Promise<number> {
   let longest = 0;
   for (let written = 0; written < events; written++) {
@@ -56,7 +56,7 @@ describe.each([1, 4, 8])(
   },
 );
 
-test("without waiting, the same loader loses events, and the reader is told", async () => {
+test("without waiting, the same loader loses events, which are reported to the reader", async () => {
   const gaps: GapEvent[] = [];
   await using world = await World.start({
     partitions: 1,

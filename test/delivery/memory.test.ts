@@ -73,7 +73,7 @@ test("a reader that never catches up holds no more than the capacity", async () 
   await tree.stop();
 });
 
-test("who reads from the earliest event is given what is kept behind the slowest reader, and no more", async () => {
+test("a reader from the earliest event is given what is kept behind the slowest reader, and no more", async () => {
   const cache = defineCache<string, number>({ name: "memory" });
   const tree = await startSupervisor({
     strategy: "rest_for_one",

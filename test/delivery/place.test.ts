@@ -108,7 +108,7 @@ describe("the place of a group that goes from one kind of overflow to the other 
 describe.each([1, 4])(
   "a pool that has too little time to stop in order, %i partitions",
   (count) => {
-    test("tells what it left, and its group's next one goes on exactly there", async () => {
+    test("reports what it left, and its group's next one goes on exactly there", async () => {
       await using world = await World.start({ partitions: count });
       using undelivered = new Listener<Undelivered>("nebulex.streams.undelivered");
       const gate = new Gate();
@@ -122,10 +122,10 @@ describe.each([1, 4])(
         return { partition, from: position, to: last, count: lag };
       });
       await removePool(world);
-      const told = undelivered.messages.map(({ partition, from, to, count: left }) => {
+      const reported = undelivered.messages.map(({ partition, from, to, count: left }) => {
         return { partition, from, to, count: left };
       });
-      expect(told.sort((a, b) => (a.partition ?? 0) - (b.partition ?? 0))).toEqual(places);
+      expect(reported.sort((a, b) => (a.partition ?? 0) - (b.partition ?? 0))).toEqual(places);
       world.cache.put("x0", 10);
       const second = gatedPool(world, open);
       await world.tree.startChild(second.spec);
@@ -138,7 +138,7 @@ describe.each([1, 4])(
       }
     });
 
-    test("tells nothing if it was done in time", async () => {
+    test("reports nothing if it was done in time", async () => {
       await using world = await World.start({ partitions: count });
       using undelivered = new Listener<Undelivered>("nebulex.streams.undelivered");
       const pool = gatedPool(world, open);

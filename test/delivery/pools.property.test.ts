@@ -18,7 +18,7 @@ const plan = fc.record({
   seed: fc.nat(),
 });
 
-/** What a pool saw, the truth, and what the stream tells of its group have to agree. */
+/** What a pool saw, the truth, and what the stream reports about its group have to agree. */
 function check(
   world: World,
   held: ReadonlyMap<Key, Value>,
@@ -55,7 +55,7 @@ function check(
   }
 }
 
-test("what each group handled is what was written, per key in order, minus exactly the gaps it was told of", async () => {
+test("what each group handled is what was written, per key in order, minus exactly the gaps that were reported to it", async () => {
   type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;
   const run = async ({ pools: plans, steps, seed, ...stream }: Plan) => {
     const pools = plans.map((one, index) => new WitnessedPool(one, `pool ${index}`, seed));

@@ -49,7 +49,7 @@ export class WitnessedPool {
   readonly #seed: number;
 
   constructor(plan: PoolPlan, group: string, seed: number) {
-    // Who handles several events at once, or waits for all types of them, is asked for all.
+    // One that handles several events at once, or waits for all types of them, takes all.
     this.plan = plan.kind === "concurrent" ? { ...plan, events: undefined } : plan;
     this.group = group;
     this.#seed = seed;

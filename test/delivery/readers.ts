@@ -13,7 +13,7 @@ import type { World } from "./world.js";
 
 type Message = StreamMessage<Key, Value>;
 
-/** A reader that is no pool. It reads all partitions, and wants to be told of gaps. */
+/** A reader that is no pool. It reads all partitions, and receives gaps. */
 export interface ReaderPlan {
   readonly kind: "callback" | "iterator";
   /** Turns of the event loop that it takes for a message. */

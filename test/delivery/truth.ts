@@ -6,7 +6,7 @@ export type Key = string;
 export type Value = number;
 export type Event = CacheEntryEvent<Key, Value>;
 
-/** What is compared of an event, whoever tells of it. */
+/** What is compared of an event, whatever reports it. */
 export interface Fact {
   readonly type: Event["type"];
   readonly command: string;
@@ -97,7 +97,7 @@ export class Truth {
   }
 }
 
-/** The fact that an event tells of: for all its keys, or for some. */
+/** The fact that an event reports: for all its keys, or for some. */
 export function factOf(event: Event, some?: readonly Key[]): Fact {
   const { type, command, target } = event;
   if (target.kind === "query") return { type, command, target, values: [] };

@@ -37,7 +37,7 @@ export class Witness {
     this.#add(gap.partition ?? 0, gap);
   }
 
-  /** What is wrong: all that was written has to be there, once and in order, but for what gaps have told of. */
+  /** What is wrong: all that was written has to be there, once and in order, but for what gaps have reported. */
   faults(truth: Truth, manner: Manner = {}): string[] {
     return truth.life.partitions.flatMap((_, partition) =>
       truth.lives.flatMap(({ partitions, epoch }, life) => {
@@ -112,23 +112,23 @@ function orderFaults(
 /** Each event or gap once; what concerns the same key in order. */
 function anyOrderFaults(items: readonly Item[], facts: readonly Fact[]): string[] {
   const faults: string[] = [];
-  const told = new Set<number>();
+  const reported = new Set<number>();
   const latest = new Map<string, number>();
   let latestOfAll = -1;
   let floor = -1;
-  const tell = (sequence: number): void => {
-    if (told.has(sequence)) faults.push(`${sequence} comes twice`);
-    told.add(sequence);
+  const add = (sequence: number): void => {
+    if (reported.has(sequence)) faults.push(`${sequence} comes twice`);
+    reported.add(sequence);
   };
   for (const item of items) {
     if (item.type === "gap") {
       if (latestOfAll >= item.from) faults.push(`${latestOfAll} came before the gap ${item.from}`);
-      for (let sequence = item.from; sequence <= item.to; sequence++) tell(sequence);
+      for (let sequence = item.from; sequence <= item.to; sequence++) add(sequence);
       floor = Math.max(floor, item.to);
       continue;
     }
     const { sequence } = item.metadata;
-    tell(sequence);
+    add(sequence);
     faults.push(...contentFaults(item, facts));
     if (item.target.kind !== "key") {
       // What is about several keys has to wait for all before it, and holds up all behind it.
@@ -143,8 +143,8 @@ function anyOrderFaults(items: readonly Item[], facts: readonly Fact[]): string[
     latestOfAll = Math.max(latestOfAll, sequence);
   }
   for (let sequence = 0; sequence < facts.length; sequence++)
-    if (!told.delete(sequence)) faults.push(`${sequence} is missing`);
-  for (const sequence of told) faults.push(`${sequence} was never written`);
+    if (!reported.delete(sequence)) faults.push(`${sequence} is missing`);
+  for (const sequence of reported) faults.push(`${sequence} was never written`);
   return faults;
 }
 

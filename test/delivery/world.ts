@@ -35,7 +35,7 @@ export class World implements AsyncDisposable {
   readonly clock = new SimulatedClock();
   readonly writer: Writer;
   tree!: Supervisor;
-  /** A stream server that was told to end, and may not have ended yet. */
+  /** A stream server that was asked to end, and may not have ended yet. */
   #ending: ActorRef | undefined;
   readonly #refs = new Map<string, ActorRef>();
 

@@ -114,7 +114,7 @@ export async function experiment(
   }
 }
 
-/** Does the next commands, without a pause; tells whether they were the last. */
+/** Does the next commands, without a pause; returns whether they were the last. */
 function writeSome(commands: Iterator<void>, count: number): boolean {
   for (let left = count; left > 0; left--) if (commands.next().done === true) return true;
   return false;

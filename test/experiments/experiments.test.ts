@@ -30,7 +30,7 @@ describe("each experiment keeps what is promised", () => {
     },
   );
 
-  test("h tells of gaps that add up, and merges where it is asked to", async () => {
+  test("h reports gaps that add up, and merges where it is asked to", async () => {
     const [result] = await runExperiments(["h"], small);
     const { handled, gapEvents, coalesce } = result as NonNullable<typeof result>;
     expect(gapEvents).toBeGreaterThan(0);

@@ -3,7 +3,7 @@ import type { Rig } from "./rig.js";
 
 /** A way to do harm to a rig. */
 export interface Fault {
-  /** Strikes, if there is something to strike in the middle of its work; tells whether it did. */
+  /** Strikes, if there is something to strike in the middle of its work; returns whether it did. */
   strike(rig: Rig, random: SeededRandom): boolean;
   /** What a handler of a partition does before it writes an event down. */
   readonly beforeEvent?: (partition: number) => void;

@@ -48,7 +48,7 @@ describe("a ledger", () => {
     expect(accountOf(event(0), event(2), event(3))).toMatchObject({ handled: 3, lost: 1 });
   });
 
-  test("takes what a gap tells of for not lost", () => {
+  test("does not count as lost what a gap reports", () => {
     const account = accountOf(event(0), gap(1, 2), event(3));
     expect(account).toMatchObject({ lost: 0, gapEvents: 2, faults: [] });
   });

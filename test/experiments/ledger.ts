@@ -21,20 +21,20 @@ export interface Account {
   readonly written: number;
   /** Times that a handler was through with an event. */
   readonly handled: number;
-  /** Changes that no handler has seen, and that no gap has told of. */
+  /** Changes that no handler has seen, and that no gap has reported. */
   readonly lost: number;
   /** Times that an event was handled again. */
   readonly duplicated: number;
   /** Keys whose events were not handled in the order of their writing, or by more than one partition. */
   readonly outOfOrder: number;
-  /** Events that gaps told of. */
+  /** Events that gaps reported. */
   readonly gapEvents: number;
   /** Whatever else does not fit: events that nobody wrote, wrong sequences, gaps over events that were handled. */
   readonly faults: readonly string[];
 }
 
 /**
- * Keeps two accounts that know nothing of each other, and compares them: the commands that were done, written down by who did them,
+ * Keeps two accounts that know nothing of each other, and compares them: the commands that were done, written down by what did them,
  * and the events, written down by the handlers.
  */
 export class Ledger {
@@ -112,17 +112,17 @@ export class Ledger {
           faults.push(`event ${sequence} of partition ${partition} is not change ${id}`);
   }
 
-  /** How many changes the gaps tell of that were not handled; a gap over what was handled is a fault. */
+  /** How many changes the gaps report that were not handled; a gap over what was handled is a fault. */
   #announced(logs: readonly number[][], times: readonly number[], faults: string[]): number {
     let count = 0;
-    const told = new Set<number>();
+    const reported = new Set<number>();
     for (const { partition, from, to } of this.#gaps) {
       for (let sequence = from; sequence <= to; sequence++) {
         const id = logs[partition as number]?.[sequence];
-        if (id === undefined || told.has(id) || times[id] !== 0)
-          faults.push(`a gap tells wrongly of event ${sequence} of partition ${partition}`);
+        if (id === undefined || reported.has(id) || times[id] !== 0)
+          faults.push(`a gap wrongly reports event ${sequence} of partition ${partition}`);
         else count++;
-        if (id !== undefined) told.add(id);
+        if (id !== undefined) reported.add(id);
       }
     }
     return count;

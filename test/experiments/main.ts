@@ -32,7 +32,7 @@ function verdict(problems: readonly string[]): number {
   return problems.length === 0 ? status.ok : status.broken;
 }
 
-/** Tells of a file that can't be written before it takes its time to fill it. */
+/** Reports a file that can't be written before the time to fill it is spent. */
 async function checkWritable(path: string): Promise<void> {
   try {
     await (await open(path, "a")).close();

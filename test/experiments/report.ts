@@ -8,7 +8,7 @@ const columns: readonly (readonly [string, (result: Result) => string])[] = [
   ["lost", ({ lost }) => count(lost)],
   ["twice", ({ duplicated }) => count(duplicated)],
   ["keys out of order", ({ outOfOrder }) => count(outOfOrder)],
-  ["told of in gaps", ({ gapEvents }) => count(gapEvents)],
+  ["reported in gaps", ({ gapEvents }) => count(gapEvents)],
   ["merged", ({ coalesced }) => count(coalesced)],
   ["restarts", ({ restarts }) => count(restarts)],
   ["seconds", ({ seconds }) => seconds.toFixed(1)],

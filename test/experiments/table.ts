@@ -118,12 +118,12 @@ export function problemsOf(outcome: Outcome, variation: Variation, sizes: Sizes)
   expect("lost", outcome.lost, 0);
   expect("duplicated", outcome.duplicated, 0);
   expect("out of order", outcome.outOfOrder, 0);
-  expect("handled + told of in gaps + merged", handled + gapEvents + coalesced, written);
+  expect("handled + reported in gaps + merged", handled + gapEvents + coalesced, written);
   const faults = variation.fault === undefined ? 0 : sizes.faults;
   expect("faults that struck", faultsStruck, faults);
   expect("restarts", restarts, faults);
   if (variation.overflow !== "gap") {
-    expect("told of in gaps", gapEvents, 0);
+    expect("reported in gaps", gapEvents, 0);
     expect("replayed events give the cache's contents", outcome.samePicture, true);
   } else if (gapEvents === 0) problems.push("no gap, though the handler is too slow");
   if (variation.overflow === "coalesce" && coalesced === 0)

@@ -71,7 +71,7 @@ class Account {
   }
 
   /**
-   * The sequences of one log that it was given or told of as lost, and in order of their handling.
+   * The sequences of one log that it was given, or that were reported to it as lost, and in order of their handling.
    */
   of(partition: number, epoch: string): { handled: number[]; gaps: GapEvent[] } {
     const own = this.messages.filter((message) =>

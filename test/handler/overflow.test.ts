@@ -15,8 +15,8 @@ import {
 /** What a reader believes is in the cache; it complains of an event that does not fit. */
 class Picture {
   /**
-   * By partition: an event about a query tells of one partition, whatever the others have still to
-   * tell.
+   * By partition: an event about a query is about one partition, whatever the others have still to
+   * report.
    */
   readonly #partitions = new Map<number | null, Map<string, number | undefined>>();
   readonly faults: string[] = [];

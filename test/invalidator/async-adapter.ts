@@ -20,7 +20,7 @@ export function asyncAdapter(): AsyncAdapter {
     open: async <K, V>(context: Parameters<Adapter["open"]>[0]): Promise<AsyncStore<K, V>> => {
       await nextTurn();
       sink = context.sink;
-      // Who listens is whoever has opened it last.
+      // The last one that has opened it listens.
       const relay = new Proxy(
         {},
         {

@@ -164,7 +164,7 @@ export class Nodes implements AsyncDisposable {
   }
 
   /**
-   * Has the data messages lost that `fn` sends; the others notice with the next one, which tells of
+   * Has the data messages lost that `fn` sends; the others notice with the next one, which reports
    * no change.
    */
   async losing(from: Node, key: string, fn: () => void): Promise<void> {

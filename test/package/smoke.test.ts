@@ -107,7 +107,7 @@ export { testing };
 let folder: string;
 let app: string;
 
-/** The environment without what npm tells the scripts it runs about the package they belong to. */
+/** The environment without what npm sets for the scripts that it runs. */
 function outerEnv(): NodeJS.ProcessEnv {
   const names = Object.keys(process.env).filter(
     (name) => !/^npm_(?:package_|lifecycle_|config_local_prefix$)|^NODE_OPTIONS$/.test(name),

@@ -203,7 +203,7 @@ describeWith("redis-server")("a Redis Cluster of three masters", () => {
 });
 
 describeWith("redis-server")("Redis Sentinel", () => {
-  test("fails over: nodes go on at the new master, and readers have been told", async () => {
+  test("fails over: nodes go on at the new master, and gaps have been reported to readers", async () => {
     const acl = configuration("Redis: the ACL", password);
     const config = [configuration("Redis: Sentinel", password)];
     await using master = await startRedis({ config: [acl] });

@@ -488,12 +488,12 @@ describe("messages from outside", () => {
       const heard: unknown[] = [];
       pubsub.subscribe("t", (message) => heard.push(message));
       await start(pubsub);
-      const told: unknown[] = [];
-      const listener = (message: unknown): void => void told.push(message);
+      const reported: unknown[] = [];
+      const listener = (message: unknown): void => void reported.push(message);
       channels.messageRejected.subscribe(listener);
       transport.events.message(channel, payload);
       channels.messageRejected.unsubscribe(listener);
-      expect(told).toEqual([{ pubsub: "n", channel, reason, size: payload.length }]);
+      expect(reported).toEqual([{ pubsub: "n", channel, reason, size: payload.length }]);
       expect(busIn(pubsub).rejected).toBe(1);
       transport.events.message("nebulex:topic:t", frame(binaryCodec, good));
       expect(heard).toEqual(["message"]);

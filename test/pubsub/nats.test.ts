@@ -71,7 +71,7 @@ describeWith("nats-server")("a NATS with limits", () => {
   test.each([
     { what: "no password", options: {} },
     { what: "a wrong one", options: { user: "me", pass: "wrong" } },
-  ])("refuses at the start who gives $what", async ({ options }) => {
+  ])("refuses a start with $what", async ({ options }) => {
     await using broker = await startNats({ args: ["--user", "me", "--pass", "secret"] });
     await using a = new Tapped(resolveNats({ servers: at(broker), options })());
     expect(String(await failure(a.transport.open(a)))).toMatch(/authorization/i);

@@ -94,7 +94,7 @@ describeWith("redis-server")("a Redis that wants a password", () => {
     { what: "none, by the older protocol", auth: "", options: { RESP: 2 } as RedisOptions },
     { what: "a wrong one", auth: ":wrong@", options: {} as RedisOptions },
     { what: "a wrong user", auth: "nobody:secret@", options: {} as RedisOptions },
-  ])("refuses at the start who gives $what", async ({ auth, options }) => {
+  ])("refuses a start with $what", async ({ auth, options }) => {
     await using a = new Tapped(resolveRedis({ url: urlOf(broker, auth), options }));
     const error = await failure(a.transport.open(a));
     expect(String(error)).toMatch(/WRONGPASS|NOAUTH/);

@@ -35,7 +35,7 @@ export class CountingClock implements Clock {
   }
 }
 
-/** Counts who watches: hooks on the ends of actors, monitors, and watchers of cache instances. */
+/** Counts the watchers: hooks on the ends of actors, monitors, and watchers of cache instances. */
 export class Ledger {
   hooks = 0;
   monitors = 0;

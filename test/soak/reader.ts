@@ -13,7 +13,7 @@ export interface ReaderResult {
   readonly handled: number;
   readonly again: number;
   readonly deadLetters: number;
-  /** Events that it was told it would not be given. */
+  /** Events that were reported to it as not delivered. */
   readonly announced: number;
   readonly lost: number;
   readonly outOfOrder: number;
@@ -53,7 +53,7 @@ export class ReaderCheck {
     this.#traits = traits;
   }
 
-  /** How many events it was told it would not be given, by the reasons, also those that it had handled by then. */
+  /** How many events were reported to it as not delivered, by the reasons, also those that it had handled by then. */
   get gaps(): Readonly<Partial<Record<GapReason, number>>> {
     return { ...this.#gaps };
   }

@@ -21,9 +21,9 @@ describe("whenIdle", () => {
   test("waits for callbacks, actors and groups, until the slowest has handled all", async () => {
     const gates = { callback: new Gate(), actor: new Gate(), pool: new Gate() };
     const handled: string[] = [];
-    const wait = async (who: keyof typeof gates): Promise<void> => {
-      await gates[who].promise;
-      handled.push(who);
+    const wait = async (reader: keyof typeof gates): Promise<void> => {
+      await gates[reader].promise;
+      handled.push(reader);
     };
     await using tree = await Tree.start({
       stream: { partitions: 4 },

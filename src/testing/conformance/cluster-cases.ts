@@ -214,7 +214,7 @@ export const clusterCases: readonly Case[] = [
       await holder.kill();
       await cluster.until(async () => (await b.holder()) !== holder, "another incarnation");
       await b.connected();
-      // Connected is told when the subscriptions stand, so this one needs no further try.
+      // Connected is reported when the subscriptions stand, so this one needs no further try.
       await a.pubsub.broadcast("topic", 1);
       await cluster.arrives(heard, [1]);
       await a.pubsub.directBroadcast(b.pubsub.nodeName, "topic", 2);

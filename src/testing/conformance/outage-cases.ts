@@ -24,7 +24,7 @@ export const outageCases: readonly Case[] = [
     },
   ],
   [
-    "has its subscriptions again once it tells that it is connected, those of the meantime included",
+    "has its subscriptions again once it reports that it is connected, those of the meantime included",
     async (cluster) => {
       const [a, b] = [await cluster.join("a"), await cluster.join("b")];
       const [before, fences] = [b.record("before"), b.record("fence")];

@@ -52,12 +52,15 @@ describe("an account of ten events", () => {
     },
     { what: "a gap has no end", runs: [0, 3], gaps: [[4, 3]], is: { received: 4, unaccounted: 6 } },
   ])("$what", ({ runs, gaps, is }) => {
-    const told = gaps.map(([from, to]) => ({
+    const reported = gaps.map(([from, to]) => ({
       from: from as number,
       to: to as number,
       reason: transport,
     }));
-    expect(accountOf({ runs, gaps: told }, { count: 10, ...alive })).toEqual({ ...nothing, ...is });
+    expect(accountOf({ runs, gaps: reported }, { count: 10, ...alive })).toEqual({
+      ...nothing,
+      ...is,
+    });
   });
 
   test("a gap without an end accounts for a killed epoch, if it begins after what was received", () => {

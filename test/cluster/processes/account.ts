@@ -46,7 +46,7 @@ export function accountOf(
   { count, owedFrom, killed }: Written,
 ): Account {
   const times = new Uint8Array(count);
-  const told = new Uint8Array(count);
+  const reported = new Uint8Array(count);
   let twice = 0;
   let outOfOrder = 0;
   let madeUp = 0;
@@ -70,13 +70,13 @@ export function accountOf(
     const end = isOpen ? count - 1 : Math.min(to, count - 1);
     for (let sequence = from; sequence <= end; sequence++) {
       if (times[sequence] !== 0) madeUp++;
-      told[sequence] = 1;
+      reported[sequence] = 1;
     }
   }
   const account = { received: 0, announced: 0, unaccounted: 0, twice, outOfOrder, madeUp };
   for (let sequence = 0; sequence < count; sequence++) {
     if (times[sequence] !== 0) account.received++;
-    else if (told[sequence] !== 0) account.announced++;
+    else if (reported[sequence] !== 0) account.announced++;
     else if (sequence >= owedFrom) account.unaccounted++;
   }
   return account;

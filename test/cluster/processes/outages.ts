@@ -23,7 +23,7 @@ export interface OutageSizes {
 /** What is done to a cluster while it writes. */
 export interface Outage {
   readonly name: string;
-  /** Whether others must, may or must not be told of events that they are not given. */
+  /** Whether others must, may or must not receive gaps for events that they are not given. */
   readonly losses: "some" | "possible" | "none";
   /** Whether little is kept of what can't be sent. */
   readonly small?: boolean;

@@ -26,7 +26,7 @@ export interface NodeConfig {
   readonly events?: readonly EventType[];
   /** Whether the events themselves are kept, for `events()`. Default false. */
   readonly keepsEvents?: boolean;
-  /** What writes on its own, until it is told to stop. Default: nothing does. */
+  /** What writes on its own, until it is asked to stop. Default: nothing does. */
   readonly writer?: WriterConfig;
   /** A second cache, whose entries are copies of a source of truth. Default: there is none. */
   readonly near?: NearConfig;

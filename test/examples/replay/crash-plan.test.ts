@@ -66,7 +66,7 @@ describe("a plan of crashes", () => {
     expect(handle(plan, 0, 200)).toEqual([0, 50, 100]);
   });
 
-  test("tells how many crashes had no event to happen at", () => {
+  test("reports how many crashes had no event to happen at", () => {
     const plan = new CrashPlan(3);
     expect(runOf(plan, [1, 0])).toEqual([0, 0]);
     expect(plan.left).toBe(1);

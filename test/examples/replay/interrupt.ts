@@ -1,6 +1,6 @@
 /**
  * Preloaded into a replay by the test of interrupts: sends the process a SIGINT once the stream runs, and
- * tells when the stream has been stopped in order.
+ * reports when the stream has been stopped in order.
  */
 import { subscribe } from "node:diagnostics_channel";
 

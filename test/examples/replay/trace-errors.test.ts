@@ -12,7 +12,7 @@ const compressed = gzipSync(
   Array.from({ length: 20_000 }, (_, index) => `1,5,28,512,${index ** 2 % 99_991}\n`).join(""),
 );
 
-describe("a file that can't be read is told as such", () => {
+describe("a file that can't be read is reported as such", () => {
   test("one that is missing", async () => {
     const file = join(folder.path, "missing.csv");
     expect(await failureOf(file)).toEqual({ name: "TraceError", message: `${file}: no such file` });
@@ -79,7 +79,7 @@ describe("a file without a trace in it", () => {
   });
 });
 
-describe("a malformed line is told with its number", () => {
+describe("a malformed line is reported with its number", () => {
   const simShape = "expected version,time,op,size,lbn, got";
   const twitterShape = "expected timestamp,key,key size,value size,client id,operation,TTL, got";
   const twitterLine = "0,k,1,2,3,get,0\n";

@@ -132,8 +132,8 @@ async function natsMeter(): Promise<Meter> {
   const broker = await startNats({ args: ["-m", String(port)] });
   const read = async (): Promise<Traffic> => {
     const response = await fetch(`http://127.0.0.1:${port}/varz`);
-    const told = (await response.json()) as Record<string, number>;
-    const number = (name: string): number => told[name] ?? 0;
+    const values = (await response.json()) as Record<string, number>;
+    const number = (name: string): number => values[name] ?? 0;
     return {
       messagesIn: number("in_msgs"),
       messagesOut: number("out_msgs"),

@@ -67,7 +67,7 @@ export async function addClusterReplica(
   while (!(await tellRedis(replica, `CLUSTER REPLICATE ${id}`)).startsWith("+OK")) await sleep(20);
   while (!(await tellRedis(replica, "INFO replication")).includes("master_link_status:up"))
     await sleep(20);
-  // Who takes over is heard of by those who know it.
+  // The nodes that know the replica learn when it takes over.
   const links = brokers.length + 1;
   const known = (text: string): boolean =>
     / slave /.test(text.replaceAll("myself,", "")) &&
