@@ -1,9 +1,40 @@
 import { describe, expect, test } from "@jest/globals";
-import { defineCache, handlerPool, OptionError, SupervisorError } from "../../src/index.js";
+import {
+  type Clock,
+  defineCache,
+  handlerPool,
+  OptionError,
+  SupervisorError,
+} from "../../src/index.js";
 import { SimulatedClock } from "../../src/testing.js";
 import { failure, Gate, until } from "../helpers/actors.js";
 import { Tree } from "../helpers/streams.js";
 import { GroupLab, range } from "./lab.js";
+
+/** The clock of a process that is stopped and continued: its timers come late. */
+class HangingClock implements Clock {
+  isHanging = false;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  setTimeout(fn: () => void, ms: number): unknown {
+    return this.#clock.setTimeout(() => {
+      if (this.isHanging) this.setTimeout(fn, 100);
+      else fn();
+    }, ms);
+  }
+
+  clearTimeout(handle: unknown): void {
+    this.#clock.clearTimeout(handle);
+  }
+}
 
 const leaseTime = 3000;
 
@@ -138,6 +169,35 @@ describe("one pool on several nodes", () => {
     lab.hub.connect("a");
     await clock.advance(leaseTime);
     expect(lab.keysOf("b")).toEqual(range(1, 50));
+  });
+
+  test("a node that hangs beyond its lease begins nothing when it wakes, before any of its timers", async () => {
+    const clock = new SimulatedClock();
+    const hanging = new HangingClock(clock);
+    const gate = new Gate();
+    const signals: AbortSignal[] = [];
+    await using lab = new GroupLab({ clock, pool: { leaseTime }, stream: { partitions: 1 } });
+    const a = await lab.start("a", {
+      clock: hanging,
+      handle: (_event, { signal }) => {
+        signals.push(signal);
+        return gate.promise;
+      },
+    });
+    await lab.start("b");
+    a.put(1, 20);
+    await clock.settle();
+    hanging.isHanging = true;
+    await clock.advance(2 * leaseTime);
+    expect(lab.keysOf("b")).toEqual(range(1, 20));
+    gate.open();
+    await clock.settle();
+    expect(signals).toHaveLength(1);
+    expect(signals[0]?.aborted).toBe(true);
+    hanging.isHanging = false;
+    await clock.advance(leaseTime);
+    expect(signals).toHaveLength(1);
+    expect((await lab.view()).partitions).toMatchObject([{ owner: "b" }]);
   });
 
   test("without the engine a pool stops at its lease's end, and goes on when it is back", async () => {

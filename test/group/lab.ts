@@ -17,8 +17,12 @@ import {
   type Supervisor,
 } from "../../src/index.js";
 import { systemClock } from "../../src/clock.js";
-import type { GroupView } from "../../src/journal/engine.js";
+import { decodeEntry } from "../../src/cluster/entry.js";
+import type { GroupView, JournalEngine } from "../../src/journal/engine.js";
 import type { LocalJournalHub } from "../../src/journal/journal-hub.js";
+
+const stream = { cache: "orders", name: "orders" };
+const address = { namespace: "nebulex", ...stream };
 
 export type Orders = ReturnType<typeof ordersCache>;
 
@@ -102,6 +106,12 @@ export class GroupLab implements AsyncDisposable {
       .map(({ key }) => key);
   }
 
+  node(name: string): GroupNode {
+    const node = this.nodes.get(name);
+    if (node === undefined) throw new Error(`no such node: ${name}`);
+    return node;
+  }
+
   /** How many partitions each node owns. */
   async ownedBy(group = "mailer"): Promise<Record<string, number>> {
     const owned: Record<string, number> = {};
@@ -112,10 +122,33 @@ export class GroupLab implements AsyncDisposable {
 
   /** The group, as the engine has it. */
   async view(group = "mailer"): Promise<GroupView> {
+    const engine = await this.#engine();
+    const view = await engine.viewGroup({ ...stream, group });
+    await engine.close();
+    return view;
+  }
+
+  /** Notes, from now on, the positions of the markers in each partition. */
+  async noteMarkers(partitions: number): Promise<ReadonlySet<number>[]> {
+    const engine = await this.#engine();
+    return Array.from({ length: partitions }, (_, partition) => {
+      const markers = new Set<number>();
+      engine.tail({ ...stream, partition }, 0, {
+        entries: (entries) => {
+          for (const entry of entries)
+            if (decodeEntry(entry, Infinity, address, partition).kind === "loss")
+              markers.add(entry.position);
+        },
+      });
+      return markers;
+    });
+  }
+
+  async #engine(): Promise<JournalEngine> {
     const { clock = systemClock } = this.options;
     const engine = (this.hub as LocalJournalHub).engine({
-      nodeName: "view",
-      namespace: "nebulex",
+      nodeName: "audit",
+      namespace: address.namespace,
       retain: 1,
       retainFor: undefined,
       capacity: 1,
@@ -123,9 +156,7 @@ export class GroupLab implements AsyncDisposable {
       clock,
     });
     await engine.open({ status: () => {} });
-    const view = await engine.viewGroup({ cache: "orders", name: "orders", group });
-    await engine.close();
-    return view;
+    return engine;
   }
 
   /** All keys that have been written. */
