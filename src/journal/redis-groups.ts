@@ -46,7 +46,8 @@ export class RedisGroups {
 
   async names(stream: StreamName): Promise<readonly string[]> {
     const key = this.#caller.keys.groups(stream);
-    const names = listOf(await this.#caller.send(key, ["HKEYS", key]), "the list of groups");
+    const fields = listOf(await this.#caller.send(key, ["HGETALL", key]), "the list of groups");
+    const names = fields.filter((_, index) => index % 2 === 0);
     return names.map((name) => decodedName(textOf(name))).sort();
   }
 

@@ -86,15 +86,12 @@ export async function checkPermissions(
   try {
     await runScript(link, probeScript, [key], []);
     const read = ["XREAD", "COUNT", "1", "STREAMS", key, "0-0"];
-    await link.send(key, read).catch((error: unknown) => {
-      throw asCommandFailure(error, "XREAD");
-    });
-    await link
-      .subscribe(key, () => {})
-      .catch((error: unknown) => {
-        throw asCommandFailure(error, "SUBSCRIBE");
-      });
-    await link.unsubscribe(key);
+    await named("XREAD", link.send(key, read));
+    await named(
+      "SUBSCRIBE",
+      link.subscribe(key, () => {}),
+    );
+    await named("UNSUBSCRIBE", link.unsubscribe(key));
   } catch (error) {
     if (error instanceof RefusedError)
       throw new RefusedError(
@@ -105,5 +102,13 @@ export async function checkPermissions(
     // until it is not.
     if (/^(?:OOM|MISCONF|NOREPLICAS)/.test(toError(error).message)) return;
     throw error;
+  }
+}
+
+async function named(command: string, reply: Promise<unknown>): Promise<void> {
+  try {
+    await reply;
+  } catch (error) {
+    throw asCommandFailure(error, command);
   }
 }
