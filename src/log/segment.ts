@@ -61,8 +61,10 @@ export class Segment {
   /** What is included of each event's values. */
   readonly #values: unknown[] | undefined;
   readonly #previous: unknown[] | undefined;
-  /** The time of the first event. */
+  /** The time of the first event; that of the last one, and the part of a head that stands for it. */
   #startsAt = 0;
+  #lastAt = NaN;
+  #lastTime = 0;
   /** The times of events that came long after the first, or before it. */
   #times: number[] | undefined;
   /** The cause of all events, unless they have several. */
@@ -103,11 +105,9 @@ export class Segment {
     previous: unknown,
   ): void {
     const row = this.length++;
-    if (row === 0) this.#startsAt = at;
-    const delay = at - this.#startsAt;
-    if (delay >= 0 && delay < maxDelay && (delay | 0) === delay)
-      this.#heads[row] = ((delay + 1) << typeWidth) | bit;
-    else this.#addTime(row, bit, at);
+    if (at !== this.#lastAt) this.#setTime(row, at);
+    this.#heads[row] = this.#lastTime | bit;
+    if (this.#times !== undefined) this.#times[row] = at;
     this.#subjects[row] = subject;
     if (cause !== this.#cause) this.#addCause(row, cause);
     if (this.#hasValues) {
@@ -165,6 +165,7 @@ export class Segment {
   /** Empties it for reuse. */
   clear(): void {
     this.length = 0;
+    this.#lastAt = NaN;
     this.#subjects.fill(undefined);
     this.#values?.fill(undefined);
     this.#previous?.fill(undefined);
@@ -220,10 +221,14 @@ export class Segment {
     return this.#causes === undefined ? (this.#cause as Cause) : (this.#causes[row] as Cause);
   }
 
-  #addTime(row: number, bit: number, at: number): void {
-    this.#heads[row] = bit;
-    this.#times ??= new Array<number>(segmentSize).fill(0);
-    this.#times[row] = at;
+  /** The time of a row that is not that of the row before it. */
+  #setTime(row: number, at: number): void {
+    if (row === 0) this.#startsAt = at;
+    const delay = at - this.#startsAt;
+    const fits = delay >= 0 && delay < maxDelay && Number.isInteger(delay);
+    this.#lastAt = at;
+    this.#lastTime = fits ? (delay + 1) << typeWidth : 0;
+    if (!fits) this.#times ??= new Array<number>(segmentSize).fill(0);
   }
 
   /** Adds the cause of a row that is not that of all rows before it. */

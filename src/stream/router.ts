@@ -13,7 +13,7 @@ import {
 } from "../event/event.js";
 import type { EventTarget, EventType } from "../event/types.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
-import { defaultHash, type Hash, hashKey, partitionOfHash } from "./hash.js";
+import { defaultHash, hashKey, partitionOfHash } from "./hash.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 
@@ -30,6 +30,10 @@ export class Router implements ChangeTap<unknown, unknown> {
   discarded = 0;
   failed = 0;
   readonly #logs: readonly PartitionLog[];
+  /** The log of all events, where there are no partitions. */
+  readonly #onlyLog: PartitionLog | undefined;
+  /** 0: the default hash is not used. */
+  readonly #hashedPartitions: number;
   readonly #options: ResolvedStreamOptions;
   readonly #includes: Includes;
   /** The source of the events that a custom hash is shown. */
@@ -37,6 +41,8 @@ export class Router implements ChangeTap<unknown, unknown> {
   readonly #nodeTime: () => number;
   readonly #startedAt: number;
   readonly #pubsub: string | null;
+  /** Events between two readings of the clock, minus 1. */
+  readonly #readingMask: number;
   #at = 0;
   /** Whether a key is located without an event: results are then neither counted nor reported. */
   #onlyLocates = false;
@@ -44,6 +50,9 @@ export class Router implements ChangeTap<unknown, unknown> {
 
   constructor(logs: readonly PartitionLog[], options: ResolvedStreamOptions, clock: Clock) {
     this.#logs = logs;
+    const { partitions, hash } = options;
+    this.#onlyLog = partitions === null ? logs[0] : undefined;
+    this.#hashedPartitions = hash === defaultHash ? (partitions ?? 0) : 0;
     this.#options = options;
     this.#includes = includesOf(options.include);
     const source = (logs[0] as PartitionLog).source;
@@ -51,6 +60,7 @@ export class Router implements ChangeTap<unknown, unknown> {
     this.#startedAt = source.startedAt;
     this.#nodeTime = nodeTimeOf(clock);
     this.#pubsub = options.pubsub?.nodeName ?? null;
+    this.#readingMask = this.#pubsub === null ? eventsPerReading - 1 : 0;
   }
 
   entry(
@@ -122,10 +132,9 @@ export class Router implements ChangeTap<unknown, unknown> {
     previous: unknown,
     memo: HashMemo | undefined,
   ): PartitionLog | undefined {
-    const { partitions, hash } = this.#options;
-    if (partitions === null) return this.#logs[0];
-    if (hash !== defaultHash)
-      return this.#callHash(hash, partitions, type, cause, key, value, previous);
+    if (this.#onlyLog !== undefined) return this.#onlyLog;
+    const partitions = this.#hashedPartitions;
+    if (partitions === 0) return this.#callHash(type, cause, key, value, previous);
     let hashed = memo?.hash;
     if (hashed === undefined) {
       try {
@@ -140,14 +149,14 @@ export class Router implements ChangeTap<unknown, unknown> {
   }
 
   #callHash(
-    hash: Hash,
-    partitions: number,
     type: EventType,
     cause: Cause,
     key: unknown,
     value: unknown,
     previous: unknown,
   ): PartitionLog | undefined {
+    const { hash } = this.#options;
+    const partitions = this.#logs.length;
     const event = new CacheEvent(type, cause, this.#unrouted, key, -1, this.#at);
     CacheEvent.addValues(event, this.#includes, value, previous);
     let partition: unknown;
@@ -208,9 +217,7 @@ export class Router implements ChangeTap<unknown, unknown> {
    * with those of their own writes.
    */
   #time(log: PartitionLog): number {
-    if ((this.#appended++ & (eventsPerReading - 1)) === 0 || !log.dirty || this.#pubsub !== null) {
-      this.#at = this.now();
-    }
+    if ((this.#appended++ & this.#readingMask) === 0 || !log.dirty) this.#at = this.now();
     return this.#at;
   }
 

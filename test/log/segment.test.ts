@@ -70,6 +70,24 @@ describe("a segment", () => {
     expect(CacheEvent.sequenceOf(segment.event(1, source, 301, false))).toBe(40);
   });
 
+  test("has each event's time and cause, whatever those before it have", () => {
+    const segment = new Segment(none, true);
+    const times = [5, 5, 5 + 2 ** 24 - 1, 5 + 2 ** 24, 3, 5.5, 2 ** 40, 5, 6];
+    const causes = times.map((_, row) => (row < 4 || row === 7 ? put : remote));
+    for (let use = 0; use < 2; use++) {
+      times.forEach((at, row) => {
+        segment.append(bitOf("evicted"), causes[row] as Cause, row, at + use, undefined, undefined);
+        segment.setSequence(row);
+      });
+      const rows = times.map((_, row) => segment.row(row));
+      expect(rows.map(({ at }) => at - use)).toEqual(times);
+      expect(rows.map(({ cause }) => cause)).toEqual(causes);
+      expect(new Set(rows.map(({ type }) => type))).toEqual(new Set(["evicted"]));
+      expect(rows.map(({ subject }) => subject)).toEqual(times.map((_, row) => row));
+      segment.clear();
+    }
+  });
+
   test("is used again with nothing left of what was in it", () => {
     const spare = new SpareSegments();
     expect(spare.take()).toBeUndefined();
