@@ -306,7 +306,7 @@ export class WorkerThreadError extends NebulexError {
   }
 }
 
-/** A failure of this node's connection to others. @internal */
+/** A failure of this node's connection to others. */
 abstract class ConnectionError<Reason> extends NebulexError {
   /** What kind of failure it is. */
   readonly reason: Reason;

@@ -77,7 +77,7 @@ export class JetStreamSession implements Session {
     }
   }
 
-  /** Less what the headers of an entry take. */
+  /** Less what the headers of an entry take, but for the node's name. */
   get maxPayload(): number | undefined {
     const { maxPayload } = this.#link;
     return maxPayload === undefined ? undefined : Math.max(0, maxPayload - headerBytes);
@@ -155,4 +155,4 @@ export function checkServer(version: string | undefined, replicas: number): void
 }
 
 /** The server's limit counts the headers, too. */
-const headerBytes = 1024;
+const headerBytes = 512;

@@ -1,3 +1,4 @@
+import { pause, systemClock } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import {
   asJetStreamFailure,
@@ -9,6 +10,14 @@ import {
   watchKeys,
 } from "./jetstream-client.js";
 import type { JetStreamSession } from "./jetstream-session.js";
+
+/**
+ * How often a stream or bucket may be missing before a call is rejected, and the first wait in
+ * between. @internal
+ */
+export const maxMisses = 5;
+/** @internal */
+export const missDelay: Milliseconds = 20;
 
 /** A value of a bucket. @internal */
 export interface KeptValue {
@@ -155,13 +164,17 @@ export class NatsBucket {
 
   async #run<T>(work: (bucket: OpenBucket) => Promise<T>): Promise<T> {
     const session = this.#session;
-    try {
-      return await session.run(work(this.#bucket));
-    } catch (error) {
-      if (!isGone(error) || session.endedWith !== undefined) throw asJetStreamFailure(error);
+    for (let misses = 0; ; misses++) {
+      try {
+        return await session.run(work(this.#bucket));
+      } catch (error) {
+        if (!isGone(error) || session.endedWith !== undefined || misses === maxMisses)
+          throw asJetStreamFailure(error);
+      }
+      // One that has just been created may have no subjects yet.
+      await pause(systemClock, missDelay * misses);
+      await this.#reopen();
     }
-    await this.#reopen();
-    return session.run(work(this.#bucket));
   }
 
   #reopen(): Promise<void> {

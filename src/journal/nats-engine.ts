@@ -87,7 +87,9 @@ export class NatsEngine implements JournalEngine {
   }
 
   get maxPayload(): number | undefined {
-    return this.#reconnector.session?.maxPayload;
+    const maxPayload = this.#reconnector.session?.maxPayload;
+    if (maxPayload === undefined) return undefined;
+    return Math.max(0, maxPayload - encodeURIComponent(this.#context.nodeName).length);
   }
 
   async load(): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { pause } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import { wallClockNow } from "../timers.js";
 import type {
@@ -12,6 +13,7 @@ import {
   apiCodes,
   asJetStreamFailure,
   codeOf,
+  isGone,
   isWrongLast,
   logConfig,
   type StoredMsg,
@@ -27,6 +29,7 @@ import {
   originText,
   tagOf,
 } from "./nats-entry.js";
+import { maxMisses, missDelay } from "./nats-bucket.js";
 import { keys, type NatsNames } from "./nats-names.js";
 
 /** The last message on the subject of a node. @internal */
@@ -279,7 +282,7 @@ export class NatsLog {
 
   async markLost(node: StreamNode, payload: Uint8Array): Promise<boolean> {
     const session = this.#settings.session();
-    for (;;) {
+    for (let misses = 0; ;) {
       const last = await this.lastOf(session, node.node);
       const { origin } = last;
       const isSameLife = origin?.epoch === node.epoch;
@@ -298,7 +301,10 @@ export class NatsLog {
         this.seen(seq);
         return true;
       } catch (error) {
-        if (!isWrongLast(codeOf(error))) throw asJetStreamFailure(error);
+        if (isWrongLast(codeOf(error))) continue;
+        if (!isGone(error) || ++misses > maxMisses) throw asJetStreamFailure(error);
+        this.forget();
+        await pause(this.#settings.context.clock, missDelay * misses);
       }
     }
   }

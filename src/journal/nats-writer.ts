@@ -1,4 +1,5 @@
-import { type Clock, setBackgroundTimeout, type TimerHandle } from "../clock.js";
+import { type Clock, pause, setBackgroundTimeout, type TimerHandle } from "../clock.js";
+import type { Milliseconds } from "../options.js";
 import { toError } from "../pubsub/broker-session.js";
 import { type Ack, noResponders } from "./ack-inbox.js";
 import type { AppendResult, NewEntry } from "./engine.js";
@@ -12,6 +13,7 @@ import {
   originHeader,
   originText,
 } from "./nats-entry.js";
+import { maxMisses, missDelay } from "./nats-bucket.js";
 import type { LastMessage, NatsLog } from "./nats-log.js";
 
 /** Messages that are sent before the first of them is acknowledged, at most. */
@@ -209,8 +211,8 @@ export class NatsWriter {
   #answered(sent: Sent, ack: Ack): void {
     if ("sequence" in ack) this.#stored(sent, ack.sequence);
     else if (isWrongLast(ack.code)) this.#refused(sent, sent.isExact);
-    else if (ack.code === noResponders && ++sent.append.misses < 3) {
-      // The stream was deleted.
+    else if (ack.code === noResponders && ++sent.append.misses <= 2 * maxMisses) {
+      // The stream was deleted, or has just been created and has no subject yet.
       this.#log.forget();
       this.#refused(sent, false);
     } else {
@@ -259,6 +261,15 @@ export class NatsWriter {
     this.#queue = [...this.#sent.map(({ append }) => append), ...this.#queue];
     this.#sent = [];
     this.#isBroken = false;
+    const tries = this.#queue[0]?.misses ?? 0;
+    if (tries < 2) this.#pump();
+    else void this.#pumpIn(missDelay * tries);
+  }
+
+  async #pumpIn(ms: Milliseconds): Promise<void> {
+    this.#isAsking = true;
+    await pause(this.#clock, ms);
+    this.#isAsking = false;
     this.#pump();
   }
 

@@ -114,6 +114,15 @@ describeWith("nats-server")("the journal's data in JetStream", () => {
 });
 
 describeWith("nats-server")("appends that are under way at once", () => {
+  test("may be as large as it says, whatever the node is called", async () => {
+    await using nats = await NatsLab.start();
+    const a = await nats.lab.open("a", { nodeName: "ü🌍".repeat(50) });
+    const entry = a.writer().entry();
+    const payload = new Uint8Array(a.engine.maxPayload ?? 0);
+    expect(payload.length).toBeGreaterThan(1_000_000);
+    expect(await a.engine.append(partition, { ...entry, payload })).toMatchObject({ position: 0 });
+  });
+
   test("store nothing behind one that the server refuses", async () => {
     await using nats = await NatsLab.start();
     const a = await nats.lab.open("a");
@@ -142,6 +151,23 @@ describeWith("nats-server")("appends that are under way at once", () => {
     expect(again.map((result) => (result.status === "appended" ? result.position : -1))).toEqual(
       entries.slice(50).map((_, index) => 250 + index),
     );
+  });
+
+  test("wait for a stream that has not got its subject yet", async () => {
+    await using nats = await NatsLab.start();
+    const { lab, jsm, stream, names } = nats;
+    const a = await lab.open("a");
+    const writer = a.writer();
+    await writer.appendEach(10);
+    await jsm.streams.update(stream, { subjects: ["elsewhere"] });
+    const appending = writer.appendEach(10);
+    // It is asked for again and again.
+    const subscription = nats.admin.subscribe(`$JS.API.STREAM.MSG.GET.${stream}`);
+    let asked = 0;
+    for await (const _ of subscription) if (++asked === 3) break;
+    await jsm.streams.update(stream, { subjects: [names.subject(partition)] });
+    await appending;
+    expect((await a.engine.bounds(partition)).next).toBe(20);
   });
 
   test("keep the order of each node where several write as fast as they can", async () => {
