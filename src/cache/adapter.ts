@@ -141,7 +141,7 @@ export interface ChangeTap<K, V> {
    *
    * @param value what is stored now; `undefined` when it is gone
    * @param previous what was stored before; `undefined` when it is new
-   * @param memo where the hash of the key may be kept: the same object as long as the entry lives
+   * @param memo where the hash of the key may be kept; the entry's until the call returns
    */
   entry(
     type: EventType,

@@ -82,7 +82,9 @@ export class Emitter<K = unknown, V = unknown> implements ChangeSink<K, V> {
     memo?: HashMemo,
   ): void {
     if (this.#busy || (this.#solo ?? this.#taps) === undefined) {
-      this.#emit(new EntryChange<K, V>(type, cause, key, value, previous, memo));
+      // The memo is another entry's by the time a change that has to wait is emitted.
+      const ownMemo = this.#busy ? undefined : memo;
+      this.#emit(new EntryChange<K, V>(type, cause, key, value, previous, ownMemo));
       return;
     }
     this.#busy = true;

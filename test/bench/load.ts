@@ -51,6 +51,7 @@ export class Tally {
 
   /** Resolves to the time at which the `events`th handler from now has run. */
   expect(events: number): Promise<number> {
+    if (events === 0) return Promise.resolve(performance.now());
     this.#target = this.seen + events;
     return new Promise((resolve) => {
       this.#finish = resolve;

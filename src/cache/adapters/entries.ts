@@ -1,142 +1,117 @@
-import type { Milliseconds } from "../../options.js";
-import type { HashMemo } from "../adapter.js";
-import type { Ttl } from "../types.js";
 import { LRUCache } from "lru-cache";
 
-/** An entry of a local store. @internal */
-export class Entry<K, V> implements HashMemo {
-  readonly key: K;
-  value: V;
-  hash: number | undefined = undefined;
-  /**
-   * When it expires, in whole milliseconds of the store's time, above 0. 0: never.
-   */
-  expiresAt: Milliseconds = 0;
-
-  constructor(key: K, value: V) {
-    this.key = key;
-    this.value = value;
-  }
-}
-
 /**
- * An entry that has, or had, a TTL, with its position in the expiry wheel.
+ * The keys and values of a local store. Each key has a slot, a small integer, by which the store
+ * keeps the rest of the entry; the slot of a key that goes is used again.
  *
  * @internal
  */
-export class TimedEntry<K, V> extends Entry<K, V> {
-  ttl: Milliseconds = 0;
-  bucket: Bucket<K, V> | undefined = undefined;
-  position = 0;
-
-  /**
-   * Begins its TTL. Rounded up: a small integer is stored in the object itself, a fraction is an
-   * object of its own.
-   */
-  start(ttl: Milliseconds, now: Milliseconds): void {
-    this.ttl = ttl;
-    this.expiresAt = Math.ceil(now + ttl);
-  }
-}
-
-/** An entry of the kind that its TTL needs; the TTL has not begun. @internal */
-export function newEntry<K, V>(key: K, value: V, ttl: Ttl): Entry<K, V> {
-  return ttl === null ? new Entry(key, value) : new TimedEntry(key, value);
-}
-
-/** Entries that are checked together. @internal */
-export interface Bucket<K, V> {
-  /** When they are checked, counted in sweep intervals. */
-  readonly tick: number;
-  readonly entries: TimedEntry<K, V>[];
-}
-
-/** The entries of a local store by key, and the choice of the entry to evict. @internal */
 export interface Entries<K, V> {
-  readonly size: number;
-  /** Finds an entry, which counts as a use of it. */
-  get(key: K): Entry<K, V> | undefined;
-  /** Finds an entry, which does not count as a use of it. */
-  peek(key: K): Entry<K, V> | undefined;
-  /**
-   * Adds an entry under a key that is not there; returns the one that was evicted for it.
-   */
-  add(entry: Entry<K, V>): Entry<K, V> | undefined;
-  /** Replaces the entry with the same key. */
-  replace(entry: Entry<K, V>): void;
-  delete(key: K): void;
+  /** How many entries there may be. */
+  readonly limit: number;
+  /** The slot of each key. To find a slot is not a use of the entry. */
+  readonly slots: ReadonlyMap<K, number>;
+  /** By slot; `undefined` where there is no entry. May be written where there is one. */
+  readonly values: (V | undefined)[];
+  /** Counts as a use of the entry. */
+  readonly use: (slot: number) => void;
+  /** The slot of the entry that the next `add` evicts. Undefined: it evicts none. */
+  readonly victim: number | undefined;
+  keyOf(slot: number): K;
+  /** Adds a key that is not there; returns its slot. */
+  add(key: K, value: V): number;
+  delete(key: K, slot: number): void;
   clear(): void;
-  /** Must not be changed while it is iterated. */
-  values(): Iterable<Entry<K, V>>;
+  /** The slots of all entries. No entry may be added or deleted while they are iterated. */
+  all(): Iterable<number>;
 }
 
 /** Entries without a limit, which need no order. @internal */
 export class UnlimitedEntries<K, V> implements Entries<K, V> {
-  readonly #map = new Map<K, Entry<K, V>>();
+  readonly slots = new Map<K, number>();
+  readonly values: (V | undefined)[] = [];
+  readonly limit = Infinity;
+  readonly victim = undefined;
+  readonly #keys: (K | undefined)[] = [];
+  readonly #free: number[] = [];
 
-  get size(): number {
-    return this.#map.size;
+  use(): void {}
+
+  keyOf(slot: number): K {
+    return this.#keys[slot] as K;
   }
 
-  get(key: K): Entry<K, V> | undefined {
-    return this.#map.get(key);
+  add(key: K, value: V): number {
+    const slot = this.#free.pop() ?? this.#keys.length;
+    this.#keys[slot] = key;
+    this.values[slot] = value;
+    this.slots.set(key, slot);
+    return slot;
   }
 
-  peek(key: K): Entry<K, V> | undefined {
-    return this.#map.get(key);
-  }
-
-  add(entry: Entry<K, V>): undefined {
-    this.#map.set(entry.key, entry);
-  }
-
-  replace(entry: Entry<K, V>): void {
-    this.#map.set(entry.key, entry);
-  }
-
-  delete(key: K): void {
-    this.#map.delete(key);
+  delete(key: K, slot: number): void {
+    this.slots.delete(key);
+    this.#keys[slot] = undefined;
+    this.values[slot] = undefined;
+    this.#free.push(slot);
   }
 
   clear(): void {
-    this.#map.clear();
+    this.slots.clear();
+    this.#keys.length = 0;
+    this.values.length = 0;
+    this.#free.length = 0;
   }
 
-  values(): Iterable<Entry<K, V>> {
-    return this.#map.values();
+  all(): Iterable<number> {
+    return this.slots.values();
   }
 }
 
-/** A limited number of entries: the least recently used one is evicted. @internal */
+/** In place of a value, which may be `undefined`: to lru-cache that means no entry. */
+type Value<V> = V & {};
+type Internals<K, V> = ReturnType<typeof LRUCache.unsafeExposeInternals<K & {}, Value<V>>>;
+const placeholder = {};
+
+/**
+ * A limited number of entries: the least recently used one is evicted. lru-cache keeps keys, values
+ * and their order; the slot of a key is its index there. The index is not part of lru-cache's
+ * public API. With that alone, the value for each key would be an object with the rest of the
+ * entry: one more memory access for each read, and 56 bytes an entry. What is done to its internals
+ * is what its `get` and `set` do to the index of an entry: `moveToTail`, and writing the value.
+ *
+ * @internal
+ */
 export class LruEntries<K, V> implements Entries<K, V> {
-  readonly #lru: LRUCache<K & {}, Entry<K, V>>;
-  readonly #max: number;
+  readonly limit: number;
+  readonly slots: ReadonlyMap<K, number>;
+  readonly values: (V | undefined)[];
+  readonly use: (slot: number) => void;
+  readonly #lru: LRUCache<K & {}, Value<V>>;
+  readonly #internals: Internals<K, V>;
 
   constructor(max: number) {
-    this.#max = max;
+    this.limit = max;
     this.#lru = new LRUCache({ max });
+    this.#internals = LRUCache.unsafeExposeInternals<K & {}, Value<V>>(this.#lru);
+    this.slots = this.#internals.keyMap;
+    this.values = this.#internals.valList as (V | undefined)[];
+    this.use = this.#internals.moveToTail;
   }
 
-  get size(): number {
-    return this.#lru.size;
+  get victim(): number | undefined {
+    return this.slots.size === this.limit ? this.#internals.head : undefined;
   }
 
-  get(key: K): Entry<K, V> | undefined {
-    return this.#lru.get(key as K & {});
+  keyOf(slot: number): K {
+    return this.#internals.keyList[slot] as K;
   }
 
-  peek(key: K): Entry<K, V> | undefined {
-    return this.#lru.peek(key as K & {});
-  }
-
-  add(entry: Entry<K, V>): Entry<K, V> | undefined {
-    const victim = this.#lru.size === this.#max ? this.#lru.pop() : undefined;
-    this.#lru.set(entry.key as K & {}, entry);
-    return victim;
-  }
-
-  replace(entry: Entry<K, V>): void {
-    this.#lru.set(entry.key as K & {}, entry);
+  add(key: K, value: V): number {
+    this.#lru.set(key as K & {}, placeholder as Value<V>);
+    const slot = this.#internals.tail;
+    this.values[slot] = value;
+    return slot;
   }
 
   delete(key: K): void {
@@ -147,7 +122,17 @@ export class LruEntries<K, V> implements Entries<K, V> {
     this.#lru.clear();
   }
 
-  values(): Iterable<Entry<K, V>> {
-    return this.#lru.values();
+  all(): Iterable<number> {
+    return this.#internals.indexes();
   }
+}
+
+/**
+ * The length of a column that has a slot. Columns double, so that a number is copied once or twice
+ * in all.
+ *
+ * @internal
+ */
+export function columnLength(slot: number, limit: number): number {
+  return Math.min(limit, Math.max(64, 2 ** Math.ceil(Math.log2(slot + 1))));
 }

@@ -1,6 +1,5 @@
 import type { Cause } from "../../event/event.js";
 import type { Ttl } from "../types.js";
-import { type Entry, newEntry } from "./entries.js";
 import type { Gone, LocalTable } from "./local-table.js";
 import type { StoreQuery } from "../adapter.js";
 
@@ -27,21 +26,20 @@ export function putAll<K, V>(
   const updated = new Map<K, V>();
   const previousValues = new Map<K, V>();
   for (const [key, value] of pairs) {
-    const entry = table.entries.get(key);
-    if (entry === undefined) {
-      const victim = table.add(newEntry(key, value, ttl), ttl);
+    const slot = table.entries.slots.get(key);
+    if (slot === undefined) {
+      const victim = table.makeRoom();
+      table.add(key, value, ttl);
       inserted.set(key, value);
       if (victim === undefined) continue;
       const own = inserted.has(victim.key) || updated.has(victim.key);
-      (own ? after : before).push({
-        type: table.evict(victim),
-        entry: victim,
-        value: victim.value,
-      });
+      (own ? after : before).push(victim);
     } else {
-      const previous = entry.value;
-      if (table.replaceValue(entry, value, ttl)) {
-        before.push({ type: "expired", entry, value: previous });
+      table.entries.use(slot);
+      const previous = table.valueOf(slot);
+      const hash = table.hashOf(slot);
+      if (table.replaceValue(slot, value, ttl)) {
+        before.push({ type: "expired", key, value: previous, hash });
         inserted.set(key, value);
       } else {
         updated.set(key, value);
@@ -66,10 +64,7 @@ export function putNewAll<K, V>(
   ttl: Ttl,
   cause: Cause,
 ): boolean {
-  for (const key of pairs.keys()) {
-    const entry = table.entries.peek(key);
-    if (entry !== undefined && !table.isDue(entry)) return false;
-  }
+  for (const key of pairs.keys()) if (table.peek(key) !== undefined) return false;
   putAll(table, pairs, ttl, cause);
   return true;
 }
@@ -84,22 +79,25 @@ export function getAll<K, V>(
   if (query.kind === "keys") {
     const expired: Gone<K, V>[] = [];
     for (const key of query.keys) {
-      const entry = table.entries.get(key);
-      if (entry === undefined) continue;
-      if (table.isDue(entry)) expired.push(removeExpired(table, entry));
-      else found.set(key, entry.value);
+      const slot = table.entries.slots.get(key);
+      if (slot === undefined) continue;
+      if (table.isDue(slot)) expired.push(table.removeExpired(slot));
+      else {
+        table.entries.use(slot);
+        found.set(key, table.valueOf(slot));
+      }
     }
     table.counts.misses += query.keys.size - found.size;
     emitExpired(table, expired, cause);
-  } else for (const { key, value } of matching(table, query)) found.set(key, value);
+  } else for (const [key, value] of picked(table, query, false)) found.set(key, value);
   table.counts.hits += found.size;
   return found;
 }
 
 /** @internal */
 export function countAll<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): number {
-  if (query.kind === "all") return table.entries.size - table.overdue().length;
-  return matching(table, query).length;
+  if (query.kind === "all") return table.size - table.overdue().length;
+  return picked(table, query, false).length;
 }
 
 /** @internal */
@@ -110,17 +108,14 @@ export function deleteAll<K, V>(
 ): number {
   if (query.kind === "all") return deleteEverything(table, cause);
   const expired: Gone<K, V>[] = [];
-  const deleted: Entry<K, V>[] = [];
+  const deleted: Gone<K, V>[] = [];
   // Nothing is removed before all entries have been picked: `where` may throw.
-  for (const picked of candidates(table, query)) {
-    const entry = table.entries.peek(picked.key);
-    // `where` may have removed it, changed it, or given it a TTL, which makes it another object.
-    if (entry === undefined || !Object.is(entry.value, picked.value)) continue;
-    if (table.isDue(entry)) expired.push(removeExpired(table, entry));
-    else {
-      table.removeSilently(entry);
-      deleted.push(entry);
-    }
+  for (const [key, value] of picked(table, query, true)) {
+    const slot = table.entries.slots.get(key);
+    // `where` may have removed it or changed it.
+    if (slot === undefined || !Object.is(table.valueOf(slot), value)) continue;
+    if (table.isDue(slot)) expired.push(table.removeExpired(slot));
+    else deleted.push(table.removeSilently(slot));
   }
   const { sink } = table;
   if (!sink.active) return deleted.length;
@@ -147,20 +142,19 @@ export function* stream<K, V>(
   table: LocalTable<K, V>,
   query: StoreQuery<K, V>,
 ): Generator<[K, V], void, undefined> {
-  const keys =
-    query.kind === "keys" ? query.keys : Array.from(table.entries.values(), (entry) => entry.key);
+  const keys = query.kind === "keys" ? query.keys : keysOf(table);
   for (const key of keys) {
     if (query.kind === "prefix" && !hasPrefix(key, query.prefix)) continue;
-    const entry = table.entries.peek(key);
-    if (entry === undefined || table.isDue(entry)) continue;
-    const { value } = entry;
+    const slot = table.peek(key);
+    if (slot === undefined) continue;
+    const value = table.valueOf(slot);
     if (query.kind !== "where" || query.where(key, value)) yield [key, value];
   }
 }
 
 function deleteEverything<K, V>(table: LocalTable<K, V>, cause: Cause): number {
-  const expired = table.overdue().map((entry) => removeExpired(table, entry));
-  const count = table.entries.size;
+  const expired = table.overdue().map((slot) => table.removeExpired(slot));
+  const count = table.size;
   table.counts.deletions += count;
   table.clear();
   const { sink } = table;
@@ -170,11 +164,6 @@ function deleteEverything<K, V>(table: LocalTable<K, V>, cause: Cause): number {
   if (count > 0) sink.query("deleted", cause, null);
   sink.release();
   return count;
-}
-
-function removeExpired<K, V>(table: LocalTable<K, V>, entry: Entry<K, V>): Gone<K, V> {
-  table.removeExpired(entry);
-  return { type: "expired", entry, value: entry.value };
 }
 
 function emitExpired<K, V>(
@@ -188,40 +177,30 @@ function emitExpired<K, V>(
   table.sink.release();
 }
 
-/** The entries that a query matches and that are not due. */
-function matching<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry<K, V>[] {
-  return candidates(table, query).filter((entry) => !table.isDue(entry));
+/**
+ * The entries that a query matches.
+ *
+ * @param overdue whether entries that are due are included; they are not passed to `where`
+ */
+function picked<K, V>(
+  table: LocalTable<K, V>,
+  query: StoreQuery<K, V>,
+  overdue: boolean,
+): [key: K, value: V][] {
+  const found: [K, V][] = [];
+  // Over a copy, since `where` may change the entries.
+  for (const key of query.kind === "keys" ? query.keys : keysOf(table)) {
+    if (query.kind === "prefix" && !hasPrefix(key, query.prefix)) continue;
+    const slot = overdue && query.kind !== "where" ? table.entries.slots.get(key) : table.peek(key);
+    if (slot === undefined) continue;
+    const value = table.valueOf(slot);
+    if (query.kind !== "where" || query.where(key, value)) found.push([key, value]);
+  }
+  return found;
 }
 
-/**
- * The entries that a query matches. Entries that are due are included, but not passed to `where`.
- */
-function candidates<K, V>(table: LocalTable<K, V>, query: StoreQuery<K, V>): Entry<K, V>[] {
-  const { entries } = table;
-  switch (query.kind) {
-    case "all":
-      return [...entries.values()];
-    case "keys":
-      return Array.from(query.keys, (key) => entries.peek(key)).filter(
-        (entry) => entry !== undefined,
-      );
-    case "prefix": {
-      const found: Entry<K, V>[] = [];
-      for (const entry of entries.values())
-        if (hasPrefix(entry.key, query.prefix)) found.push(entry);
-      return found;
-    }
-    case "where": {
-      const found: Entry<K, V>[] = [];
-      // Over a copy, since the function may change the entries.
-      for (const key of Array.from(entries.values(), (entry) => entry.key)) {
-        const entry = entries.peek(key);
-        if (entry === undefined || table.isDue(entry)) continue;
-        if (query.where(key, entry.value)) found.push(entry);
-      }
-      return found;
-    }
-  }
+function keysOf<K, V>({ entries }: LocalTable<K, V>): K[] {
+  return Array.from(entries.all(), (slot) => entries.keyOf(slot));
 }
 
 function hasPrefix(key: unknown, prefix: string): boolean {

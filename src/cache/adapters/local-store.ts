@@ -2,7 +2,7 @@ import { OptionError } from "../../errors.js";
 import type { Cause } from "../../event/event.js";
 import type { Store, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
-import type { TimedEntry } from "./entries.js";
+import type { ExpiryWheel } from "./expiry-wheel.js";
 import { countAll, deleteAll, getAll, putAll, putNewAll, stream } from "./local-bulk.js";
 import type { LocalTable } from "./local-table.js";
 
@@ -11,39 +11,56 @@ const absent = Symbol("absent");
 /** The commands of a store in the process. @internal */
 export class LocalStore<K, V> implements Store<K, V> {
   readonly #table: LocalTable<K, V>;
+  // What every read needs, at hand.
+  readonly #slots: ReadonlyMap<K, number>;
+  readonly #values: readonly (V | undefined)[];
+  readonly #use: (slot: number) => void;
+  readonly #expiry: ExpiryWheel;
+  readonly #counts: LocalTable<K, V>["counts"];
 
   constructor(table: LocalTable<K, V>) {
     this.#table = table;
+    this.#slots = table.entries.slots;
+    this.#values = table.values;
+    this.#use = table.entries.use;
+    this.#expiry = table.expiry;
+    this.#counts = table.counts;
   }
 
   get<A>(key: K, otherwise: A, cause: Cause): V | A {
-    const table = this.#table;
-    const entry = table.live(key, cause);
-    if (entry === undefined) {
-      table.counts.misses++;
+    const slot = this.#slots.get(key);
+    if (slot === undefined) {
+      this.#counts.misses++;
       return otherwise;
     }
-    table.counts.hits++;
-    return entry.value;
+    if (this.#expiry.count > 0 && this.#table.isDue(slot)) {
+      this.#table.expire(slot, cause);
+      this.#counts.misses++;
+      return otherwise;
+    }
+    this.#use(slot);
+    this.#counts.hits++;
+    return this.#values[slot] as V;
   }
 
   has(key: K, cause: Cause): boolean {
     const table = this.#table;
-    const entry = table.entries.peek(key);
-    if (entry === undefined) return false;
-    if (!table.isDue(entry)) return true;
-    table.expire(entry, cause);
+    const slot = table.entries.slots.get(key);
+    if (slot === undefined) return false;
+    if (!table.isDue(slot)) return true;
+    table.expire(slot, cause);
     return false;
   }
 
   ttl(key: K, cause: Cause): number | null | undefined {
     const table = this.#table;
-    const entry = table.entries.peek(key);
-    if (entry === undefined) return undefined;
-    if (entry.expiresAt === 0) return null;
-    const left = entry.expiresAt - table.clock.now();
-    if (left > 0) return Math.min(left, (entry as TimedEntry<K, V>).ttl);
-    table.expire(entry, cause);
+    const slot = table.entries.slots.get(key);
+    if (slot === undefined) return undefined;
+    const expiresAt = table.expiry.expiresAt(slot);
+    if (expiresAt === 0) return null;
+    const left = expiresAt - table.clock.now();
+    if (left > 0) return Math.min(left, table.expiry.ttlOf(slot));
+    table.expire(slot, cause);
     return undefined;
   }
 
@@ -53,17 +70,16 @@ export class LocalStore<K, V> implements Store<K, V> {
   }
 
   putNew(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean {
-    const entry = this.#table.entries.peek(key);
-    if (entry !== undefined && !this.#table.isDue(entry)) return false;
+    if (this.#table.peek(key) !== undefined) return false;
     this.put(key, value, ttl, cause);
     return true;
   }
 
   replace(key: K, value: V, ttl: Ttl | undefined, cause: Cause): boolean {
     const table = this.#table;
-    const entry = table.live(key, cause);
-    if (entry === undefined) return false;
-    table.overwrite(entry, value, this.#ttlOrDefault(ttl), cause);
+    const slot = table.live(key, cause);
+    if (slot === undefined) return false;
+    table.overwrite(slot, key, value, this.#ttlOrDefault(ttl), cause);
     return true;
   }
 
@@ -76,50 +92,51 @@ export class LocalStore<K, V> implements Store<K, V> {
   }
 
   delete(key: K, cause: Cause): boolean {
-    const entry = this.#table.live(key, cause);
-    if (entry === undefined) return false;
-    this.#table.remove(entry, cause);
+    const slot = this.#table.live(key, cause);
+    if (slot === undefined) return false;
+    this.#table.remove(slot, cause);
     return true;
   }
 
   take(key: K, cause: Cause): V | undefined {
     const table = this.#table;
-    const entry = table.live(key, cause);
-    if (entry === undefined) {
+    const slot = table.live(key, cause);
+    if (slot === undefined) {
       table.counts.misses++;
       return undefined;
     }
     table.counts.hits++;
-    table.remove(entry, cause);
-    return entry.value;
+    const value = table.valueOf(slot);
+    table.remove(slot, cause);
+    return value;
   }
 
   expire(key: K, ttl: Ttl, cause: Cause): boolean {
     const table = this.#table;
-    const entry = table.live(key, cause);
-    if (entry === undefined) return false;
-    if (ttl === null && entry.expiresAt === 0) return true;
-    table.setTtl(entry, ttl, table.clock.now());
-    if (table.sink.active)
-      table.sink.entry("updated", cause, entry.key, entry.value, entry.value, entry);
+    const slot = table.live(key, cause);
+    if (slot === undefined) return false;
+    table.expireIn(slot, key, ttl, cause);
     return true;
   }
 
   touch(key: K, cause: Cause): boolean {
-    const entry = this.#table.live(key, cause);
-    if (entry === undefined) return false;
-    return entry.expiresAt === 0 || this.expire(key, (entry as TimedEntry<K, V>).ttl, cause);
+    const table = this.#table;
+    const slot = table.live(key, cause);
+    if (slot === undefined) return false;
+    if (table.expiry.expiresAt(slot) !== 0)
+      table.expireIn(slot, key, table.expiry.ttlOf(slot), cause);
+    return true;
   }
 
   add(key: K, amount: number, initial: number, ttl: Ttl | undefined, cause: Cause): number {
     const table = this.#table;
-    const entry = table.entries.get(key);
-    if (entry === undefined || table.isDue(entry)) {
+    const slot = table.peek(key);
+    if (slot === undefined) {
       const sum = checkSum(initial + amount, amount);
       this.put(key, sum as V, ttl, cause);
       return sum;
     }
-    const { value } = entry;
+    const value = table.valueOf(slot);
     if (typeof value !== "number") throw OptionError.invalid("key", "the key of a number", value);
     const sum = checkSum(value + amount, amount);
     this.#overwrite(key, sum as V, ttl, cause);
@@ -128,12 +145,12 @@ export class LocalStore<K, V> implements Store<K, V> {
 
   update(key: K, initial: V, fn: (value: V) => V, ttl: Ttl | undefined, cause: Cause): V {
     const table = this.#table;
-    const entry = table.entries.get(key);
-    if (entry === undefined || table.isDue(entry)) {
+    const slot = table.peek(key);
+    if (slot === undefined) {
       this.put(key, initial, ttl, cause);
       return initial;
     }
-    const value = fn(entry.value);
+    const value = fn(table.valueOf(slot));
     this.#overwrite(key, value, ttl, cause);
     return value;
   }
@@ -143,8 +160,8 @@ export class LocalStore<K, V> implements Store<K, V> {
     if (found !== absent) return found;
     const value = fn(key);
     // The function may have stored something itself: a fill does not overwrite.
-    const stored = this.#table.entries.peek(key);
-    if (stored !== undefined && !this.#table.isDue(stored)) return stored.value;
+    const stored = this.#table.peek(key);
+    if (stored !== undefined) return this.#table.valueOf(stored);
     this.put(key, value, ttl, cause);
     return value;
   }
@@ -167,7 +184,7 @@ export class LocalStore<K, V> implements Store<K, V> {
 
   info(): CacheInfo {
     const table = this.#table;
-    return { ...table.counts, entries: table.entries.size - table.overdue().length };
+    return { ...table.counts, entries: table.size - table.overdue().length };
   }
 
   close(): void {
@@ -180,9 +197,12 @@ export class LocalStore<K, V> implements Store<K, V> {
    */
   #overwrite(key: K, value: V, ttl: Ttl | undefined, cause: Cause): void {
     const table = this.#table;
-    const entry = ttl === undefined ? table.entries.get(key) : undefined;
-    if (entry === undefined || table.isDue(entry)) this.put(key, value, ttl, cause);
-    else table.overwriteKeepingTtl(entry, value, cause);
+    const slot = ttl === undefined ? table.peek(key) : undefined;
+    if (slot === undefined) this.put(key, value, ttl, cause);
+    else {
+      table.entries.use(slot);
+      table.overwriteKeepingTtl(slot, key, value, cause);
+    }
   }
 
   #ttlOrDefault(ttl: Ttl | undefined): Ttl {

@@ -1,28 +1,37 @@
-import type { Clock, TimerHandle } from "../../clock.js";
+import type { Clock } from "../../clock.js";
 import { type Cause, causeOf } from "../../event/event.js";
 import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
 import type { ChangeSink } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
-import { type Entries, type Entry, newEntry, TimedEntry } from "./entries.js";
+import type { Entries } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
+import { KeyHashes } from "./key-hashes.js";
+import { StoreClock } from "./store-clock.js";
 
 const sweep: Cause = causeOf("sweep");
 
-/** An entry that expired or was evicted. @internal */
+/** What the event of an entry that has gone needs. @internal */
 export interface Gone<K, V> {
   readonly type: EventType;
-  readonly entry: Entry<K, V>;
+  readonly key: K;
   readonly value: V;
+  /** The hash of its key; 0: not computed. */
+  readonly hash: number;
 }
 
 /**
  * The entries of a local store with their TTLs and counts: changes them, and reports to the sink.
+ * An entry is no object: its parts are in columns, by the slot of its key. What passes a `slot` on
+ * must not have changed the table since it found it, nor called a function of the user.
  *
  * @internal
  */
 export class LocalTable<K, V> {
   readonly entries: Entries<K, V>;
+  /** By slot. */
+  readonly values: (V | undefined)[];
+  readonly expiry: ExpiryWheel;
   readonly clock: StoreClock;
   readonly sink: ChangeSink<K, V>;
   readonly defaultTtl: Ttl;
@@ -34,9 +43,11 @@ export class LocalTable<K, V> {
     evictions: 0,
     expirations: 0,
   };
-  readonly #wheel: ExpiryWheel<K, V>;
-  /** How many entries have a TTL. */
-  #timed = 0;
+  readonly #hashes: KeyHashes;
+  /** Whether a change is being reported, to which the memo belongs. */
+  #isReporting = false;
+  /** How often entries went. */
+  #removals = 0;
 
   constructor(
     entries: Entries<K, V>,
@@ -45,209 +56,245 @@ export class LocalTable<K, V> {
     options: { ttl: Ttl; sweepInterval: Milliseconds },
   ) {
     this.entries = entries;
+    this.values = entries.values;
+    this.#hashes = new KeyHashes(entries.limit);
     this.clock = new StoreClock(clock);
     this.sink = sink;
     this.defaultTtl = options.ttl;
-    this.#wheel = new ExpiryWheel(this.clock, options.sweepInterval, (entry) =>
-      this.expire(entry, sweep),
+    this.expiry = new ExpiryWheel(this.clock, options.sweepInterval, entries.limit, (slot) =>
+      this.expire(slot, sweep),
     );
   }
 
-  /** Whether an entry has reached its TTL. Without a TTL the clock is not read. */
-  isDue(entry: Entry<K, V>): boolean {
-    return entry.expiresAt !== 0 && entry.expiresAt <= this.clock.now();
+  get size(): number {
+    return this.entries.slots.size;
   }
 
-  /** The entry of a key; one that has reached its TTL is removed. */
-  live(key: K, cause: Cause): Entry<K, V> | undefined {
-    const entry = this.entries.get(key);
-    if (entry === undefined || !this.isDue(entry)) return entry;
-    this.expire(entry, cause);
-    return undefined;
+  /** Whether an entry has reached its TTL. Without a TTL the clock is not read. */
+  isDue(slot: number): boolean {
+    if (this.expiry.count === 0) return false;
+    const expiresAt = this.expiry.expiresAt(slot);
+    return expiresAt !== 0 && this.clock.hasCome(expiresAt);
+  }
+
+  /** The slot of an entry that is not due; that is not a use of it. */
+  peek(key: K): number | undefined {
+    const slot = this.entries.slots.get(key);
+    return slot === undefined || this.isDue(slot) ? undefined : slot;
+  }
+
+  /** The slot of an entry, which is used; one that has reached its TTL is removed. */
+  live(key: K, cause: Cause): number | undefined {
+    const slot = this.entries.slots.get(key);
+    if (slot === undefined) return undefined;
+    if (this.isDue(slot)) {
+      this.expire(slot, cause);
+      return undefined;
+    }
+    this.entries.use(slot);
+    return slot;
+  }
+
+  valueOf(slot: number): V {
+    return this.values[slot] as V;
+  }
+
+  /** The hash of an entry's key; 0: not computed. */
+  hashOf(slot: number): number {
+    return this.#hashes.at(slot);
   }
 
   /** Stores a value, whether there is an entry or not. */
   write(key: K, value: V, ttl: Ttl, cause: Cause): void {
-    const entry = this.entries.get(key);
-    if (entry === undefined) this.#insert(key, value, ttl, cause);
-    else if (ttl === null && entry.expiresAt === 0) this.overwriteKeepingTtl(entry, value, cause);
-    else this.overwrite(entry, value, ttl, cause);
+    const slot = this.entries.slots.get(key);
+    if (slot === undefined) {
+      this.#insert(key, value, ttl, cause);
+      return;
+    }
+    this.entries.use(slot);
+    if (ttl === null && this.expiry.expiresAt(slot) === 0)
+      this.overwriteKeepingTtl(slot, key, value, cause);
+    else this.overwrite(slot, key, value, ttl, cause);
   }
 
   /** Stores a value over another one. If that was due, it expires, and the value is inserted. */
-  overwrite(entry: Entry<K, V>, value: V, ttl: Ttl, cause: Cause): void {
-    const previous = entry.value;
-    const wasDue = this.replaceValue(entry, value, ttl);
-    const { sink } = this;
-    if (!sink.active) return;
-    if (!wasDue) sink.entry("updated", cause, entry.key, value, previous, entry);
+  overwrite(slot: number, key: K, value: V, ttl: Ttl, cause: Cause): void {
+    const previous = this.valueOf(slot);
+    const wasDue = this.replaceValue(slot, value, ttl);
+    if (!this.sink.active) return;
+    if (!wasDue) this.#report("updated", cause, slot, key, value, previous);
     else {
-      sink.hold();
-      sink.entry("expired", cause, entry.key, undefined, previous, entry);
-      sink.entry("inserted", cause, entry.key, value, undefined, entry);
-      sink.release();
+      this.sink.hold();
+      const removals = this.#removals;
+      this.#report("expired", cause, slot, key, undefined, previous);
+      this.#report("inserted", cause, this.#ifKept(slot, removals), key, value, undefined);
+      this.sink.release();
     }
   }
 
   /** Stores a value over another that is not due, and keeps its TTL. */
-  overwriteKeepingTtl(entry: Entry<K, V>, value: V, cause: Cause): void {
-    const previous = entry.value;
-    entry.value = value;
+  overwriteKeepingTtl(slot: number, key: K, value: V, cause: Cause): void {
+    const previous = this.valueOf(slot);
+    this.values[slot] = value;
     this.counts.writes++;
-    if (this.sink.active) this.sink.entry("updated", cause, entry.key, value, previous, entry);
+    if (this.sink.active) this.#report("updated", cause, slot, key, value, previous);
   }
 
   /** Stores without an event; returns whether the old value was due. */
-  replaceValue(entry: Entry<K, V>, value: V, ttl: Ttl): boolean {
-    entry.value = value;
+  replaceValue(slot: number, value: V, ttl: Ttl): boolean {
+    this.values[slot] = value;
     this.counts.writes++;
-    if (entry.expiresAt === 0 && ttl === null) return false;
+    const expiresAt = this.expiry.expiresAt(slot);
+    if (expiresAt === 0 && ttl === null) return false;
     const now = this.clock.now();
-    const wasDue = entry.expiresAt !== 0 && entry.expiresAt <= now;
+    const wasDue = expiresAt !== 0 && expiresAt <= now;
     if (wasDue) this.counts.expirations++;
-    this.setTtl(entry, ttl, now);
+    this.#setTtl(slot, ttl, now);
     return wasDue;
   }
 
-  /** Adds an entry whose key is not there, without an event; returns the entry that was evicted. */
-  add(entry: Entry<K, V>, ttl: Ttl): Entry<K, V> | undefined {
-    const victim = this.entries.add(entry);
+  /**
+   * To be called before `add`, which evicts an entry of a full store. Counts that entry as evicted
+   * or, if it was due, as expired; returns it if anybody listens.
+   */
+  makeRoom(): Gone<K, V> | undefined {
+    const slot = this.entries.victim;
+    if (slot === undefined) return undefined;
+    const isDue = this.isDue(slot);
+    if (isDue) this.counts.expirations++;
+    else this.counts.evictions++;
+    this.#removals++;
+    this.expiry.drop(slot);
+    return this.sink.active ? this.#goneOf(slot, isDue ? "expired" : "evicted") : undefined;
+  }
+
+  /** Adds an entry whose key is not there, without an event; returns its slot. */
+  add(key: K, value: V, ttl: Ttl): number {
+    const slot = this.entries.add(key, value);
+    this.#hashes.forget(slot);
     this.counts.writes++;
-    if (ttl !== null) this.setTtl(entry, ttl, this.clock.now());
-    return victim;
+    if (ttl !== null) this.expiry.start(slot, ttl, this.clock.now());
+    return slot;
   }
 
-  /** Counts an entry that was evicted: as expired, if it was due. Returns the type of its event. */
-  evict(victim: Entry<K, V>): EventType {
-    // Where nothing has a TTL, the entry is not read: it is likely in no processor cache any more.
-    if (this.#timed === 0 || !this.isDue(victim)) {
-      this.counts.evictions++;
-      if (this.#timed > 0) this.#dropTtl(victim);
-      return "evicted";
-    }
-    this.counts.expirations++;
-    this.#dropTtl(victim);
-    return "expired";
-  }
-
-  setTtl(entry: Entry<K, V>, ttl: Ttl, now: Milliseconds): void {
-    if (ttl === null) this.#dropTtl(entry);
-    else if (entry instanceof TimedEntry) this.#startTtl(entry, ttl, now);
-    else {
-      const timed = new TimedEntry(entry.key, entry.value);
-      timed.hash = entry.hash;
-      this.entries.replace(timed);
-      this.#startTtl(timed, ttl, now);
-    }
+  /** Sets the TTL of an entry that is not due. */
+  expireIn(slot: number, key: K, ttl: Ttl, cause: Cause): void {
+    if (ttl === null && this.expiry.expiresAt(slot) === 0) return;
+    this.#setTtl(slot, ttl, this.clock.now());
+    const value = this.valueOf(slot);
+    if (this.sink.active) this.#report("updated", cause, slot, key, value, value);
   }
 
   /** Removes an entry that is due. */
-  expire(entry: Entry<K, V>, cause: Cause): void {
-    this.removeExpired(entry);
-    if (this.sink.active)
-      this.sink.entry("expired", cause, entry.key, undefined, entry.value, entry);
+  expire(slot: number, cause: Cause): void {
+    const gone = this.removeExpired(slot);
+    if (this.sink.active) this.#reportGone(gone, cause);
   }
 
   /** The same without an event. */
-  removeExpired(entry: Entry<K, V>): void {
+  removeExpired(slot: number): Gone<K, V> {
     this.counts.expirations++;
-    this.#remove(entry);
+    return this.#remove(slot, "expired");
   }
 
   /** Removes an entry on command. */
-  remove(entry: Entry<K, V>, cause: Cause): void {
-    this.removeSilently(entry);
-    if (this.sink.active)
-      this.sink.entry("deleted", cause, entry.key, undefined, entry.value, entry);
+  remove(slot: number, cause: Cause): void {
+    const gone = this.removeSilently(slot);
+    if (this.sink.active) this.#reportGone(gone, cause);
   }
 
   /** The same without an event. */
-  removeSilently(entry: Entry<K, V>): void {
+  removeSilently(slot: number): Gone<K, V> {
     this.counts.deletions++;
-    this.#remove(entry);
+    return this.#remove(slot, "deleted");
   }
 
   /** Removes everything without an event. */
   clear(): void {
+    this.#removals++;
     this.entries.clear();
-    this.#wheel.clear();
-    this.#timed = 0;
+    this.#hashes.clear();
+    this.expiry.clear();
   }
 
   /** Reports entries that are gone. */
   emitGone(gone: readonly Gone<K, V>[], cause: Cause): void {
-    for (const { type, entry, value } of gone)
-      this.sink.entry(type, cause, entry.key, undefined, value, entry);
+    for (const one of gone) this.#reportGone(one, cause);
   }
 
   /** The entries that have reached their TTL and are still there. */
-  overdue(): Entry<K, V>[] {
-    return this.#wheel.overdue(this.clock.now());
+  overdue(): number[] {
+    return this.expiry.overdue(this.clock.now());
   }
 
   close(): void {
-    this.#wheel.close();
-    this.entries.clear();
+    this.expiry.close();
+    this.clear();
   }
 
   #insert(key: K, value: V, ttl: Ttl, cause: Cause): void {
-    const entry = newEntry(key, value, ttl);
-    const victim = this.add(entry, ttl);
+    const victim = this.makeRoom();
+    const slot = this.add(key, value, ttl);
     const { sink } = this;
+    if (!sink.active) return;
     if (victim === undefined) {
-      if (sink.active) sink.entry("inserted", cause, key, value, undefined, entry);
+      this.#report("inserted", cause, slot, key, value, undefined);
       return;
     }
-    const type = this.evict(victim);
-    if (!sink.active) return;
     sink.hold();
-    sink.entry(type, cause, victim.key, undefined, victim.value, victim);
-    sink.entry("inserted", cause, key, value, undefined, entry);
+    const removals = this.#removals;
+    this.#reportGone(victim, cause);
+    this.#report("inserted", cause, this.#ifKept(slot, removals), key, value, undefined);
     sink.release();
   }
 
-  #remove(entry: Entry<K, V>): void {
-    this.entries.delete(entry.key);
-    this.#dropTtl(entry);
+  #remove(slot: number, type: EventType): Gone<K, V> {
+    const gone = this.#goneOf(slot, type);
+    this.#removals++;
+    this.entries.delete(gone.key, slot);
+    this.expiry.drop(slot);
+    return gone;
   }
 
-  #startTtl(entry: TimedEntry<K, V>, ttl: Milliseconds, now: Milliseconds): void {
-    const isNew = entry.expiresAt === 0;
-    entry.start(ttl, now);
-    if (!isNew) this.#wheel.move(entry, now);
-    else {
-      this.#timed++;
-      this.#wheel.add(entry, now);
+  #goneOf(slot: number, type: EventType): Gone<K, V> {
+    const key = this.entries.keyOf(slot);
+    return { type, key, value: this.valueOf(slot), hash: this.#hashes.at(slot) };
+  }
+
+  #setTtl(slot: number, ttl: Ttl, now: Milliseconds): void {
+    if (ttl === null) this.expiry.drop(slot);
+    else this.expiry.start(slot, ttl, now);
+  }
+
+  /** A slot, unless a listener has removed something since: it may be another entry's now. */
+  #ifKept(slot: number, removals: number): number | undefined {
+    return this.#removals === removals ? slot : undefined;
+  }
+
+  #report(
+    type: EventType,
+    cause: Cause,
+    slot: number | undefined,
+    key: K,
+    value: V | undefined,
+    previous: V | undefined,
+  ): void {
+    if (slot === undefined || this.#isReporting) {
+      this.sink.entry(type, cause, key, value, previous);
+      return;
     }
+    this.#isReporting = true;
+    this.sink.entry(type, cause, key, value, previous, this.#hashes.of(slot));
+    this.#isReporting = false;
   }
 
-  #dropTtl(entry: Entry<K, V>): void {
-    if (entry.expiresAt === 0) return;
-    entry.expiresAt = 0;
-    this.#wheel.remove(entry as TimedEntry<K, V>);
-    this.#timed--;
-  }
-}
-
-/** A store's time: milliseconds since it was opened, which keeps the numbers small. @internal */
-export class StoreClock implements Clock {
-  readonly #clock: Clock;
-  readonly #openedAt: Milliseconds;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-    this.#openedAt = clock.now();
-  }
-
-  now(): Milliseconds {
-    return this.#clock.now() - this.#openedAt;
-  }
-
-  setTimeout(fn: () => void, ms: Milliseconds): TimerHandle {
-    return this.#clock.setTimeout(fn, ms);
-  }
-
-  clearTimeout(handle: TimerHandle): void {
-    this.#clock.clearTimeout(handle);
+  #reportGone({ type, key, value, hash }: Gone<K, V>, cause: Cause): void {
+    if (this.#isReporting) {
+      this.sink.entry(type, cause, key, undefined, value);
+      return;
+    }
+    this.#isReporting = true;
+    this.sink.entry(type, cause, key, undefined, value, this.#hashes.kept(hash));
+    this.#isReporting = false;
   }
 }
