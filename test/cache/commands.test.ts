@@ -200,14 +200,8 @@ describe("what commands answer", () => {
 });
 
 describe("the least recently used entry makes room", () => {
-  test.each<[string, (of: Cache<string, number>) => unknown]>([
-    ["get", (of) => of.get("a")],
-    ["put", (of) => of.put("a", 2)],
-    ["replace", (of) => of.replace("a", 2)],
-    ["increment", (of) => of.increment("a")],
-    ["getAll by keys", (of) => of.getAll({ keys: ["a"] })],
-    ["getOrStore", (of) => of.getOrStore("a", () => 1)],
-  ])("%s counts as a use", async (_, use) => {
+  /** A cache that is full with the entries a and b. */
+  async function startFull(): Promise<Cache<string, number>> {
     const small = defineCache<string, number>({
       name: "small",
       adapter: localAdapter({ maxEntries: 2 }),
@@ -217,6 +211,18 @@ describe("the least recently used entry makes room", () => {
       ["a", 1],
       ["b", 2],
     ]);
+    return small;
+  }
+
+  test.each<[string, (of: Cache<string, number>) => unknown]>([
+    ["get", (of) => of.get("a")],
+    ["put", (of) => of.put("a", 2)],
+    ["replace", (of) => of.replace("a", 2)],
+    ["increment", (of) => of.increment("a")],
+    ["getAll by keys", (of) => of.getAll({ keys: ["a"] })],
+    ["getOrStore", (of) => of.getOrStore("a", () => 1)],
+  ])("%s counts as a use", async (_, use) => {
+    const small = await startFull();
     use(small);
     small.put("c", 3);
     expect([small.has("a"), small.has("b"), small.has("c")]).toEqual([true, false, true]);
@@ -229,15 +235,7 @@ describe("the least recently used entry makes room", () => {
     ["countAll", (of) => of.countAll({ keys: ["a"] })],
     ["stream", (of) => [...of.stream()]],
   ])("%s does not", async (_, look) => {
-    const small = defineCache<string, number>({
-      name: "small",
-      adapter: localAdapter({ maxEntries: 2 }),
-    });
-    await startCache(small);
-    small.putAll([
-      ["a", 1],
-      ["b", 2],
-    ]);
+    const small = await startFull();
     look(small);
     small.put("c", 3);
     expect(small.has("a")).toBe(false);

@@ -23,6 +23,15 @@ export type Users = Cache<string, number>;
 export type UserEvent = CacheEntryEvent<string, number, ActorRef>;
 export type UserMessage = StreamMessage<string, number>;
 
+/** A message of `nebulex.streams.broadcast`. */
+export interface BroadcastReport {
+  status: "ok" | "error";
+  reason: unknown;
+  pubsub: null;
+  topic: string | null;
+  event: UserEvent;
+}
+
 export interface TreeOptions {
   cache?: Users;
   stream?: Omit<Partial<StreamServerOptions<string, number>>, "cache">;
@@ -63,6 +72,13 @@ export class Tree implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.sup.stop();
+  }
+
+  /** Notes what a reader of all partitions receives. */
+  readAll(): Notes {
+    const notes = new Notes();
+    this.users.subscribe(notes.note, { partition: "all", gaps: true });
+    return notes;
   }
 
   /** The live incarnation of a child of the tree. */

@@ -1,21 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { whenIdle } from "../../src/index.js";
 import { Listener } from "../helpers/actors.js";
-import { Notes, show, Tree, type UserEvent } from "../helpers/streams.js";
-
-interface Report {
-  status: "ok" | "error";
-  reason: unknown;
-  pubsub: null;
-  topic: string | null;
-  event: UserEvent;
-}
-
-async function readAll(tree: Tree): Promise<Notes> {
-  const notes = new Notes();
-  tree.users.subscribe(notes.note, { partition: "all", gaps: true });
-  return notes;
-}
+import { type BroadcastReport, show, Tree } from "../helpers/streams.js";
 
 describe("values", () => {
   const cases = [
@@ -29,7 +15,7 @@ describe("values", () => {
     "are with an event only where they are included: %p",
     async (include, inserted, updated) => {
       await using tree = await Tree.start({ stream: { include } });
-      const notes = await readAll(tree);
+      const notes = tree.readAll();
       const one = (): object[] =>
         notes.events.splice(0).map((event) => {
           const { value, previous, values, previousValues } = event;
@@ -58,7 +44,7 @@ describe("values", () => {
           hash: ({ target: { key } }) => (key < "b" ? 0 : 1),
         },
       });
-      const notes = await readAll(tree);
+      const notes = tree.readAll();
       const put = (n: number): void =>
         tree.users.putAll([
           ["a1", n],
@@ -87,7 +73,7 @@ describe("values", () => {
 
 describe("telemetry of events", () => {
   test("publishes each with its topic", async () => {
-    using reports = new Listener<Report>("nebulex.streams.broadcast");
+    using reports = new Listener<BroadcastReport>("nebulex.streams.broadcast");
     await using tree = await Tree.start({ stream: { partitions: 1 } });
     tree.users.put("a", 1);
     tree.users.deleteAll();

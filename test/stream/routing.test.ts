@@ -1,28 +1,14 @@
 import { describe, expect, jest, test } from "@jest/globals";
 import { defaultHash, defineCache, getStream, type Hash, whenIdle } from "../../src/index.js";
 import { Listener } from "../helpers/actors.js";
-import { keys, Notes, show, Tree, type UserEvent } from "../helpers/streams.js";
-
-interface Report {
-  status: "ok" | "error";
-  reason: unknown;
-  pubsub: null;
-  topic: string | null;
-  event: UserEvent;
-}
-
-async function readAll(tree: Tree): Promise<Notes> {
-  const notes = new Notes();
-  tree.users.subscribe(notes.note, { partition: "all", gaps: true });
-  return notes;
-}
+import { type BroadcastReport, keys, show, Tree } from "../helpers/streams.js";
 
 describe("the default hash", () => {
   test.each([1, 4, 8])(
     "puts all events of a key into one of %i partitions, whatever they are",
     async (partitions) => {
       await using tree = await Tree.start({ stream: { partitions } });
-      const notes = await readAll(tree);
+      const notes = tree.readAll();
       for (let round = 0; round < 2; round++) {
         for (const key of keys(0, 50)) {
           tree.users.put(key, 1);
@@ -49,10 +35,10 @@ describe("the default hash", () => {
   );
 
   test("reports a key that it can't hash, and carries on with the next", async () => {
-    using reports = new Listener<Report>("nebulex.streams.broadcast");
+    using reports = new Listener<BroadcastReport>("nebulex.streams.broadcast");
     const things = defineCache<unknown, number>({ name: "things" });
     await using tree = await Tree.start({ cache: things as never, stream: { partitions: 4 } });
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     const hostile = [() => 1, [Symbol.iterator, () => 1]];
     things.put("a", 1);
     for (const key of hostile) things.put(key, 1);
@@ -89,7 +75,7 @@ describe("a custom hash", () => {
       return Number(event.target.key.slice(1)) % 4;
     });
     expect(getStream(tree.users).hash).not.toBe(defaultHash);
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.putAll(keys(0, 6).map((key) => [key, 1] as const));
     tree.users.delete("k3");
     await whenIdle(tree.users);
@@ -107,9 +93,9 @@ describe("a custom hash", () => {
   });
 
   test("leaves out what it calls none, without an error", async () => {
-    using reports = new Listener<Report>("nebulex.streams.broadcast");
+    using reports = new Listener<BroadcastReport>("nebulex.streams.broadcast");
     await using tree = await withHash(({ target: { key } }) => (key === "secret" ? "none" : 0));
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.put("secret", 1);
     tree.users.putAll([
       ["secret", 2],
@@ -143,12 +129,12 @@ describe("a custom hash", () => {
     ["gives a promise", () => Promise.resolve(1) as never],
     ["gives what has no text", () => Object.create(null) as never],
   ])("that %s is reported, and asked again about the next event", async (_name, bad) => {
-    using reports = new Listener<Report>("nebulex.streams.broadcast");
+    using reports = new Listener<BroadcastReport>("nebulex.streams.broadcast");
     let broken = true;
     await using tree = await withHash((event) =>
       broken || event.target.key === "bad" ? bad(event) : 0,
     );
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.put("a", 1);
     broken = false;
     tree.users.put("b", 1);
@@ -192,7 +178,7 @@ describe("a custom hash", () => {
   test("is not asked on a stream without partitions", async () => {
     let asked = 0;
     await using tree = await Tree.start({ stream: { hash: () => asked++ } });
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.putAll([
       ["a", 1],
       ["b", 1],
@@ -208,7 +194,7 @@ describe("a custom hash", () => {
       return 0;
     });
     tree = made;
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.put("a", 1);
     await whenIdle(tree.users);
     expect(notes.lines).toEqual(["inserted a", "inserted log"]);
@@ -222,7 +208,7 @@ describe("an event about a query", () => {
   ])("goes to each partition once: %p", async (query, line) => {
     await using tree = await Tree.start({ stream: { partitions: 4, hash: () => 1 } });
     tree.users.put("k1", 1);
-    const notes = await readAll(tree);
+    const notes = tree.readAll();
     tree.users.deleteAll(query as never);
     await whenIdle(tree.users);
     expect(notes.lines).toEqual([line, line, line, line]);

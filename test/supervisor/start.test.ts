@@ -467,8 +467,8 @@ describe("the signal of a start", () => {
 describe("stop and kill during the start", () => {
   const never = (): Promise<never> => new Promise(() => {});
 
-  test("stop overtakes a start that hangs", async () => {
-    const log = new Log();
+  /** Starts a supervisor whose second child hangs; returns its ref, and why the start fails. */
+  async function startHanging(log: Log): Promise<{ ref: ActorRef; failed: Promise<unknown> }> {
     let ref: ActorRef | undefined;
     const starting = startSupervisor({
       ...one,
@@ -485,9 +485,15 @@ describe("stop and kill during the start", () => {
     });
     const failed = failure(starting);
     await until(() => ref !== undefined);
-    const handle = supervisorOf(ref as ActorRef);
+    return { ref: ref as unknown as ActorRef, failed };
+  }
+
+  test("stop overtakes a start that hangs", async () => {
+    const log = new Log();
+    const { ref, failed } = await startHanging(log);
+    const handle = supervisorOf(ref);
     const asked = failure(handle.whichChildren());
-    await ref?.stop("enough");
+    await ref.stop("enough");
     expect(await asked).toMatchObject({ reason: "noproc" });
     expect(await failed).toMatchObject({ code: "E_ACTOR_EXIT", reason: "enough" });
     expect(log.take()).toEqual(["+a", "-a:shutdown"]);
@@ -496,23 +502,8 @@ describe("stop and kill during the start", () => {
 
   test("kill does too, and takes what was up along", async () => {
     const log = new Log();
-    let ref: ActorRef | undefined;
-    const starting = startSupervisor({
-      ...one,
-      children: [
-        log.worker("a"),
-        {
-          id: "b",
-          start: (parent) => {
-            ref = parent.supervisor;
-            return never();
-          },
-        },
-      ],
-    });
-    const failed = failure(starting);
-    await until(() => ref !== undefined);
-    await ref?.kill();
+    const { ref, failed } = await startHanging(log);
+    await ref.kill();
     expect(await failed).toMatchObject({ reason: "killed" });
     expect(log.take()).toEqual(["+a"]);
     expect(log.ref("a").alive).toBe(false);
