@@ -4,8 +4,15 @@ import type { CursorMux, DrainVisitor } from "../log/cursor-mux.js";
 import type { CursorReader, Message, VisitResult } from "../log/message.js";
 import { LoopShare } from "./loop-share.js";
 import type { Runnable } from "./run-queue.js";
+import type { Milliseconds } from "../options.js";
 import type { Stream } from "./stream.js";
 import { monotonicNow } from "../timers.js";
+
+/**
+ * Events of a partition that a reader takes before the others have taken theirs: few enough to be in
+ * the processor's cache when the next reader takes them.
+ */
+const eventsInARow = 512;
 
 /** Calls a function with messages, one at a time, in turns of its own. @internal */
 export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
@@ -15,6 +22,9 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
   readonly #onError: (message: Message, error: unknown) => void;
   readonly #share = new LoopShare();
   #scheduled = false;
+  /** Whether the turn goes on after those of others, and how much of its time is left. */
+  #goesOn = false;
+  #left: Milliseconds = 0;
   #busy = false;
   closed = false;
   /** Called when there is nothing left to read. */
@@ -51,11 +61,15 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
     this.#share.close();
   }
 
-  takeTurn(): void {
+  takeTurn(): boolean {
     this.#scheduled = false;
-    if (this.#busy) return;
+    if (this.#busy) return false;
     const began = monotonicNow();
     const slice = this.#share.begin(began);
+    if (!this.#goesOn) this.#left = slice;
+    this.#goesOn = false;
+    let isOver = false;
+    let taken = 0;
     while (!this.closed) {
       const drained = this.#mux.drain(this, messagesPerCheck);
       if (drained === "empty") {
@@ -66,14 +80,20 @@ export class CallbackReader implements CursorReader, DrainVisitor, Runnable {
         this.#finish(drained);
         break;
       }
-      if (monotonicNow() - began >= slice) {
-        this.wake();
-        break;
-      }
+      const took = monotonicNow() - began;
+      isOver = took >= this.#left;
+      taken += messagesPerCheck;
+      if (isOver) this.wake();
+      else if (taken >= eventsInARow) {
+        this.#left -= took;
+        this.#goesOn = this.#scheduled = true;
+      } else continue;
+      break;
     }
     // Waits for earlier messages can end before a pending one is handled.
     this.#stream.notifyProgress();
-    this.#share.end(monotonicNow());
+    this.#share.end(monotonicNow(), isOver);
+    return this.#goesOn;
   }
 
   visit(message: Message): VisitResult {

@@ -59,13 +59,17 @@ export class LoopShare {
     return this.#slice;
   }
 
-  /** The turn ends, whether there are events left, for which the reader waits again, or not. */
-  end(now: Milliseconds): void {
-    const took = now - this.#began;
-    this.#loop.reading += took;
+  /**
+   * The turn ends, or a part of it, whether there are events left, for which the reader waits again,
+   * or not.
+   *
+   * @param isOver whether it took all its time
+   */
+  end(now: Milliseconds, isOver = now - this.#began >= this.#slice): void {
+    this.#loop.reading += now - this.#began;
     const waits = this.#waitsSince !== never;
     if (waits) this.wait(now);
-    this.#setBehind(waits && took >= this.#slice && !this.#closed);
+    this.#setBehind(waits && isOver && !this.#closed);
   }
 
   /** There are no further turns. */

@@ -3,8 +3,8 @@ import { setImmediate } from "../timers.js";
 
 /** A task that runs in a turn of its own. @internal */
 export interface Runnable {
-  /** Must not throw. */
-  takeTurn(): void;
+  /** Must not throw. Returns whether the turn goes on when the others have taken theirs. */
+  takeTurn(): boolean;
 }
 
 /**
@@ -25,8 +25,8 @@ export class RunQueue {
 
   readonly #runAll = (): void => {
     this.#scheduled = false;
-    const queue = this.#queue;
+    let queue = this.#queue;
     this.#queue = [];
-    for (const turn of queue) turn.takeTurn();
+    while (queue.length > 0) queue = queue.filter((turn) => turn.takeTurn());
   };
 }

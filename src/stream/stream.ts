@@ -367,9 +367,10 @@ export class Stream {
   };
 
   readonly #flushTurn = {
-    takeTurn: (): void => {
+    takeTurn: (): boolean => {
       this.#flushing = false;
       this.flush();
+      return false;
     },
   };
 
