@@ -108,3 +108,21 @@ describe("a writer that never pauses", () => {
     expect(account.events).toBe(bursts * perBurst);
   });
 });
+
+test("readers take the events of a burst in alternation, all in order", async () => {
+  await using tree = await Tree.start();
+  const seen: number[][] = [[], [], []];
+  let longest = 0;
+  let row: { reader: number; events: number } | undefined;
+  for (const [reader, sequences] of seen.entries())
+    tree.users.subscribe(({ metadata }) => {
+      sequences.push(metadata.sequence);
+      if (row?.reader !== reader) row = { reader, events: 0 };
+      longest = Math.max(longest, ++row.events);
+    });
+  putKeys(tree.users, 0, 5000);
+  await whenIdle(tree.users);
+  for (const sequences of seen)
+    expect(sequences).toEqual(Array.from({ length: 5000 }, (_, sequence) => sequence));
+  expect(longest).toBeLessThan(1000);
+});
