@@ -1,18 +1,42 @@
 #!/usr/bin/env node
+import { createInterface } from "node:readline/promises";
 import { main } from "./cli/main.js";
 
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   // Once only: a second one ends the process at once.
   process.once(signal, () => interrupt.abort());
+const { stdin, stdout, stderr } = process;
 // A reader that has seen enough (`| head`) is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   interrupt.abort();
 });
 
 process.exitCode = await main(process.argv.slice(2), {
-  write: (text) => void process.stdout.write(text),
-  say: (line) => void process.stderr.write(`nebulex-streams: ${line.trimEnd()}\n`),
+  write: (text) => void stdout.write(text),
+  say: (line) => void stderr.write(`nebulex-streams: ${line.trimEnd()}\n`),
+  drained: () =>
+    stdout.writableNeedDrain
+      ? new Promise((resolve) => {
+          stdout.once("drain", resolve);
+          interrupt.signal.addEventListener("abort", () => resolve(), { once: true });
+        })
+      : Promise.resolve(),
+  get size() {
+    return stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : undefined;
+  },
+  ask: stdin.isTTY && stderr.isTTY ? ask : undefined,
   signal: interrupt.signal,
 });
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: stdin, output: stderr });
+  // In its raw mode, the terminal sends no signal.
+  lines.once("SIGINT", () => interrupt.abort());
+  try {
+    return await lines.question(question, { signal: interrupt.signal });
+  } finally {
+    lines.close();
+  }
+}

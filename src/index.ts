@@ -121,11 +121,8 @@ export {
 } from "./handler/event-handler.js";
 
 // Cluster groups
-export {
-  clusterGroup,
-  type ClusterGroup,
-  type ClusterGroupStatus,
-} from "./group/cluster-group.js";
+export { clusterGroup, type ClusterGroup } from "./group/cluster-group.js";
+export type { ClusterGroupStatus } from "./group/group-state.js";
 export type { DeadLetter } from "./group/dead-letter.js";
 
 // Invalidator

@@ -18,8 +18,8 @@ export class BrokerFailure extends Error {
   override readonly name = "BrokerFailure";
 }
 
-/** More than any node sends: an observer rejects nothing that the nodes accept. */
-const maxMessageSize = 64 * 1_048_576;
+/** More than any node sends: an observer rejects nothing that the nodes accept. @internal */
+export const maxMessageSize = 64 * 1_048_576;
 
 /** @throws (as a rejection) BrokerFailure when the broker's package is not installed @internal */
 export async function makePubSub(options: Omit<StreamOptions, "json">): Promise<PubSubWithBus> {
@@ -103,7 +103,8 @@ export async function connect(pubsub: PubSub, broker: BrokerAddress): Promise<Se
   }
 }
 
-function failure(broker: BrokerAddress, reason: unknown): BrokerFailure {
+/** What the user reads of it. @internal */
+export function failure(broker: BrokerAddress, reason: unknown): BrokerFailure {
   let cause = reason;
   while (cause instanceof SupervisorError || cause instanceof PubSubError) {
     if (cause.cause === undefined) break;

@@ -1,12 +1,19 @@
-import { commandIn, parseCommand } from "./arguments.js";
-import { BrokerFailure } from "./broker.js";
+import { commandIn, parseCommand, type TailOptions } from "./arguments.js";
+import { BrokerFailure, failure } from "./broker.js";
 import { doctor, type Health } from "./doctor.js";
 import type { Output } from "./output.js";
+import { listDead } from "./dead.js";
+import { act } from "./act.js";
+import { listStreams, showGroups } from "./groups.js";
+import { type JournalConnection, NotFound, openJournal } from "./journal.js";
+import type { PlaceOptions } from "./argument-values.js";
+import { printable } from "./show-event.js";
 import { tail } from "./tail.js";
+import { tailJournal } from "./journal-tail.js";
 import { helpText, shortUsage, UsageError } from "./usage.js";
 import { packageVersion } from "../package-copy.js";
 
-const exit = { ok: 0, problems: 1, refused: 2, interrupted: 130 } as const;
+const exit = { ok: 0, problems: 1, notDone: 1, refused: 2, interrupted: 130 } as const;
 
 const exitOf: Readonly<Record<Health, number>> = {
   healthy: exit.ok,
@@ -33,18 +40,59 @@ export async function main(argv: readonly string[], output: Output): Promise<num
         output.write(`${packageVersion()}\n`);
         return exit.ok;
       case "tail":
-        await tail(command.options, output);
-        return exit.ok;
+        return await tailOf(command.options, output);
       case "doctor":
         return exitOf[await doctor(command.options, output)];
+      case "streams":
+        return await onJournal(command, output, listStreams);
+      case "groups":
+        return await onJournal(command, output, showGroups);
+      case "dead":
+        return await onJournal(command, output, listDead);
+      case "act":
+        return await onJournal(command, output, async (...of) =>
+          (await act(...of)) === "done" ? exit.ok : exit.notDone,
+        );
     }
   } catch (error) {
     if (error instanceof UsageError)
       output.say(`${withoutCredentials(error.message)}\n${shortUsage(commandIn(argv) ?? null)}`);
-    else if (error instanceof BrokerFailure) output.say(error.message);
-    else throw error;
+    else if (error instanceof BrokerFailure) output.say(printable(error.message));
+    else if (error instanceof NotFound) {
+      output.say(printable(error.message));
+      return exit.notDone;
+    } else throw error;
     return exit.refused;
   }
+}
+
+async function tailOf(options: TailOptions, output: Output): Promise<number> {
+  const { from } = options;
+  if (from !== null) return onJournal({ options: { ...options, from } }, output, tailJournal);
+  await tail(options, output);
+  return exit.ok;
+}
+
+/** Runs a command over a connection to journals, and returns the exit status. */
+async function onJournal<Options extends PlaceOptions>(
+  { options }: { readonly options: Options },
+  output: Output,
+  run: (options: Options, connection: JournalConnection, output: Output) => Promise<number | void>,
+): Promise<number> {
+  const { signal } = output;
+  try {
+    await using connection = await openJournal(options, signal);
+    return (await run(options, connection, output)) ?? exit.ok;
+  } catch (error) {
+    if (signal.aborted) return exit.interrupted;
+    throw isForUser(error) ? error : failure(options.broker, error);
+  }
+}
+
+/** Any other error comes from the engine, unless it is a defect. */
+function isForUser(error: unknown): boolean {
+  const own = [UsageError, NotFound, BrokerFailure, TypeError, RangeError, ReferenceError];
+  return own.some((type) => error instanceof type);
 }
 
 /** An argument in the wrong place may be a URL with a password. */

@@ -1,12 +1,13 @@
 import { type Clock, nodeTimeOf } from "../clock.js";
 import type { StreamShape } from "../errors.js";
-import { CacheEvent, type Cause, type EventSource } from "../event/event.js";
-import type { EventType, GapEvent } from "../event/types.js";
+import type { CacheEvent, EventSource } from "../event/event.js";
+import type { GapEvent } from "../event/types.js";
 import type { Bus, Listening } from "../pubsub/types.js";
 import type { ReadBatch } from "../cluster/batch.js";
 import { channelNames, type DataMessage, type StateMessage } from "../cluster/messages.js";
 import { type Replica, transportGap } from "../cluster/replica.js";
 import { type NodeStatus, Replicas } from "../cluster/replicas.js";
+import { eventsOf } from "./read-events.js";
 
 /** Nodes of one name that are tracked at most. */
 const maxNamesakes = 16;
@@ -126,24 +127,6 @@ export class ObservedShape {
   }
 
   #events(partition: number, replica: Replica, batch: ReadBatch, from: number): void {
-    const { types, at, numbers, subjects, values, previous } = batch;
-    const known = replica.causesOf(partition);
-    const causes = batch.causes.map(({ command, fill }) => known.get(command, fill));
-    const includes = { value: values !== undefined, previous: previous !== undefined };
-    const events: CacheEvent[] = [];
-    for (let index = from; index < types.length; index++) {
-      const cause = causes[batch.cause?.[index] ?? 0] as Cause;
-      const event = new CacheEvent(
-        types[index] as EventType,
-        cause,
-        cause.source as EventSource,
-        subjects[index],
-        numbers[index] as number,
-        at[index] as number,
-      );
-      CacheEvent.addValues(event, includes, values?.[index], previous?.[index]);
-      events.push(event);
-    }
-    this.#options.events(events);
+    this.#options.events(eventsOf(batch, replica.causesOf(partition), from));
   }
 }

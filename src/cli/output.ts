@@ -6,6 +6,12 @@ export interface Output {
   write(text: string): void;
   /** Shows the user one line that is no result. */
   say(line: string): void;
+  /** Settles when what was written has been taken by its reader, or by the system. */
+  drained?(): Promise<void>;
+  /** The size of the terminal that results go to; undefined: they go elsewhere. */
+  readonly size?: { readonly columns: number; readonly rows: number } | undefined;
+  /** Asks the user; undefined: nobody can be asked. Rejects when the signal is aborted. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Aborted when the user interrupts, or the results have no reader any more. */
   readonly signal: AbortSignal;
 }

@@ -1,8 +1,9 @@
 import type { Milliseconds } from "../options.js";
 import type { DoctorOptions } from "./arguments.js";
 import type { Problem } from "./diagnosis.js";
-import { printable, shapeText, timeText } from "./show-event.js";
+import { jsonText, printable, shapeText, timeText } from "./show-event.js";
 import type { Findings, WatchedNode } from "./cluster-watch.js";
+import { table } from "./table.js";
 
 /** The result of `doctor`. @internal */
 export interface Report {
@@ -34,7 +35,7 @@ export function reportJson({ options, watched, findings, problems }: Report): st
     })),
     problems,
   };
-  return `${JSON.stringify(report)}\n`;
+  return jsonText(report);
 }
 
 /** @internal */
@@ -81,16 +82,4 @@ function cells(node: WatchedNode): string[] {
     String(lost.gaps),
     String(lost.events),
   ];
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
 }

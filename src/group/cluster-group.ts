@@ -1,42 +1,18 @@
 import type { AnyCache, AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
 import { GroupBusyError, OptionError } from "../errors.js";
-import type {
-  GroupName,
-  GroupPartition,
-  GroupState,
-  JournalEngine,
-  KeptDeadLetter,
-} from "../journal/engine.js";
-import type { JournalPort } from "../journal/types.js";
-import { integer, type Milliseconds, nonEmptyString, option, readOptions } from "../options.js";
+import type { GroupName, GroupPartition, JournalEngine } from "../journal/engine.js";
+import { integer, nonEmptyString, option, readOptions } from "../options.js";
 import type { Stream } from "../stream/stream.js";
 import { requireStream, slotFor } from "../stream/streams.js";
 import { warnOfError } from "../telemetry/channels.js";
-import { type DeadLetter, decodeDeadLetter } from "./dead-letter.js";
-
-/** One partition of a cluster group. */
-export interface ClusterGroupStatus {
-  /** From 0; 0 on a stream without partitions. */
-  readonly partition: number;
-  /** The node that handles it; null: none does now. */
-  readonly owner: string | null;
-  /** Grows with every change of owner: never the same for two. */
-  readonly fence: number;
-  /** The first position that is not handled. */
-  readonly position: number;
-  /** Events of any type that the journal has from there on. */
-  readonly lag: number;
-  /**
-   * How long the oldest of them has been in the journal, in milliseconds, by this node's and the
-   * engine's wall clock; null: there is none.
-   */
-  readonly oldestAge: Milliseconds | null;
-  /** Whether nothing more of it is handled until `resume`. */
-  readonly paused: boolean;
-  /** How many dead letters it has, without those that are being retried. */
-  readonly deadLetters: number;
-}
+import type { DeadLetter } from "./dead-letter.js";
+import {
+  type ClusterGroupStatus,
+  type GroupPlace,
+  restingLetters,
+  statusOf,
+} from "./group-state.js";
 
 /**
  * A cluster group, as seen and directed from any node whose stream has the journal. Everything is
@@ -102,10 +78,10 @@ const lettersSchema = (partitions: number) => ({
 
 /** What one call works with. */
 interface Call {
-  readonly stream: Stream;
-  readonly port: JournalPort;
   readonly engine: JournalEngine;
   readonly name: GroupName;
+  readonly place: GroupPlace;
+  /** At least one. */
   readonly partitions: number;
 }
 
@@ -119,9 +95,9 @@ class JournalGroup implements ClusterGroup {
   }
 
   async status(): Promise<ClusterGroupStatus[]> {
-    const call = this.#call();
-    const { partitions } = await call.engine.viewGroup(call.name);
-    return await Promise.all(partitions.map((state) => statusOf(call, state)));
+    const { engine, name, place } = this.#call();
+    const { partitions } = await engine.viewGroup(name);
+    return await Promise.all(partitions.map((state) => statusOf(place, state)));
   }
 
   async pause(partition: number | "all" = "all"): Promise<void> {
@@ -146,23 +122,12 @@ class JournalGroup implements ClusterGroup {
   }
 
   async deadLetters(options: { partition?: number; limit?: number } = {}): Promise<DeadLetter[]> {
-    const call = this.#call();
-    const { engine, name } = call;
-    const schema = lettersSchema(call.partitions);
-    const { partition, limit } = readOptions("deadLetters", schema, options);
-    const letters: DeadLetter[] = [];
-    const { partitions } = await engine.viewGroup(name);
-    for (const state of partitions) {
-      if (state.deadLetters === 0 || (partition ?? state.partition) !== state.partition) continue;
-      const of = { ...name, partition: state.partition };
-      const left = limit - letters.length;
-      if (left === 0) break;
-      for (const letter of await engine.deadLetters(of, "resting", left)) {
-        const read = readLetter(call, letter);
-        if (read !== undefined) letters.push(read);
-      }
-    }
-    return letters;
+    const { place, partitions } = this.#call();
+    const chosen = readOptions("deadLetters", lettersSchema(partitions), options);
+    const { group, address } = place;
+    return await restingLetters(place, chosen, ({ id }, error) =>
+      warnOfError(`dead letter ${id} of group ${group} on stream ${address.name}`, error),
+    );
   }
 
   retry(ids: readonly string[] | "all"): Promise<number> {
@@ -174,10 +139,10 @@ class JournalGroup implements ClusterGroup {
   }
 
   async delete(): Promise<void> {
-    const { engine, name, stream } = this.#call();
+    const { engine, name, place } = this.#call();
     const { partitions } = await engine.viewGroup(name);
     const refuse = (partition: number): never => {
-      throw new GroupBusyError(this.#group, stream.partitions === null ? null : partition);
+      throw new GroupBusyError(this.#group, place.partitions === null ? null : partition);
     };
     for (const { partition, owner } of partitions) if (owner !== null) refuse(partition);
     for (const { partition } of partitions)
@@ -219,46 +184,16 @@ class JournalGroup implements ClusterGroup {
         "cache",
         `the stream of ${slot.name} has no journal, in which cluster groups are kept`,
       );
+    const { cacheName: cache, name } = slot;
+    const engine = journal.engine();
+    const group = this.#group;
+    const address = { namespace: journal.namespace, cache, name };
+    const now = nodeTimeOf(stream.system.clock);
     return {
-      stream,
-      port: journal,
-      engine: journal.engine(),
-      name: { cache: slot.cacheName, name: slot.name, group: this.#group },
+      engine,
+      name: { cache, name, group },
+      place: { engine, address, group, partitions, now },
       partitions: partitions ?? 1,
     };
-  }
-}
-
-async function statusOf(
-  { stream, engine, name: { cache, name } }: Call,
-  state: GroupState,
-): Promise<ClusterGroupStatus> {
-  const { partition, owner, fence, position, paused, deadLetters } = state;
-  const journal = { cache, name, partition };
-  const { generation, first, next } = await engine.bounds(journal);
-  // In a new generation the group begins at 0, though nobody has taken it yet.
-  const from = Math.max(state.generation === generation ? position : 0, first);
-  const oldest = from < next ? await engine.entryAt(journal, from) : undefined;
-  const now = nodeTimeOf(stream.system.clock)();
-  return {
-    partition,
-    owner,
-    fence,
-    position,
-    lag: Math.max(0, next - from),
-    oldestAge: oldest === undefined ? null : Math.max(0, now - oldest.time),
-    paused,
-    deadLetters,
-  };
-}
-
-function readLetter({ stream, port, name }: Call, letter: KeptDeadLetter): DeadLetter | undefined {
-  const { id, partition, position } = letter;
-  const address = { namespace: port.namespace, cache: name.cache, name: name.name };
-  try {
-    return { id, partition, position, ...decodeDeadLetter(address, letter, stream.partitions) };
-  } catch (error) {
-    warnOfError(`dead letter ${id} of group ${name.group} on stream ${name.name}`, error);
-    return undefined;
   }
 }

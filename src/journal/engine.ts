@@ -55,6 +55,11 @@ export interface JournalContext {
   readonly clock: Clock;
   /** From 0 to below 1: for the jitter of reconnections. */
   readonly random: () => number;
+  /**
+   * Set for an operator's tool: nothing that belongs to all streams is created in the engine, and
+   * no setting is changed there.
+   */
+  readonly observes?: boolean | undefined;
 }
 
 /** Makes an engine, which is not open yet. Called for each incarnation of the journal's actor. */

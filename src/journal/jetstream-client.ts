@@ -39,18 +39,19 @@ export async function loadJournalPackages(): Promise<void> {
 export interface JetStreamClients {
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  /** Opens a bucket; where it does not exist, it is created. */
+  /** Opens a bucket; where it does not exist, it is created, unless that is not wanted. */
   bucket(name: string): Promise<KV>;
 }
 
 /**
+ * @param replicas of what is created; undefined: no bucket is
  * @param timeout of requests, in milliseconds
  * @throws (as a rejection) RefusedError where JetStream is not enabled
  * @internal
  */
 export async function jetStreamClients(
   connection: NatsConnection,
-  replicas: number,
+  replicas: number | undefined,
   timeout: number,
 ): Promise<JetStreamClients> {
   const { jetstream, jetstreamManager } = await loadJetStream();
@@ -58,19 +59,25 @@ export async function jetStreamClients(
   const jsm = await jetstreamManager(connection, { timeout });
   const js = jetstream(connection, { timeout });
   const kvm = new Kvm(js);
+  // What a follower answers may be older than what was written.
+  const options = { allow_direct: false, timeout };
+  const description = "nebulex-streams: journals";
   return {
     js,
     jsm,
     bucket: (name) =>
-      // What a follower answers may be older than what was written.
-      kvm.create(name, {
-        description: "nebulex-streams: journals",
-        replicas,
-        history: 1,
-        allow_direct: false,
-        timeout,
-      }),
+      replicas === undefined
+        ? kvm.open(name, options)
+        : kvm.create(name, { ...options, description, replicas, history: 1 }),
   };
+}
+
+/** Nothing has been created that holds journals. @internal */
+export class NoJournalError extends RefusedError {
+  constructor(error: unknown) {
+    super(error, "no stream has a journal in this namespace");
+    this.name = "NoJournalError";
+  }
 }
 
 /** What happens to the keys of a bucket from now on, until `stop`. @internal */

@@ -3,11 +3,14 @@ import { headersFactory, type MsgHdrs, type NatsConnection } from "../pubsub/nat
 import type { NatsSession } from "../pubsub/nats-session.js";
 import { AckInbox } from "./ack-inbox.js";
 import {
+  apiCodes,
   asJetStreamFailure,
+  codeOf,
   type JetStreamClients,
   jetStreamClients,
   type JetStreamClient,
   type JetStreamManager,
+  NoJournalError,
 } from "./jetstream-client.js";
 import { NatsBucket, openBucket, type OpenBucket } from "./nats-bucket.js";
 import type { NatsNames } from "./nats-names.js";
@@ -19,6 +22,8 @@ export interface JetStreamSessionOptions {
   readonly replicas: number;
   /** Of requests. */
   readonly timeout: Milliseconds;
+  /** Whether buckets that are missing are not created. */
+  readonly observes: boolean;
 }
 
 /** A connection to JetStream until it is lost, with the journal's buckets. @internal */
@@ -65,14 +70,19 @@ export class JetStreamSession implements Session {
     link: NatsSession,
     options: JetStreamSessionOptions,
   ): Promise<JetStreamSession> {
-    const { names, replicas, timeout } = options;
+    const { names, replicas, timeout, observes } = options;
     checkServer(link.connection.info?.version, replicas);
     try {
-      const clients = await jetStreamClients(link.connection, replicas, timeout);
+      const clients = await jetStreamClients(
+        link.connection,
+        observes ? undefined : replicas,
+        timeout,
+      );
       const state = await openBucket(clients, names.stateBucket);
       const dead = await openBucket(clients, names.deadBucket);
       return new JetStreamSession(link, options, clients, { state, dead }, await headersFactory());
     } catch (error) {
+      if (observes && codeOf(error) === apiCodes.streamNotFound) throw new NoJournalError(error);
       throw asJetStreamFailure(error);
     }
   }

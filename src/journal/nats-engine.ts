@@ -58,7 +58,8 @@ export class NatsEngine implements JournalEngine {
     this.#names = new NatsNames(context.namespace);
     const { timeout, connectionTimeout, delay } = dialing;
     const { random } = context;
-    const options = { names: this.#names, replicas, timeout: connectionTimeout };
+    const observes = context.observes === true;
+    const options = { names: this.#names, replicas, timeout: connectionTimeout, observes };
     const dial: Dial<JetStreamSession> = async (lost, signal) => {
       const link = await dialing.dial(lost, signal);
       try {

@@ -16,6 +16,7 @@ import {
   isGone,
   isWrongLast,
   logConfig,
+  NoJournalError,
   type StoredMsg,
   type StreamInfo,
 } from "./jetstream-client.js";
@@ -154,13 +155,16 @@ export class NatsLog {
 
   async #info(session: JetStreamSession): Promise<StreamInfo> {
     const { jsm } = session;
+    const { observes } = this.#settings.context;
     try {
       const info = await session.run(jsm.streams.info(this.stream));
       const limit = limitOf(this.#settings.context);
+      if (observes === true) return info;
       if (info.config.max_msgs === -1 || info.config.max_msgs >= limit) return info;
       return await session.run(jsm.streams.update(this.stream, { max_msgs: limit }));
     } catch (error) {
       if (codeOf(error) !== apiCodes.streamNotFound) throw asJetStreamFailure(error);
+      if (observes === true) throw new NoJournalError(error);
     }
     const { cache, name, partition } = this.partition;
     const config = await logConfig({

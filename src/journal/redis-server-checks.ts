@@ -4,6 +4,16 @@ import type { RedisKeys } from "./redis-keys.js";
 import { asCommandFailure, type RedisLink, runScript } from "./redis-link.js";
 import { script } from "./redis-script.js";
 
+/** The server is of a kind that is reached in another way. @internal */
+export class WrongServerError extends RefusedError {
+  readonly mode: "cluster" | "sentinel";
+
+  constructor(mode: "cluster" | "sentinel", message: string) {
+    super(undefined, message);
+    this.mode = mode;
+  }
+}
+
 /**
  * Fails where the server is too old, or is of another kind.
  *
@@ -34,12 +44,12 @@ export async function checkServer(
     );
   const mode = facts.get("mode");
   if (expected === "standalone" && mode === "cluster")
-    throw new RefusedError(
-      undefined,
+    throw new WrongServerError(
+      "cluster",
       `the server is a node of a Redis Cluster: give "rootNodes", or a "client" of createCluster`,
     );
   if (expected === "standalone" && mode === "sentinel")
-    throw new RefusedError(undefined, `the server is a Sentinel: give "sentinel"`);
+    throw new WrongServerError("sentinel", `the server is a Sentinel: give "sentinel"`);
 }
 
 /** Each command that a journal's scripts use, on a key that is not kept. */

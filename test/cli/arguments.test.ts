@@ -1,9 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseCommand, type StreamOptions } from "../../src/cli/arguments.js";
 import { withoutSecrets } from "../../src/pubsub/broker-address.js";
-import { helpText, shortUsage, UsageError } from "../../src/cli/usage.js";
+import { commandNames, helpText, shortUsage, UsageError } from "../../src/cli/usage.js";
 
 const redis = ["--redis", "redis://localhost:6379"];
+const group = [...redis, "--cache", "c", "--group", "g"];
 
 function optionsOf(...argv: string[]): StreamOptions {
   const command = parseCommand(argv);
@@ -34,6 +35,7 @@ describe("what is understood", () => {
         json: false,
         events: ["inserted", "updated", "deleted", "expired", "evicted"],
         partition: null,
+        from: null,
       },
     });
   });
@@ -59,8 +61,42 @@ describe("what is understood", () => {
     expect(optionsOf(...doctor, "--timeout", "7")).toMatchObject({ timeout: 7 });
   });
 
+  test("groups, of all streams or of one", () => {
+    expect(parseCommand(["groups", ...redis])).toMatchObject({
+      kind: "streams",
+      options: { namespace: "nebulex", json: false },
+    });
+    expect(parseCommand(["groups", ...redis, "--cache", "c", "--json"])).toMatchObject({
+      kind: "groups",
+      options: { cache: "c", name: "c", group: null, partition: null, once: true },
+    });
+    expect(parseCommand(["dead", ...group, "--partition", "2"])).toMatchObject({
+      kind: "dead",
+      options: { group: "g", partition: 2, limit: 100 },
+    });
+  });
+
+  test.each([
+    [["pause", "--yes"], { action: { kind: "pause" }, yes: true, partition: null }],
+    [["resume", "--partition", "0"], { action: { kind: "resume" }, yes: false, partition: 0 }],
+    [["seek", "--to", "earliest"], { action: { kind: "seek", to: "earliest" } }],
+    [["seek", "--to", "12"], { action: { kind: "seek", to: 12 } }],
+    [["retry", "b", "a", "b"], { action: { kind: "retry", ids: ["b", "a"] } }],
+    [["drop", "--all"], { action: { kind: "drop", ids: "all" } }],
+  ])("%j acts", ([command = "", ...rest], options) => {
+    expect(parseCommand([command, ...group, ...rest])).toMatchObject({ kind: "act", options });
+  });
+
+  test("tail of a journal begins with what comes next, or elsewhere", () => {
+    const tail = ["tail", ...redis, "--cache", "c", "--journal"];
+    expect(optionsOf(...tail)).toMatchObject({ from: "latest" });
+    expect(optionsOf(...tail, "--from", "earliest")).toMatchObject({ from: "earliest" });
+    expect(optionsOf(...tail, "--from", "7", "--partition", "1")).toMatchObject({ from: 7 });
+  });
+
   test.each([
     [["--help"], { kind: "help", of: null }],
+    [["retry", "-h"], { kind: "help", of: "retry" }],
     [["-h"], { kind: "help", of: null }],
     [["--version"], { kind: "version" }],
     [["tail", "--help"], { kind: "help", of: "tail" }],
@@ -70,19 +106,43 @@ describe("what is understood", () => {
     expect(parseCommand(argv)).toEqual(command);
   });
 
-  test.each(["redis", "sentinel", "nats", "cache", "name", "namespace", "heartbeat", "json"])(
-    "--%s is in the help of both commands",
+  test.each(["redis", "sentinel", "nats", "cache", "name", "namespace", "json"])(
+    "--%s is in the help of all commands",
     (option) => {
-      for (const command of ["tail", "doctor"] as const)
-        expect(helpText(command)).toContain(`--${option} `);
+      for (const command of commandNames) expect(helpText(command)).toContain(`--${option} `);
     },
   );
 });
 
 describe("what is not", () => {
   test.each([
-    [[], "expected a command: tail or doctor, got none"],
-    [["trail"], 'unknown command "trail": expected tail or doctor'],
+    [
+      [],
+      "expected a command: tail, doctor, groups, pause, resume, seek, dead, retry or drop, got none",
+    ],
+    [["trail"], 'unknown command "trail": expected tail, doctor, groups, '],
+    [
+      ["tail", ...redis, "--cache", "c", "--from", "1"],
+      "option --from: expected --journal with it",
+    ],
+    [
+      ["tail", ...redis, "--cache", "c", "--journal", "--from", "now"],
+      'option --from: expected earliest, latest or a position (an integer from 0), got "now"',
+    ],
+    [
+      ["tail", ...redis, "--cache", "c", "--journal", "--heartbeat", "5"],
+      "option --heartbeat: expected no --journal with it, got both",
+    ],
+    [["groups", ...redis, "--group", "g"], "option --group: expected --cache with it, got none"],
+    [["pause", ...redis, "--cache", "c"], "option --group: expected the group's name, got none"],
+    [["pause", ...redis, "--cache", "c", "--group", ""], 'option --group: expected a name, got ""'],
+    [["seek", ...group], "option --to: expected earliest, latest or a position, got none"],
+    [["seek", ...group, "--to", "-1"], "option --to: expected earliest, latest or a position (an"],
+    [["retry", ...group], "retry: expected ids of dead letters or --all, got none"],
+    [["drop", ...group, "--all", "id"], "drop: expected ids of dead letters or --all, got both"],
+    [["drop", ...group, "--all", "--partition", "1"], "unknown option '--partition'"],
+    [["dead", ...group, "--limit", "0"], 'option --limit: expected an integer from 1, got "0"'],
+    [["pause", ...group, "extra"], "unexpected argument 'extra'"],
     [["--cache", "users"], "unknown option '--cache'"],
     [["tail", "--cache", "c"], "options --redis and --nats: expected one of them, got none"],
     [
@@ -136,7 +196,7 @@ describe("what is not", () => {
   });
 
   test("the usage that goes with it is short", () => {
-    for (const command of [null, "tail", "doctor"] as const) {
+    for (const command of [null, ...commandNames] as const) {
       const lines = shortUsage(command).trimEnd().split("\n");
       expect(lines).toEqual([expect.stringMatching(/^Usage: /), expect.stringMatching(/ --help$/)]);
     }

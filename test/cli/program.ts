@@ -9,15 +9,25 @@ export class Program implements AsyncDisposable {
   stdout = "";
   stderr = "";
 
-  constructor(file: string, args: readonly string[], cwd?: string) {
+  constructor(
+    file: string,
+    args: readonly string[],
+    cwd?: string,
+    stdin: "ignore" | "pipe" = "ignore",
+  ) {
     this.process = spawn(process.execPath, [file, ...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
       ...(cwd === undefined ? {} : { cwd }),
     });
     const { stdout, stderr } = this.process;
     stdout?.setEncoding("utf8").on("data", (chunk: string) => (this.stdout += chunk));
     stderr?.setEncoding("utf8").on("data", (chunk: string) => (this.stderr += chunk));
     this.#ended = once(this.process, "close");
+  }
+
+  /** Writes a line to it, where its input is a pipe. */
+  send(line: string): void {
+    this.process.stdin?.write(`${line}\n`);
   }
 
   get lines(): string[] {

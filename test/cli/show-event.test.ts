@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { eventLine, gapLine, jsonLine } from "../../src/cli/show-event.js";
-import { CacheEvent, causeOf, MultiTarget } from "../../src/event/event.js";
+import { CacheEvent, causeOf, MultiTarget, NumberedEvent } from "../../src/event/event.js";
 import type { EventType, GapEvent } from "../../src/event/types.js";
 
 const source = {
@@ -40,6 +40,23 @@ const gap: GapEvent = {
   node: "a",
   epoch: "e1",
 };
+
+describe("a line for people, of a journal", () => {
+  test("has positions", () => {
+    const made = new NumberedEvent("inserted", causeOf("put"), source, "ada", 12, 7, 3, 40);
+    expect(eventLine(made)).toBe("2030-01-01T00:00:00.007Z a 3 inserted put 'ada' #3 @40");
+    const lost = { ...gap, reason: "overrun" } as const;
+    expect(gapLine(lost, 0, 9)).toMatch(/Z a 3 gap {6}#5\.\.#7: 3 events lost @9$/);
+    const bounds = { ...gap, node: "-", reason: "trimmed" } as const;
+    expect(gapLine(bounds, 0)).toMatch(/Z - 3 gap {6}@5\.\.@7: 3 events trimmed$/);
+    expect(gapLine({ ...bounds, reason: "journal_lost", to: 4 }, 0)).toMatch(
+      /@5\.\.: the journal was lost, and has begun anew$/,
+    );
+    expect(gapLine({ ...bounds, reason: "journal_lost", to: 5 }, 0)).toMatch(
+      /@5\.\.@5: 1 event not in the journal any more, or not readable$/,
+    );
+  });
+});
 
 describe("a line for people", () => {
   test.each([
