@@ -8,6 +8,7 @@ import {
   handlerPool,
   type HandlerContext,
   type HandlerPoolOptions,
+  type Journal,
   type JournalHub,
   localJournal,
   type LocalJournalOptions,
@@ -42,6 +43,8 @@ export interface Handled {
 export interface NodeOptions {
   readonly clock?: Clock;
   readonly journal?: Omit<LocalJournalOptions, "hub" | "nodeName">;
+  /** In place of a local journal. */
+  readonly makeJournal?: (nodeName: string) => Journal;
   readonly stream?: Omit<Partial<StreamServerOptions<string, number>>, "cache" | "journal">;
   readonly pool?: Partial<HandlerPoolOptions<string, number>>;
   /** Instead of noting the event. */
@@ -64,7 +67,9 @@ export class GroupLab implements AsyncDisposable {
   async start(nodeName: string, own: NodeOptions = {}): Promise<GroupNode> {
     const options = { ...this.options, ...own };
     const cache = ordersCache();
-    const journal = localJournal({ ...options.journal, hub: this.hub, nodeName });
+    const journal =
+      options.makeJournal?.(nodeName) ??
+      localJournal({ ...options.journal, hub: this.hub, nodeName });
     const note = (event: CacheEntryEvent<string, number>, ctx: HandlerContext): void => {
       const key = event.target.kind === "key" ? event.target.key : event.target.kind;
       const position = event.metadata.position as number;
