@@ -9,7 +9,8 @@ import { channels, warnOfError } from "../telemetry/channels.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import { type GroupMetrics, metricsOf } from "./group-metrics.js";
-import { type GroupContext, OwnedPartition, type Release } from "./owned-partition.js";
+import type { GroupContext, LeasedPartition, Release } from "./group-context.js";
+import { OwnedPartition } from "./owned-partition.js";
 import type { LostPositions } from "./reading.js";
 import { shareOf } from "./spread.js";
 
@@ -312,7 +313,7 @@ export class GroupMember {
     if (this.#isEnding) void partition.giveBack();
   }
 
-  #released(partition: OwnedPartition, how: Release): void {
+  #released(partition: LeasedPartition, how: Release): void {
     const { index, fence, position, generation, known } = partition;
     if (this.#owned.get(index) !== partition) return;
     this.#owned.delete(index);

@@ -1,5 +1,4 @@
-import { backoff, type Clock, nodeTimeOf, pause, type TimerHandle } from "../clock.js";
-import type { StreamAddress } from "../cluster/messages.js";
+import { backoff, nodeTimeOf, pause, type TimerHandle } from "../clock.js";
 import { CacheEvent } from "../event/event.js";
 import type {
   CommitResult,
@@ -8,10 +7,10 @@ import type {
   Lease,
   NewDeadLetter,
 } from "../journal/engine.js";
-import type { JournalPort } from "../journal/types.js";
 import type { Milliseconds } from "../options.js";
-import type { Stream } from "../stream/stream.js";
+import { queueMicrotask } from "../timers.js";
 import { describeThrown, encodeDeadLetter } from "./dead-letter.js";
+import type { GroupContext, LeasedPartition, Release } from "./group-context.js";
 import type { CursorOwner, GroupCursor } from "./group-cursor.js";
 import { type LostPositions, Reading } from "./reading.js";
 import { Retries } from "./retries.js";
@@ -25,30 +24,6 @@ const idleDelay: Milliseconds = 10;
 /** Events that are committed at once. */
 const commitCount = 32;
 
-/** What all owned partitions of one member have in common. @internal */
-export interface GroupContext {
-  readonly stream: Stream;
-  readonly port: JournalPort;
-  readonly address: StreamAddress;
-  readonly group: string;
-  readonly mask: number;
-  readonly leaseTime: Milliseconds;
-  readonly clock: Clock;
-  /** The worker of a partition is to be started: there is something to read. */
-  startWorker(index: number): void;
-  /** Settles when a partition's worker has ended; `kill`: without being asked. */
-  endWorker(index: number): Promise<void>;
-  /** A cursor is not read any more. */
-  readingEnds(index: number, cursor: GroupCursor): void;
-  /** The lease has ended here. */
-  released(partition: OwnedPartition, how: Release): void;
-  /** A commit has been answered. */
-  answered(partition: OwnedPartition, status: CommitResult["status"], position: number): void;
-}
-
-/** How a lease ended: in order, or not. @internal */
-export type Release = "given back" | "expired" | "fenced" | "abandoned";
-
 /**
  * A partition of a cluster group that this node owns: its lease, what is read under it, and what is
  * committed. The lease ends here `leaseTime` after the last successful request for it was sent, and
@@ -56,7 +31,7 @@ export type Release = "given back" | "expired" | "fenced" | "abandoned";
  *
  * @internal
  */
-export class OwnedPartition implements CursorOwner {
+export class OwnedPartition implements CursorOwner, LeasedPartition {
   readonly index: number;
   readonly #context: GroupContext;
   readonly #name: GroupPartition;
@@ -84,6 +59,8 @@ export class OwnedPartition implements CursorOwner {
 
   #committing: Promise<void> | undefined;
   #commitAgain = false;
+  /** Whether a commit is made in this turn of the event loop. */
+  #isDue = false;
   /** Events handled since the last commit was sent. */
   #count = 0;
   /** When the first of them was handled. */
@@ -244,10 +221,18 @@ export class OwnedPartition implements CursorOwner {
 
   settled(): void {
     this.#since ??= this.#context.clock.now();
-    if (++this.#count >= commitCount || this.#isBlocked) this.#requestCommit();
-    else if (this.#reading?.isIdle === true) this.#schedule(idleDelay);
+    if (++this.#count >= commitCount || this.#isBlocked) {
+      // One commit for all that is handled without a pause.
+      if (!this.#isDue) queueMicrotask(this.#commitDue);
+      this.#isDue = true;
+    } else if (this.#reading?.isIdle === true) this.#schedule(idleDelay);
     else if (this.#count === 1) this.#schedule(commitDelay);
   }
+
+  readonly #commitDue = (): void => {
+    this.#isDue = false;
+    this.#requestCommit();
+  };
 
   #setPaused(paused: boolean): void {
     if (paused === this.#isPaused) return;
@@ -348,6 +333,9 @@ export class OwnedPartition implements CursorOwner {
     const { position } = this;
     const dead = [...this.#dead];
     const retried = [...this.#retried];
+    const reading = this.#isMoving ? undefined : this.#reading;
+    // What was handled before its turn stays uncommitted.
+    const isComplete = reading === undefined || reading.handledBeyond(position) <= 0;
     this.#sentSince ??= this.#since;
     this.#since = undefined;
     this.#count = 0;
@@ -372,6 +360,7 @@ export class OwnedPartition implements CursorOwner {
       this.#dead.splice(0, dead.length);
       this.#retried.splice(0, retried.length);
       this.#retries.committed([...retried, ...dead.flatMap(({ retryOf }) => retryOf ?? [])]);
+      if (!isComplete) this.#since = this.#sentSince;
       this.#committed(position);
     } else {
       this.#sentSince = undefined;
@@ -384,8 +373,6 @@ export class OwnedPartition implements CursorOwner {
 
   #committed(position: number): void {
     const reading = this.#isMoving ? undefined : this.#reading;
-    // What was handled before its turn is not committed yet.
-    if (reading !== undefined && reading.handledAhead > 0) this.#since = this.#sentSince;
     this.#sentSince = undefined;
     this.#isBlocked = false;
     reading?.feed.committed(position);

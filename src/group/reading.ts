@@ -91,10 +91,10 @@ export class Reading {
     return this.cursor.lag === 0;
   }
 
-  /** Events that are handled, though one before them is not. */
-  get handledAhead(): number {
-    const { cursor } = this;
-    const taken = this.feed.uncommittedBefore(cursor.unreadFrom);
+  /** How many events are handled, though one at `position`, before them, is not. */
+  handledBeyond(position: number): number {
+    const { cursor, feed } = this;
+    const taken = feed.uncommittedBefore(cursor.unreadFrom) - feed.uncommittedBefore(position);
     return taken - cursor.unhandledOfLog;
   }
 

@@ -79,13 +79,11 @@ for (const binary of ["redis-server", "nats-server"] as const) {
       const b = await lab.start("b");
       const group = clusterGroup(b.cache, "mailer");
       b.put(201, 300);
-      await waitFor(
-        async () => (await group.status()).every(({ lag, owner }) => lag === 0 && owner === "b"),
-        {
-          timeout: 20_000,
-        },
-      );
-      expect(lab.keysOf()).toEqual(expect.arrayContaining(range(201, 300)));
+      await waitFor(() => range(201, 300).every((key) => lab.keysOf("b").includes(key)), {
+        timeout: 20_000,
+      });
+      await waitFor(async () => (await group.status()).every(({ owner }) => owner === "b"));
+      expect(new Set(lab.keysOf())).toEqual(new Set(range(1, 300)));
     });
 
     test("pause, seek, dead letters and retry", async () => {
@@ -99,7 +97,7 @@ for (const binary of ["redis-server", "nats-server"] as const) {
       });
       const group = clusterGroup(a.cache, "mailer");
       a.put(1, 20);
-      await waitFor(async () => (await group.status()).every(({ lag }) => lag === 0));
+      await waitFor(async () => (await group.deadLetters()).length > 0);
       expect(await group.deadLetters()).toMatchObject([
         { event: { value: 7 }, error: { message: "not now" }, attempts: 1 },
       ]);

@@ -6,6 +6,7 @@ import {
   OptionError,
   SupervisorError,
 } from "../../src/index.js";
+import { sleep } from "../../src/clock.js";
 import { SimulatedClock } from "../../src/testing.js";
 import { failure, Gate, until } from "../helpers/actors.js";
 import { Tree } from "../helpers/streams.js";
@@ -281,6 +282,45 @@ describe("one pool on several nodes", () => {
     await clock.advance(leaseTime);
     expect(handled).toEqual(range(1, 192));
     expect(batches).toEqual([64, 64, 64]);
+  });
+
+  test.each([1, 8])(
+    "a busy handler waits for no commit, with concurrency %d",
+    async (concurrency) => {
+      const clock = new SimulatedClock();
+      await using lab = new GroupLab({
+        clock,
+        stream: { partitions: 1 },
+        pool: { concurrency },
+        handle: () => sleep(clock, 1),
+      });
+      const a = await lab.start("a");
+      a.put(1, 800);
+      await clock.advance(1000);
+      expect(lab.handled).toHaveLength(800);
+    },
+  );
+
+  test("no more is handled without a commit than in 200 ms", async () => {
+    const clock = new SimulatedClock();
+    await using lab = new GroupLab({
+      clock,
+      stream: { partitions: 1 },
+      pool: { leaseTime: 60_000 },
+      handle: () => sleep(clock, 25),
+    });
+    const a = await lab.start("a");
+    a.put(1, 100);
+    await clock.advance(500);
+    const before = lab.handled.length;
+    expect(before).toBeGreaterThan(15);
+    lab.hub.disconnect("a");
+    await clock.advance(30_000);
+    // 8 of them, and the one in hand; those of the commit that was due, too.
+    expect(lab.handled.length - before).toBeLessThanOrEqual(9);
+    lab.hub.connect("a");
+    await clock.advance(4000);
+    expect(lab.keysOf()).toEqual(range(1, 100));
   });
 
   test("events of different keys are handled concurrently, those of one key in order", async () => {
