@@ -200,7 +200,7 @@ test("events are logged at debug if asked for, with at most 10 keys; else no mes
 });
 
 test("every channel is logged, and left at the stop", () => {
-  const logging = logTo(new Lines(), { events: true });
+  using logging = logTo(new Lines(), { events: true });
   const listened = (): string[] =>
     Object.values(channels)
       .filter(({ hasSubscribers }) => hasSubscribers)
