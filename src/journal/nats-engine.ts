@@ -32,6 +32,7 @@ import { natsHealth } from "./nats-health.js";
 import { NatsLog, readObject } from "./nats-log.js";
 import { NatsMembers } from "./nats-members.js";
 import { keys, NatsNames } from "./nats-names.js";
+import { checkRights } from "./nats-rights.js";
 import { NatsTail } from "./nats-tail.js";
 import { NatsWriter } from "./nats-writer.js";
 import type { Milliseconds } from "../options.js";
@@ -62,10 +63,13 @@ export class NatsEngine implements JournalEngine {
     const options = { names: this.#names, replicas, timeout: connectionTimeout, observes };
     const dial: Dial<JetStreamSession> = async (lost, signal) => {
       const link = await dialing.dial(lost, signal);
+      let session: JetStreamSession | undefined;
       try {
-        return await JetStreamSession.open(link, options);
+        session = await JetStreamSession.open(link, options);
+        await checkRights(session, link, this.#names);
+        return session;
       } catch (error) {
-        link.destroy(asJetStreamFailure(error));
+        (session ?? link).destroy(asJetStreamFailure(error));
         throw error;
       }
     };

@@ -38,6 +38,11 @@ export class NatsNames {
     return [this.#namespace, ...tokensOf(partition), partition.partition].join("~");
   }
 
+  /** A subject of the namespace that no stream has. */
+  get check(): string {
+    return `${this.#namespace}.journal.check`;
+  }
+
   /** Whether a JetStream stream belongs to the namespace. */
   isOurs(stream: string): boolean {
     const buckets = [`KV_${this.stateBucket}`, `KV_${this.deadBucket}`];

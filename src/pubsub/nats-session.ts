@@ -130,10 +130,13 @@ export class NatsSession implements BrokerSession {
   }
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
+    return this.publishOn(subjectOf(channel), payload);
+  }
+
+  publishOn(subject: string, payload: Uint8Array): Promise<void> {
     // Without the server's info it is reconnecting, and would keep the message until then.
     if (this.#ended !== undefined || this.connection.info === undefined)
       return Promise.reject(this.#ended ?? disconnected());
-    const subject = subjectOf(channel);
     try {
       this.connection.publish(subject, payload);
     } catch (error) {
