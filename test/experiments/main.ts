@@ -1,5 +1,6 @@
 import { open, writeFile } from "node:fs/promises";
 import { runCluster } from "./cluster/main.js";
+import { runJournal } from "./journal/main.js";
 import { parseOptions, usage, UsageError } from "./options.js";
 import { formatJson, formatTable } from "./report.js";
 import { allProblems, runExperiments } from "./table.js";
@@ -9,7 +10,9 @@ const status = Object.freeze({ ok: 0, broken: 1, usage: 2 });
 
 async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  return verdict(name === "cluster" ? await runCluster(rest) : await runAll(argv));
+  if (name === "cluster") return verdict(await runCluster(rest));
+  if (name === "journal") return verdict(await runJournal(rest));
+  return verdict(await runAll(argv));
 }
 
 /** Gives what was promised and is not so. */

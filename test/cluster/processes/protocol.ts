@@ -136,17 +136,3 @@ export interface NodeApi {
   readByReader(): unknown[];
   stop(): Promise<void>;
 }
-
-export interface Call {
-  readonly id: number;
-  readonly method: keyof NodeApi;
-  readonly args: readonly unknown[];
-}
-
-export type Answer =
-  | { readonly kind: "ready" }
-  | { readonly kind: "result"; readonly id: number; readonly value: unknown }
-  | { readonly kind: "failure"; readonly id: number; readonly error: string };
-
-/** The environment variable with a process's NodeConfig. */
-export const configVariable = "CLUSTER_NODE";

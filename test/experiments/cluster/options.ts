@@ -1,7 +1,8 @@
 import { parseArgs, types } from "node:util";
 import { defaultSizes } from "../../cluster/processes/outage-run.js";
 import { type OutageId, outageIds, type OutageSizes } from "../../cluster/processes/outages.js";
-import { type EngineName, engineNames } from "../../cluster/processes/protocol.js";
+import type { EngineName } from "../../cluster/processes/protocol.js";
+import { chosenOf, enginesOf, integerOf } from "../engine-options.js";
 import { UsageError } from "../options.js";
 
 /** What is asked for. */
@@ -55,12 +56,12 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions | u
   const sizes = { ...defaultSizes };
   for (const option of numbers) {
     const text = values[option];
-    if (text !== undefined) sizes[option] = integer(option, text);
+    if (text !== undefined) sizes[option] = integerOf(option, text, least[option]);
   }
   if (values.json === "") throw new UsageError("option --json: expected a file name, got nothing");
   return {
     engines: enginesOf(values.engine ?? "both"),
-    only: values.only === undefined ? outageIds : idsOf(values.only),
+    only: values.only === undefined ? outageIds : chosenOf("outage", outageIds, values.only),
     sizes,
     scale: values.scale === true,
     ...(values.json === undefined ? undefined : { json: values.json }),
@@ -89,27 +90,4 @@ function parse(argv: readonly string[]) {
     const message = types.isNativeError(error) ? error.message : String(error);
     throw new UsageError(message.split(/\.(?:\s|$)|\n/, 1)[0] ?? message, { cause: error });
   }
-}
-
-function enginesOf(name: string): readonly EngineName[] {
-  if (name === "both") return engineNames;
-  const known = engineNames.find((engine) => engine === name);
-  if (known === undefined)
-    throw new UsageError(`option --engine: expected redis, nats or both, got "${name}"`);
-  return [known];
-}
-
-function idsOf(list: string): OutageId[] {
-  const named = list.split(",").map((id) => id.trim());
-  for (const id of named)
-    if (!(outageIds as readonly string[]).includes(id))
-      throw new UsageError(`unknown outage "${id}": expected some of ${outageIds.join(",")}`);
-  return outageIds.filter((id) => named.includes(id));
-}
-
-function integer(option: (typeof numbers)[number], text: string): number {
-  const min = least[option];
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= 2 ** 31) return value;
-  throw new UsageError(`option --${option}: expected an integer >= ${min}, got "${text}"`);
 }
