@@ -49,6 +49,10 @@ export class JournalFeed {
   #before: string | undefined;
   #engine: JournalEngine | undefined;
   #tail: Tail | undefined;
+  /** The oldest position that the journal kept when it was looked at last. */
+  #first: number | undefined;
+  /** How many events the journal has dropped since this feed began. */
+  trimmed = 0;
   #isChecking = false;
   #isClosed = false;
   #begun!: () => void;
@@ -108,6 +112,8 @@ export class JournalFeed {
       return;
     }
     this.#knownEnd = Math.max(this.#knownEnd, bounds.next);
+    this.trimmed += Math.max(0, bounds.first - (this.#first ?? bounds.first));
+    this.#first = bounds.first;
     if (this.#engine !== engine || this.#tail === undefined) this.#read(engine);
   }
 

@@ -9,6 +9,8 @@ import type { PartitionName, StreamNode } from "../journal/engine.js";
 import type { JournalPort } from "../journal/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { warnOfError } from "../telemetry/channels.js";
+import { type Measurements, type MetricSource, removeSource } from "../telemetry/metrics.js";
+import { isRecording, observe, recordAppend } from "../telemetry/open-telemetry.js";
 import { BrokerWatch, type BrokerWatcher } from "./broker-watch.js";
 import { ClusterReports } from "./cluster-reports.js";
 import { encodeLoss } from "./entry.js";
@@ -39,7 +41,7 @@ export interface JournalReplicatorOptions {
  *
  * @internal
  */
-export class JournalReplicator implements StreamReplicator {
+export class JournalReplicator implements StreamReplicator, MetricSource {
   readonly broker: BrokerWatch;
   /**
    * Called for each new connection before this node's events are stored; what they return is
@@ -54,6 +56,9 @@ export class JournalReplicator implements StreamReplicator {
   readonly #feeds = new Map<number, JournalFeed>();
   readonly #epochs: OwnEpochs;
   readonly #stopWatching: () => void;
+  /** Events that have been stored, and events that feeds which have ended saw dropped. */
+  #appended = 0;
+  #trimmed = 0;
   #logs: readonly PartitionLog[] = [];
   #timer: TimerHandle;
   #beats = 0;
@@ -107,6 +112,16 @@ export class JournalReplicator implements StreamReplicator {
       else this.#epochs.hold();
     });
     this.#scheduleBeat();
+    observe(this);
+  }
+
+  measure(into: Measurements): void {
+    const { cache, name } = this.#options;
+    let trimmed = this.#trimmed;
+    for (const feed of this.#feeds.values()) trimmed += feed.trimmed;
+    into.add("nebulex.journal.appended", this.#appended, { cache, name });
+    into.add("nebulex.journal.waiting", this.#epochs.waiting, { cache, name });
+    into.add("nebulex.journal.trimmed", trimmed, { cache, name });
   }
 
   get begun(): boolean {
@@ -158,6 +173,7 @@ export class JournalReplicator implements StreamReplicator {
     if (this.#isEnded) return;
     if (this.begun) this.#endEpoch();
     this.#isEnded = true;
+    removeSource(this);
     this.#settleWaiters();
     this.#options.clock.clearTimeout(this.#timer);
     this.#stopWatching();
@@ -197,9 +213,13 @@ export class JournalReplicator implements StreamReplicator {
     { after, to, count }: MessageSpan,
   ): Promise<void> {
     const entry = { ...own, after, to, count, payload };
-    const result = await this.#options.port.engine().append(this.#partition(partition), entry);
+    const { port, clock, cache, name } = this.#options;
+    const sentAt = clock.now();
+    const result = await port.engine().append(this.#partition(partition), entry);
     if (result.status === "superseded") throw this.#failNameTaken();
     if (result.status === "conflict") throw new ConflictError(result.last);
+    this.#appended += count;
+    if (isRecording()) recordAppend((clock.now() - sentAt) / 1000, { cache, name });
     this.#feeds.get(partition)?.written(result.position + count, result.generation);
   }
 
@@ -208,6 +228,7 @@ export class JournalReplicator implements StreamReplicator {
     const known = this.#feeds.get(index);
     if (!log.hasReaders) {
       known?.close();
+      this.#trimmed += known?.trimmed ?? 0;
       this.#feeds.delete(index);
       return;
     }

@@ -83,6 +83,13 @@ export class GroupCursor extends Cursor implements Gate {
     return Math.min(this.handledUpTo, this.#holds[0]?.position ?? Infinity);
   }
 
+  /** The first event that is not known to be handled. */
+  get oldestUnhandled(): CacheEvent | undefined {
+    const { log, mask } = this;
+    const offset = log.find(this.handledUpTo, mask, undefined);
+    return offset < log.next ? log.at(offset) : undefined;
+  }
+
   /** How many events of the log have been taken and are not settled. */
   get unhandledOfLog(): number {
     return this.unacked.all().filter((message) => this.isOfLog(message)).length;

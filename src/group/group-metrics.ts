@@ -1,13 +1,18 @@
+import { nodeTimeOf } from "../clock.js";
 import type { Cursor } from "../log/cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { addReaders, countsOf, type ReaderCounts, sum } from "../stream/stream-metrics.js";
 import type { Measurements, MetricSource } from "../telemetry/metrics.js";
 import { partitionAttributes } from "../telemetry/spans.js";
+import type { GroupCursor } from "./group-cursor.js";
 
 /** What is measured of a partition that this node owns. */
 interface Measured {
   readonly index: number;
-  readonly cursor: Cursor | undefined;
+  readonly cursor: GroupCursor | undefined;
+  /** The first position that is not handled, and that behind the last one. */
+  readonly position: number;
+  readonly known: number;
 }
 
 /** By stream and group. */
@@ -66,9 +71,15 @@ export class GroupMetrics implements MetricSource {
       );
     let owned = 0;
     for (const [index, counts] of this.#past) addReaders(into, counts, attributesOf(index));
-    for (const { index, cursor } of this.member?.owned() ?? []) {
+    for (const { index, cursor, position, known } of this.member?.owned() ?? []) {
       owned++;
-      if (cursor !== undefined) addReaders(into, cursor, attributesOf(index));
+      into.add("nebulex.streams.lag", known - position, attributesOf(index));
+      if (cursor === undefined) continue;
+      addReaders(into, cursor, attributesOf(index));
+      const writtenAt = cursor.oldestUnhandled?.metadata.timestamp;
+      const age = writtenAt === undefined ? 0 : nodeTimeOf(this.#stream.system.clock)() - writtenAt;
+      // The clock of the node that wrote it may be ahead.
+      into.add("nebulex.journal.lag.age", Math.max(0, age) / 1000, attributesOf(index));
     }
     into.add("nebulex.journal.owned", owned, of);
   }

@@ -137,6 +137,26 @@ export const metrics = {
     unit: "1",
     description: "1 for the status that a journal has now, 0 for the others.",
   },
+  "nebulex.journal.appended": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that this node has stored in journals.",
+  },
+  "nebulex.journal.waiting": {
+    kind: "upDownCounter",
+    unit: "{event}",
+    description: "Events of this node that are not stored in their journal yet.",
+  },
+  "nebulex.journal.trimmed": {
+    kind: "counter",
+    unit: "{event}",
+    description: "Events that journals have dropped while this node read them.",
+  },
+  "nebulex.journal.lag.age": {
+    kind: "gauge",
+    unit: "s",
+    description: "Age of the oldest event that a cluster group has not handled, where owned here.",
+  },
   "nebulex.supervisor.restarts": {
     kind: "counter",
     unit: "{restart}",
@@ -165,6 +185,11 @@ export const histograms = {
   "nebulex.streams.handler.delay": {
     unit: "s",
     description: "Time from an event's write until a pool has handled it.",
+    advice: { explicitBucketBoundaries: bounds },
+  },
+  "nebulex.journal.append.duration": {
+    unit: "s",
+    description: "Time until a journal's engine has stored an entry.",
     advice: { explicitBucketBoundaries: bounds },
   },
 };

@@ -46,13 +46,14 @@ export function observe(source: MetricSource): void {
   instrument(provider.getMeter(scope, packageVersion()));
 }
 
-/** The two histograms of handlers, of one provider. */
-interface HandlerHistograms {
+/** The histograms of one provider. */
+interface Histograms {
   readonly duration: Histogram;
   readonly delay: Histogram;
+  readonly append: Histogram;
 }
 
-const handlerHistograms: HandlerHistograms[] = [];
+const recorded: Histograms[] = [];
 
 /**
  * Whether a MeterProvider has been registered: if not, nothing is measured of single events.
@@ -60,17 +61,22 @@ const handlerHistograms: HandlerHistograms[] = [];
  * @internal
  */
 export function isRecording(): boolean {
-  return handlerHistograms.length > 0;
+  return recorded.length > 0;
 }
 
 /** Records one call of a handler. @internal */
 export function recordDuration(seconds: number, attributes: Attributes): void {
-  for (const { duration } of handlerHistograms) duration.record(seconds, exported(attributes));
+  for (const { duration } of recorded) duration.record(seconds, exported(attributes));
 }
 
 /** Records that an event has been handled, that long after its write. @internal */
 export function recordDelay(seconds: number, attributes: Attributes): void {
-  for (const { delay } of handlerHistograms) delay.record(seconds, exported(attributes));
+  for (const { delay } of recorded) delay.record(seconds, exported(attributes));
+}
+
+/** Records that an entry has been stored in a journal. @internal */
+export function recordAppend(seconds: number, attributes: Attributes): void {
+  for (const { append } of recorded) append.record(seconds, exported(attributes));
 }
 
 /** Registers one callback for all sources, so that sources can be added and removed. */
@@ -86,9 +92,10 @@ function instrument(meter: Meter): void {
   );
   // Without a provider the meter records nothing.
   if (meter === createNoopMeter()) return;
-  handlerHistograms.push({
+  recorded.push({
     duration: makeHistogram(meter, "nebulex.streams.handler.duration"),
     delay: makeHistogram(meter, "nebulex.streams.handler.delay"),
+    append: makeHistogram(meter, "nebulex.journal.append.duration"),
   });
 }
 
