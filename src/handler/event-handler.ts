@@ -83,7 +83,7 @@ export interface BatchHandlerOptions<
   V = unknown,
   Event = CacheEntryEvent<K, V, ActorRef>,
 > {
-  /** Events in a batch at the most: an integer above 0. */
+  /** Events in a batch at the most: an integer above 0; 64 with `scope: "cluster"`, if it is more. */
   maxSize: number;
   /**
    * How long, in milliseconds, the first event of a batch waits for others. 0: not beyond what has

@@ -118,8 +118,8 @@ export interface HandlerPoolOptions<
   /** Seconds in which `maxRestarts` are allowed; needs that option. Default 5. */
   maxSeconds?: number;
   /**
-   * How long each worker may take to finish what is in its log when it is stopped, in milliseconds.
-   * Default 5000.
+   * How long each worker may take to finish what is in its log when it is stopped, in milliseconds;
+   * with `scope: "cluster"`, what it has in hand: the next owner does the rest. Default 5000.
    */
   shutdown?: Milliseconds;
 }
@@ -210,6 +210,12 @@ export function workerOptions(
  * the first failure, then 10 ms, doubling to 1 s), until it has handled an event. Put it behind the
  * stream server in a `rest_for_one` supervisor's children list. Its start fails with
  * {@link StreamNotFoundError} when there is no stream server.
+ *
+ * With `scope: "cluster"` a worker runs as long as this node owns its partition, and the last child,
+ * `<id>:member`, announces the node to the others. A batch has at most 64 events then: as many as
+ * may be handled again by the next owner, if this node dies before it has committed them. The start
+ * fails with {@link OptionError} (`scope`) where the stream has no journal, and with
+ * {@link GroupBusyError} where the node has a pool of this group.
  *
  * @throws {@link OptionError}
  */

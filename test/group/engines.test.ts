@@ -73,7 +73,11 @@ for (const binary of ["redis-server", "nats-server"] as const) {
       await using lab = labIn("kill");
       const a = await lab.start("a");
       a.put(1, 200);
-      await waitFor(() => lab.handled.length >= 100);
+      const groupOfA = clusterGroup(a.cache, "mailer");
+      await waitFor(async () => {
+        const states = await groupOfA.status();
+        return states.reduce((sum, { position, lag }) => sum + position + lag, 0) === 200;
+      });
       await a.sup.ref.kill();
       lab.nodes.delete("a");
       const b = await lab.start("b");

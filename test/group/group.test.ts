@@ -1,10 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import {
+  type ActorRef,
   type Clock,
   defineCache,
   handlerPool,
   OptionError,
   SupervisorError,
+  supervisorOf,
 } from "../../src/index.js";
 import { sleep } from "../../src/clock.js";
 import { SimulatedClock } from "../../src/testing.js";
@@ -348,6 +350,83 @@ describe("one pool on several nodes", () => {
       expect(positions).toHaveLength(10);
       expect(positions).toEqual([...positions].sort((x, y) => x - y));
     }
+  });
+});
+
+describe("supervision", () => {
+  test("a worker whose start fails is restarted with pauses, on the same lease", async () => {
+    const clock = new SimulatedClock();
+    let starts = 0;
+    const keys: unknown[] = [];
+    await using lab = new GroupLab({ clock, stream: { partitions: 1 } });
+    const a = await lab.start("a", {
+      pool: {
+        leaseTime,
+        handler: {
+          init: () => {
+            if (++starts < 4) throw new Error("not yet");
+          },
+          handle: ({ target }) => void keys.push(target.kind === "key" && target.key),
+        },
+      },
+    });
+    a.put(1, 10);
+    await clock.advance(leaseTime);
+    expect(keys).toEqual(range(1, 10));
+    expect(starts).toBe(4);
+  });
+
+  test("with maxRestarts a pool gives up, and another node takes over", async () => {
+    const clock = new SimulatedClock();
+    await using lab = new GroupLab({ clock, stream: { partitions: 1 } });
+    const a = await lab.start("a", {
+      maxRestarts: 0,
+      pool: { leaseTime, maxRestarts: 2, maxAttempts: 100 },
+      handle: () => {
+        throw new Error("never");
+      },
+    });
+    a.put(1, 10);
+    await clock.settle();
+    await clock.advance(leaseTime);
+    expect(a.sup.ref.alive).toBe(false);
+    await lab.start("b", { pool: { leaseTime } });
+    await clock.advance(leaseTime);
+    expect(lab.keysOf("b")).toEqual(range(1, 10));
+  });
+
+  test("a worker is ended and started again by hand, and the pool's children are as documented", async () => {
+    const clock = new SimulatedClock();
+    await using lab = new GroupLab({ clock, stream: { partitions: 2 }, pool: { leaseTime } });
+    const a = await lab.start("a");
+    await clock.settle();
+    const pool = (await a.sup.whichChildren()).find(({ id }) => id === "mailer");
+    const workers = supervisorOf(pool?.ref as ActorRef);
+    const ids = (await workers.whichChildren()).map(({ id }) => id);
+    expect(ids).toEqual(["mailer:0", "mailer:1", "mailer:member"]);
+    await workers.terminateChild("mailer:0");
+    await workers.terminateChild("mailer:1");
+    a.put(1, 10);
+    await clock.advance(leaseTime);
+    expect(lab.keysOf()).toEqual([]);
+    await workers.restartChild("mailer:0");
+    await workers.restartChild("mailer:1");
+    await clock.advance(leaseTime);
+    expect(sorted(lab.keysOf())).toEqual(range(1, 10));
+  });
+
+  test("the member is killed: its successor takes the partitions again, and nothing is lost", async () => {
+    const clock = new SimulatedClock();
+    await using lab = new GroupLab({ clock, stream: { partitions: 2 }, pool: { leaseTime } });
+    const a = await lab.start("a");
+    a.put(1, 10);
+    await clock.settle();
+    const pool = (await a.sup.whichChildren()).find(({ id }) => id === "mailer");
+    const children = await supervisorOf(pool?.ref as ActorRef).whichChildren();
+    await (children.at(-1)?.ref as ActorRef).kill();
+    a.put(11, 20);
+    await clock.advance(leaseTime);
+    expect(sorted(lab.keysOf())).toEqual(range(1, 20));
   });
 });
 

@@ -49,6 +49,7 @@ export interface NodeOptions {
   readonly pool?: Partial<HandlerPoolOptions<string, number>>;
   /** Instead of noting the event. */
   readonly handle?: (event: CacheEntryEvent<string, number>, ctx: HandlerContext) => unknown;
+  readonly maxRestarts?: number;
   readonly children?: (cache: Orders) => ChildLike[];
 }
 
@@ -77,6 +78,7 @@ export class GroupLab implements AsyncDisposable {
     };
     const sup = await startSupervisor({
       strategy: "rest_for_one",
+      ...(options.maxRestarts === undefined ? undefined : { maxRestarts: options.maxRestarts }),
       children: [
         cache,
         journal,
