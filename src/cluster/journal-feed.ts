@@ -138,6 +138,7 @@ export class JournalFeed {
           await this.#take(entry);
         }
       },
+      astray: () => void this.check(),
     });
     this.#tail = {
       close: () => {

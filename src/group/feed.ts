@@ -42,6 +42,7 @@ export class Feed implements TailSink {
   #tail: Tail | undefined;
   #source: unknown;
   #resume: (() => void) | undefined;
+  #isAstray = false;
   #isClosed = false;
 
   constructor(context: FeedContext) {
@@ -59,6 +60,7 @@ export class Feed implements TailSink {
   open(): void {
     const { port, address, log } = this.#context;
     if (this.#isClosed || port.status !== "connected") return;
+    if (this.#isAstray) this.astray();
     const engine = port.engine();
     if (engine === this.#source) return;
     this.#tail?.close();
@@ -80,6 +82,23 @@ export class Feed implements TailSink {
     this.#fill();
     if (this.#queue.length > 0 && !this.#isClosed)
       return new Promise((resolve) => (this.#resume = resolve));
+  }
+
+  /** With a new generation, the owner's next commit is told to begin again. */
+  astray(): void {
+    const { port, address, log } = this.#context;
+    this.#isAstray = true;
+    if (this.#isClosed || port.status !== "connected") return;
+    const { cache, name } = address;
+    const { index: partition, source } = log;
+    // Where it fails, it is repeated over the next connection.
+    port
+      .engine()
+      .renew({ cache, name, partition }, source.epoch)
+      .then(
+        () => {},
+        () => {},
+      );
   }
 
   /** All before a position has been committed. */

@@ -140,6 +140,13 @@ export interface TailSink {
    * come when what it returns has settled. It never throws or rejects.
    */
   entries(entries: readonly StoredEntry[]): void | Promise<void>;
+  /**
+   * The engine has lost entries that the tail has read (an older copy was restored, or a replica
+   * that lacked them took over) and others are, or will be, in their place: the tail brings nothing
+   * more. Whoever reads finds a new generation, or begins one with `renew`. Called once, at most, by
+   * engines that can lose entries and keep others. It never throws.
+   */
+  astray?(): void;
 }
 
 /** A reading of a partition that goes on, over losses of the connection, until it is closed. */

@@ -201,7 +201,9 @@ export class RedisEngine implements JournalEngine {
       wants: (it) => this.#reader?.wake(it),
       closed: (it) => void this.#tails.delete(it),
       foreign: (key, id) =>
-        this.#warn(`an entry is skipped`, `the entry ${id} of ${key} is no entry of a journal`),
+        this.#warn("an entry is skipped", `the entry ${id} of ${key} is no entry of a journal`),
+      astray: (key) =>
+        this.#warn("the server has lost entries", `others have come in their place in ${key}`),
     });
     if (this.#reconnector.closed) return tail;
     this.#tails.add(tail);
@@ -332,6 +334,17 @@ export class RedisEngine implements JournalEngine {
         : new BlockingReader(reading, link.reading);
   }
 
+  /** The server may have lost entries that a tail has read, and no other has come yet. */
+  async #compare(tail: RedisTail): Promise<void> {
+    const { read } = tail;
+    if (read === undefined) return;
+    const args = [newGeneration(), String(read.position)];
+    const reply = await this.#caller.run(boundsScript, [tail.meta, tail.key], args);
+    const [, , next, writer] = listOf(reply, "a partition");
+    const known = writer === null ? undefined : textOf(writer);
+    tail.compare(read, integerOf(next, "a position"), known);
+  }
+
   #changed(status: "connected" | "reconnecting", error: unknown): void {
     if (status === "reconnecting") {
       this.#reader?.stop();
@@ -341,7 +354,10 @@ export class RedisEngine implements JournalEngine {
     if (error instanceof RefusedError) this.#warn("the server refuses it", error);
     this.#events?.status(status, error);
     const link = this.#reconnector.session;
-    if (status === "connected" && link !== undefined) this.#watches.up(link);
+    if (status !== "connected" || link === undefined) return;
+    this.#watches.up(link);
+    // What fails is found by the next entry.
+    for (const tail of this.#tails) this.#compare(tail).catch(() => {});
   }
 
   #warn(what: string, error: unknown): void {

@@ -6,18 +6,23 @@ import { script } from "./redis-script.js";
  * them.
  *
  * Hash `meta`: `generation`; `next`: the position of the next event; `trimAt`: the value of `next`
- * at which `append` trims again; `writers`: how many fields `writers` had when it was last swept.
+ * at which `append` trims again; `last`: `writer` of the last entry; `writers`: how many fields
+ * `writers` had when it was last swept.
  */
 export const openPartition = `
 local function open(meta, log, fresh)
-  local known = redis.call('HMGET', meta, 'generation', 'next', 'trimAt')
+  local known = redis.call('HMGET', meta, 'generation', 'next', 'trimAt', 'last')
   local next = tonumber(known[2] or nil)
-  if known[1] and next then return known[1], next, tonumber(known[3] or 0) or 0 end
-  local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if known[1] and next then return known[1], next, tonumber(known[3] or 0) or 0, known[4] or '' end
+  local entry = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  local last = ''
   next = 0
-  if last then next = tonumber(string.match(last[1], '^%d+')) + 1 end
-  redis.call('HSET', meta, 'generation', fresh, 'next', int(next), 'trimAt', 0)
-  return fresh, next, 0
+  if entry then
+    next = tonumber(string.match(entry[1], '^%d+')) + 1
+    for i = 1, #entry[2], 2 do if entry[2][i] == 'writer' then last = entry[2][i + 1] end end
+  end
+  redis.call('HSET', meta, 'generation', fresh, 'next', int(next), 'trimAt', 0, 'last', last)
+  return fresh, next, 0, last
 end
 `;
 
@@ -90,11 +95,13 @@ local function writerOf(writers, node, epoch, startedAt)
   end
   return '-', '0'
 end
-local function store(meta, log, next, count, payload, tag)
+-- An entry names the one before it, so that a reader sees when that is not the one it has read.
+local function store(meta, log, next, count, payload, writer, previous)
   local last = next + count - 1
   local time = now()
-  redis.call('XADD', log, int(last) .. '-1', 'payload', payload, 'count', count, 'time', int(time), 'writer', tag)
-  redis.call('HSET', meta, 'next', int(last + 1))
+  redis.call('XADD', log, int(last) .. '-1', 'payload', payload, 'count', count, 'time', int(time),
+    'writer', writer, 'previous', previous)
+  redis.call('HSET', meta, 'next', int(last + 1), 'last', writer)
   return last, time
 end
 `;
@@ -115,9 +122,9 @@ local meta, log, writers, positions = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local node, epoch, startedAt, after, to, count = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local stored = writerOf(writers, node, epoch, startedAt)
 if not stored then return {'superseded'} end
-local generation, next, trimAt = open(meta, log, ARGV[1])
+local generation, next, trimAt, previous = open(meta, log, ARGV[1])
 if stored ~= '-' and stored ~= after then return {'conflict', stored, generation} end
-local last, time = store(meta, log, next, count, ARGV[8], node .. ':' .. epoch .. ':' .. to)
+local last, time = store(meta, log, next, count, ARGV[8], node .. ':' .. epoch .. ':' .. to, previous)
 redis.call('HSET', writers, node, epoch .. ' ' .. startedAt .. ' ' .. to .. ' 0 ' .. int(last))
 tell(ARGV[9])
 if last + 1 >= trimAt then
@@ -138,9 +145,9 @@ local meta, log, writers = KEYS[1], KEYS[2], KEYS[3]
 local node, epoch, startedAt = ARGV[2], ARGV[3], ARGV[4]
 local stored, lost = writerOf(writers, node, epoch, startedAt)
 if not stored or lost == '1' then return 0 end
-local _, next = open(meta, log, ARGV[1])
-local tag = node .. ':' .. epoch .. ':' .. (stored == '-' and '-1' or stored)
-local last = store(meta, log, next, 1, ARGV[5], tag)
+local _, next, _, previous = open(meta, log, ARGV[1])
+local writer = node .. ':' .. epoch .. ':' .. (stored == '-' and '-1' or stored)
+local last = store(meta, log, next, 1, ARGV[5], writer, previous)
 redis.call('HSET', writers, node, epoch .. ' ' .. startedAt .. ' ' .. stored .. ' 1 ' .. int(last))
 tell(ARGV[6])
 return 1

@@ -21,7 +21,7 @@ export class ForeignDataError extends Error {
 
 /** An entry of the stream `log`, or where reading goes on behind what is none. @internal */
 export type ReadEntry =
-  | (StoredEntry & { readonly writer: string })
+  | (StoredEntry & { readonly writer: string; readonly previous: string })
   | { readonly foreign: string; readonly position: number; readonly count: 1 };
 
 /** Entries as XREAD and XRANGE return them, with Buffers. @throws ForeignDataError @internal */
@@ -49,7 +49,8 @@ function entryOf(raw: unknown): ReadEntry {
     time >= 0 &&
     payload instanceof Uint8Array;
   if (!isEntry) return { foreign: textOf(id), position: last, count: 1 };
-  return { position: last - count + 1, count, time, payload, writer: textOf(found.get("writer")) };
+  const [writer, previous] = [textOf(found.get("writer")), textOf(found.get("previous"))];
+  return { position: last - count + 1, count, time, payload, writer, previous };
 }
 
 /** The second part of the ids of entries: 0-0 is no valid id. @internal */

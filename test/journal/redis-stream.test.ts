@@ -1,3 +1,5 @@
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import {
   defineCache,
@@ -146,5 +148,33 @@ describeWith("redis-server")("cluster groups over Redis", () => {
     }
     await expectHandled(after, handled);
     expect(new Set(gaps.map(({ reason }) => reason as string))).toContain("journal_lost");
+  }, 60_000);
+
+  test("store again what a server that came back with older data has lost, in a new generation", async () => {
+    await using redis = await startRedis({ persistent: true });
+    await using a = new Node({ url: urlOf(redis), nodeName: "a" });
+    await using b = new Node({ url: urlOf(redis), nodeName: "b" });
+    const [handled, gaps]: [string[], GapEvent[]] = [[], []];
+    await a.start(handled, gaps);
+    await b.start(handled, gaps);
+    const put = (from: number, to: number): string[] =>
+      Array.from({ length: to - from }, (_, index) => {
+        const key = `k${from + index}`;
+        [a, b][index % 2]?.cache.put(key, index);
+        return key;
+      });
+    await expectHandled(put(0, 200), handled);
+    const folder = join(redis.folder, "appendonlydir");
+    const copy = join(redis.folder, "copy");
+    await cp(folder, copy, { recursive: true });
+    await expectHandled(put(200, 400), handled);
+    await redis.kill();
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+    await redis.restart();
+    handled.length = 0;
+    await expectHandled(put(400, 600), handled);
+    await waitFor(() => gaps.some(({ reason }) => reason === "journal_lost"), patience);
+    expect(new Set(gaps.map(({ reason }) => reason))).toEqual(new Set(["journal_lost"]));
   }, 60_000);
 });

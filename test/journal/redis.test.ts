@@ -226,6 +226,29 @@ describeWith("redis-server")("a journal on Redis", () => {
     expect(again?.position).toBe(0);
   });
 
+  test("brings nothing more where others have come in place of what a tail has read", async () => {
+    await using redis = await startRedis();
+    await using a = await OpenRedis.connected({ url: urlOf(redis) });
+    await new Writer(a.engine).append(3);
+    const [early, late]: [number[], number[]] = [[], []];
+    let strays = 0;
+    const note = (into: number[]) => ({
+      entries: (entries: readonly StoredEntry[]) =>
+        void into.push(...entries.map(({ position }) => position)),
+      astray: () => void strays++,
+    });
+    a.engine.tail(partition, 0, note(early));
+    await waitFor(() => early.length === 3, { message: "a tail to read" });
+    await tellRedis(redis, "FLUSHALL");
+    const other = new Writer(a.engine);
+    for (let count = 0; count < 10; count++)
+      await a.engine.append(partition, { ...other.entry(), epoch: "f", startedAt: 2 });
+    await waitFor(() => strays === 1, { message: "the tail to be told" });
+    a.engine.tail(partition, 0, note(late));
+    await waitFor(() => late.length === 10, { message: "another tail to read" });
+    expect([early, strays]).toEqual([[0, 1, 2], 1]);
+  });
+
   test("goes on behind the entries whose partition's other keys are gone, in a new generation", async () => {
     await using redis = await startRedis();
     await using a = await OpenRedis.connected({ url: urlOf(redis) });
