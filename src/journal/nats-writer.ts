@@ -1,5 +1,6 @@
 import { type Clock, pause, setBackgroundTimeout, type TimerHandle } from "../clock.js";
 import type { Milliseconds } from "../options.js";
+import { mathRandom } from "../timers.js";
 import { toError } from "../pubsub/broker-session.js";
 import { type Ack, noResponders } from "./ack-inbox.js";
 import type { AppendResult, NewEntry } from "./engine.js";
@@ -18,6 +19,11 @@ import type { LastMessage, NatsLog } from "./nats-log.js";
 
 /** Messages that are sent before the first of them is acknowledged, at most. */
 const longestPipeline = 1024;
+
+/** Messages that are sent at once at first. */
+const firstBurst = 256;
+/** From here on, waits are not doubled any more. */
+const maxCollisions = 5;
 
 interface Append {
   readonly entry: NewEntry;
@@ -53,8 +59,9 @@ interface Sent {
  * To send the next message before the last one is acknowledged, its sequence has to be predicted.
  * Such messages also carry the sequence of the last message in the stream, whoever has written it:
  * each is stored where it was predicted, or not at all. Where another node has written in between,
- * all that follow are refused, and sent again. The more predictions come true, the more messages
- * are under way at once; after one that did not, the next message goes alone, and wherever it fits.
+ * all that follow are refused, and sent again: after a random wait, that leaves the others their
+ * turn, the next message goes alone, and wherever it fits. If that comes where it was predicted,
+ * many follow at once.
  *
  * @internal
  */
@@ -79,6 +86,12 @@ export class NatsWriter {
   #isBroken = false;
   /** How many may be under way. */
   #pipeline = 1;
+  /** How many are sent at once, when one that was sent alone came where it was predicted. */
+  #burst = firstBurst;
+  /** How long the server takes to answer. */
+  #roundTrip: Milliseconds = 1;
+  /** How often in a row a prediction was wrong. */
+  #collisions = 0;
   #timer: TimerHandle;
   #isTimerSet = false;
 
@@ -237,7 +250,13 @@ export class NatsWriter {
     // The leader of a replicated stream compares with what is replicated already: there, each message
     // has to wait for the one before it.
     const longest = this.#log.isReplicated ? 1 : longestPipeline;
-    this.#pipeline = came ? Math.min(longest, this.#pipeline + 1) : 1;
+    const wasAlone = this.#pipeline === 1;
+    this.#roundTrip += (this.#clock.now() - sent.sentAt - this.#roundTrip) / 8;
+    if (!wasAlone) {
+      this.#collisions = 0;
+      this.#burst = Math.min(longest, this.#burst + 1);
+    }
+    this.#pipeline = !came ? 1 : Math.min(longest, wasAlone ? this.#burst : this.#pipeline + 1);
     sent.append.resolve(this.#appended(sequence));
     this.#log.stored();
     this.#pump();
@@ -262,8 +281,19 @@ export class NatsWriter {
     this.#sent = [];
     this.#isBroken = false;
     const tries = this.#queue[0]?.misses ?? 0;
-    if (tries < 2) this.#pump();
-    else void this.#pumpIn(missDelay * tries);
+    if (tries > 1) void this.#pumpIn(missDelay * tries);
+    else if (isPredicted && this.#queue.length > 1) void this.#pumpIn(this.#backOff());
+    else this.#pump();
+  }
+
+  /**
+   * Where several nodes write as fast as they can, each would refute the others' predictions all the
+   * time. One that waits for a random time lets another one send all that it has.
+   */
+  #backOff(): Milliseconds {
+    this.#burst = Math.max(2, this.#burst >>> 1);
+    this.#collisions = Math.min(maxCollisions, this.#collisions + 1);
+    return mathRandom() * 2 ** this.#collisions * this.#roundTrip;
   }
 
   async #pumpIn(ms: Milliseconds): Promise<void> {
