@@ -1,4 +1,4 @@
-import type { CacheEvent } from "../event/event.js";
+import { CacheEvent } from "../event/event.js";
 import type { GapEvent } from "../event/types.js";
 import { Cursor } from "../log/cursor.js";
 import { type CursorReader, type Gate, type Message, notBegun } from "../log/message.js";
@@ -85,8 +85,16 @@ export class GroupCursor extends Cursor implements Gate {
 
   /** The first event that is not known to be handled. */
   get oldestUnhandled(): CacheEvent | undefined {
+    let oldest: CacheEvent | undefined;
+    // The log need not keep what has been taken.
+    for (const message of this.unacked.all()) {
+      if (!this.isOfLog(message)) continue;
+      if (oldest === undefined || CacheEvent.offsetOf(message) < CacheEvent.offsetOf(oldest))
+        oldest = message;
+    }
+    if (oldest !== undefined) return oldest;
     const { log, mask } = this;
-    const offset = log.find(this.handledUpTo, mask, undefined);
+    const offset = log.find(this.unreadFrom, mask, undefined);
     return offset < log.next ? log.at(offset) : undefined;
   }
 

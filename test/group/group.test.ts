@@ -423,7 +423,8 @@ describe("supervision", () => {
     await clock.settle();
     const pool = (await a.sup.whichChildren()).find(({ id }) => id === "mailer");
     const children = await supervisorOf(pool?.ref as ActorRef).whichChildren();
-    await (children.at(-1)?.ref as ActorRef).kill();
+    const member = children.at(-1)?.ref;
+    await (member as ActorRef).kill();
     a.put(11, 20);
     await clock.advance(leaseTime);
     expect(sorted(lab.keysOf())).toEqual(range(1, 20));

@@ -43,3 +43,25 @@ test("a cluster group's lag by events and age, what is stored, waits and is trim
   expect(await value("nebulex.journal.waiting")).toBe(0);
   expect(await value("nebulex.journal.trimmed")).toBeGreaterThan(0);
 });
+
+test("the age of an event that is being handled, though the log does not keep it any more", async () => {
+  await using collector = new Collector();
+  const clock = new SimulatedClock();
+  const gate = new Gate();
+  await using lab = new GroupLab({
+    clock,
+    stream: { partitions: 1 },
+    pool: { concurrency: 100 },
+    handle: ({ metadata }) => (metadata.position === 250 ? gate.promise : undefined),
+  });
+  const node = await lab.start("a");
+  node.put(1, 1000);
+  await clock.advance(1000);
+  expect(lab.handled.length).toBeGreaterThan(300);
+  expect(lab.handled.length).toBeLessThanOrEqual(250 + 64);
+  const values = await collector.values("nebulex.journal.lag.age", { group: "mailer" });
+  expect(Object.values(values)).toEqual([1]);
+  gate.open();
+  await clock.advance(1000);
+  expect(lab.handled).toHaveLength(1000);
+});
