@@ -57,17 +57,25 @@ class Node implements AsyncDisposable {
   }
 }
 
-/** Writes on both nodes, in turns, until it is told to stop; returns what was written. */
-async function writing(nodes: readonly Node[], during: () => Promise<void>): Promise<string[]> {
+/**
+ * Writes on both nodes, in turns, while `during` runs; returns what was written. What is not handled
+ * is less than the outboxes can hold.
+ */
+async function writing(
+  nodes: readonly Node[],
+  handled: readonly string[],
+  during: () => Promise<void>,
+): Promise<string[]> {
   const written: string[] = [];
   let isWriting = true;
   const loop = (async () => {
-    for (let n = 0; isWriting; n++) {
-      const key = `k${n}`;
-      nodes[n % nodes.length]?.cache.put(key, n);
-      written.push(key);
-      if (n % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
-      if (n % 200 === 0) await waitFor(() => true, { interval: 1 });
+    while (isWriting) {
+      for (let turn = 0; turn < 20 && written.length < handled.length + 3000; turn++) {
+        const n = written.length;
+        nodes[n % nodes.length]?.cache.put(`k${n}`, n);
+        written.push(`k${n}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   })();
   await during().finally(() => (isWriting = false));
@@ -97,7 +105,7 @@ describeWith("redis-server")("cluster groups over Redis", () => {
     const [handled, gaps]: [string[], GapEvent[]] = [[], []];
     await a.start(handled, gaps);
     await b.start(handled, gaps);
-    const written = await writing([a, b], async () => {
+    const written = await writing([a, b], handled, async () => {
       for (let turn = 0; turn < 2; turn++) {
         const before = handled.length;
         await waitFor(() => handled.length > before + 200, patience);
@@ -122,7 +130,7 @@ describeWith("redis-server")("cluster groups over Redis", () => {
       const [handled, gaps]: [string[], GapEvent[]] = [[], []];
       await a.start(handled, gaps);
       await b.start(handled, gaps);
-      const written = await writing([a, b], async () => {
+      const written = await writing([a, b], handled, async () => {
         await waitFor(() => handled.length > 500, patience);
       });
       await expectHandled(written, handled);
