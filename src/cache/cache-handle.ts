@@ -193,26 +193,12 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     callable("fn", fn);
     const ttl = readStoreTtl("fetchOrStore", options);
     const instance = this.#running();
-    const { store, flights } = instance;
     const cause = this.#cause(commands.fetchOrStore, true);
-    const lookUp = (): V | typeof absent | Promise<V | typeof absent> =>
-      store.get(key, absent, cause);
-    const isAsync = this.#isAsync();
-    if (!isAsync) {
-      const found = lookUp() as V | typeof absent;
+    if (!this.#isAsync()) {
+      const found: V | typeof absent = instance.store.get(key, absent, cause);
       if (found !== absent) return found;
     }
-    return await flights.join(
-      key,
-      async () => {
-        const found = isAsync ? await lookUp() : absent;
-        if (found !== absent) return { value: found, isNew: false };
-        return { value: await fn(key), isNew: true };
-      },
-      (value) => {
-        if (this.#slot.running === instance) return instance.store.put(key, value, ttl, cause);
-      },
-    );
+    return await this.#load(instance, key, fn, ttl, cause);
   }
 
   getAll(query?: Query<K, V>): Map<K, V> {
@@ -298,6 +284,28 @@ export class CacheHandle<K, V> implements Cache<K, V> {
   #cause(command: Command, fill = false): Cause {
     if (this.#causes !== undefined) return this.#causes.of(command, fill);
     return fill ? command.fill : command.plain;
+  }
+
+  /** Joins the load of a key or starts it; it is apart so that a hit makes none of its functions. */
+  #load(
+    instance: Instance<K, V>,
+    key: K,
+    fn: (key: K) => V | Promise<V>,
+    ttl: Ttl | undefined,
+    cause: Cause,
+  ): Promise<V> {
+    const { store, flights } = instance;
+    let isNew = true;
+    const fetch = async (): Promise<V> => {
+      const found = await (store.get(key, absent, cause) as V | typeof absent);
+      if (found === absent) return await fn(key);
+      isNew = false;
+      return found;
+    };
+    return flights.join(key, this.#isAsync() ? fetch : () => fn(key), (value) => {
+      if (isNew && this.#slot.running === instance)
+        return instance.store.put(key, value, ttl, cause);
+    });
   }
 
   #stream(): StreamPort {

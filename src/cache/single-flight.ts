@@ -1,16 +1,7 @@
 import { callContext } from "../actor/call-context.js";
 import { FlightCycleError } from "../errors.js";
+import { setImmediate } from "../timers.js";
 import type { StoreQuery } from "./adapter.js";
-
-/**
- * The result of a flight, and whether it is to be stored: it may have come from the store.
- *
- * @internal
- */
-export interface Fetched<V> {
-  readonly value: V;
-  readonly isNew: boolean;
-}
 
 type StoreFetched<V> = (value: V) => void | Promise<void>;
 
@@ -25,10 +16,12 @@ interface Flight {
 /** The load that the running function is part of. */
 const current = callContext<Load>();
 /**
- * Loads under way, of all caches. While there are none the context is disabled: in Node 20 an
- * enabled one slows down every promise of the process.
+ * Loads under way, of all caches. When there are none the context is disabled: in Node 20 an
+ * enabled one slows down every promise of the process. That waits for the end of the turn, since
+ * to enable it and to disable it costs as much as the rest of a load.
  */
 let loading = 0;
+let isDisabling = false;
 
 /** The calls of `fetchOrStore` that are under way: one a key. @internal */
 export class SingleFlight<K> {
@@ -50,7 +43,7 @@ export class SingleFlight<K> {
    *
    * @throws {@link FlightCycleError} when the flight waits for the load that the caller is part of
    */
-  join<V>(key: K, fetch: () => Promise<Fetched<V>>, store: StoreFetched<V>): Promise<V> {
+  join<V>(key: K, fetch: () => V | Promise<V>, store: StoreFetched<V>): Promise<V> {
     const around = current.getStore();
     const caller = around?.settled === false ? around : undefined;
     const underWay = this.#flights.get(key);
@@ -92,20 +85,22 @@ export class SingleFlight<K> {
   async #fly<V>(
     key: K,
     flight: Flight,
-    fetch: () => Promise<Fetched<V>>,
+    fetch: () => V | Promise<V>,
     store: StoreFetched<V>,
   ): Promise<V> {
     const { load } = flight;
     try {
       loading++;
-      let fetched: Fetched<V>;
+      let value: V;
       try {
-        fetched = await current.run(load, fetch);
+        value = await current.run(load, fetch);
       } finally {
         ended(load);
       }
-      const { value, isNew } = fetched;
-      if (isNew && !flight.superseded) await store(value);
+      if (!flight.superseded) {
+        const stored = store(value);
+        if (stored !== undefined) await stored;
+      }
       return value;
     } finally {
       if (!flight.superseded) this.#flights.delete(key);
@@ -117,7 +112,12 @@ function ended(load: Load): void {
   load.settled = true;
   load.awaitedBy = undefined;
   loading--;
-  if (loading === 0) current.disable();
+  if (loading > 0 || isDisabling) return;
+  isDisabling = true;
+  setImmediate(() => {
+    isDisabling = false;
+    if (loading === 0) current.disable();
+  });
 }
 
 function waitFor(load: Load, caller: Load): void {
