@@ -39,10 +39,12 @@ function types() {
 const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 /**
  * Dependencies whose code is in dist/ all the same: nact requires "assert", which esbuild can't put
- * into a user's ES module bundle; p-retry can't be required. They stay dependencies, so that
+ * into a user's ES module bundle; p-retry can't be required; @opentelemetry/api and
+ * @msgpack/msgpack are many small files, which took half of the time of an import. Copies of
+ * @opentelemetry/api share their providers through a global symbol. All stay dependencies, so that
  * `npm audit` and lists of licenses see them.
  */
-const bundled = ["nact", "p-retry"];
+const bundled = ["@msgpack/msgpack", "@opentelemetry/api", "nact", "p-retry"];
 
 function options() {
   return {
