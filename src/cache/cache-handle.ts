@@ -297,7 +297,8 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     const { store, flights } = instance;
     let isNew = true;
     const fetch = async (): Promise<V> => {
-      const found = await (store.get(key, absent, cause) as V | typeof absent);
+      const pending: unknown = store.get(key, absent, cause);
+      const found = await (pending as Promise<V | typeof absent>);
       if (found === absent) return await fn(key);
       isNew = false;
       return found;
