@@ -1,17 +1,13 @@
-import { ActorRef } from "../actor/ref.js";
 import type { ActorContext } from "../actor/types.js";
-import { callSafely } from "../callbacks.js";
 import { withTimeout } from "../clock.js";
-import { type JournalFailure, JournalError, show, SupervisorError } from "../errors.js";
-import { callable } from "../options.js";
+import { type JournalFailure, JournalError, show } from "../errors.js";
 import { copyKey, thisCopy } from "../package-copy.js";
 import { codecOf } from "../pubsub/frame.js";
 import { RefusedError } from "../pubsub/broker-session.js";
+import { HeldConnection } from "../pubsub/held-connection.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
-import { type MetricSource, removeSource } from "../telemetry/metrics.js";
-import { observe } from "../telemetry/open-telemetry.js";
 import type { JournalEngine, JournalEngineFactory } from "./engine.js";
 import type { ResolvedJournalOptions } from "./journal-options.js";
 import {
@@ -34,15 +30,15 @@ export class NodeJournal implements JournalWithPort {
   readonly [journalPort]: JournalPort;
   readonly #options: ResolvedJournalOptions;
   readonly #makeEngine: JournalEngineFactory;
-  readonly #watchers = new Set<(status: JournalStatus) => void>();
-  #owner: ActorRef | undefined;
-  #connection: EngineConnection | undefined;
-  #status: JournalStatus = "closed";
+  readonly #held: HeldConnection<EngineConnection>;
 
   constructor(options: ResolvedJournalOptions, makeEngine: JournalEngineFactory) {
     this.nodeName = options.nodeName;
     this.#options = options;
     this.#makeEngine = makeEngine;
+    this.#held = new HeldConnection("journal", options.nodeName, (what, error) =>
+      reportCallbackError(channels.callbackError, what, error),
+    );
     this[journalPort] = this.#makePort();
   }
 
@@ -52,7 +48,7 @@ export class NodeJournal implements JournalWithPort {
   }
 
   get status(): JournalStatus {
-    return this.#status;
+    return this.#held.status;
   }
 
   childSpec(): ChildSpec {
@@ -65,39 +61,14 @@ export class NodeJournal implements JournalWithPort {
   }
 
   onStatus(fn: (status: JournalStatus) => void): () => void {
-    callable("fn", fn);
-    // The same function given twice is called twice.
-    const watcher = (status: JournalStatus): void => fn(status);
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
+    return this.#held.onStatus(fn);
   }
 
   async #start(ctx: ActorContext): Promise<EngineConnection> {
-    if (this.#owner?.alive === true) {
-      throw new SupervisorError("already_started", `journal already started: ${this.nodeName}`, {
-        ref: this.#owner,
-      });
-    }
-    this.#owner = ctx.self as ActorRef;
-    const connection = new EngineConnection(this.#engineFor(ctx), () => {
-      if (this.#connection === connection) this.#setStatus(connection.status);
-    });
-    this.#connection = connection;
-    this.#setStatus(connection.status);
-    const metrics: MetricSource = {
-      measure: (into) => {
-        for (const status of ["connected", "reconnecting"] as const)
-          into.add("nebulex.journal.status", connection.status === status ? 1 : 0, {
-            node: this.nodeName,
-            status,
-          });
-      },
-    };
-    observe(metrics);
-    ActorRef.targetOf(ctx.self).onDeath(() => {
-      removeSource(metrics);
-      void connection.close();
-    });
+    const connection = this.#held.begin(
+      ctx,
+      (changed) => new EngineConnection(this.#engineFor(ctx), changed),
+    );
     await this.#opened(connection, ctx);
     return connection;
   }
@@ -131,24 +102,11 @@ export class NodeJournal implements JournalWithPort {
     }
   }
 
-  #setStatus(status: JournalStatus): void {
-    if (status === this.#status) return;
-    this.#status = status;
-    for (const watcher of this.#watchers)
-      callSafely(watcher, status, (error) =>
-        reportCallbackError(
-          channels.callbackError,
-          `a watcher of the status of journal ${this.nodeName} failed`,
-          error,
-        ),
-      );
-  }
-
   #makePort(): JournalPort {
     const { namespace, heartbeat, codec } = this.#options;
-    const engine = (): JournalEngine | undefined => this.#connection?.engine;
-    const status = (): JournalStatus => this.#status;
-    const trouble = (): unknown => this.#connection?.trouble;
+    const engine = (): JournalEngine | undefined => this.#held.current?.engine;
+    const status = (): JournalStatus => this.#held.status;
+    const trouble = (): unknown => this.#held.current?.trouble;
     const maxSize = (): number =>
       Math.min(this.#options.maxMessageSize, engine()?.maxPayload ?? Infinity);
     return {
@@ -177,8 +135,8 @@ export class NodeJournal implements JournalWithPort {
   }
 
   #requireEngine(): JournalEngine {
-    if (this.#status === "connected") return (this.#connection as EngineConnection).engine;
-    throw this.#status === "closed"
+    if (this.#held.status === "connected") return (this.#held.current as EngineConnection).engine;
+    throw this.#held.status === "closed"
       ? this.#error("closed", "is not started, or stopped")
       : this.#error("not_connected", "has no connection");
   }

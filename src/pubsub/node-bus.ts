@@ -1,16 +1,13 @@
-import { ActorRef } from "../actor/ref.js";
 import type { ActorContext } from "../actor/types.js";
-import { callSafely } from "../callbacks.js";
 import { withTimeout } from "../clock.js";
-import { type PubSubFailure, PubSubError, SupervisorError, show } from "../errors.js";
-import { callable, type Milliseconds } from "../options.js";
+import { type PubSubFailure, PubSubError, show } from "../errors.js";
+import type { Milliseconds } from "../options.js";
 import { channels, reportCallbackError } from "../telemetry/channels.js";
-import { type MetricSource, removeSource } from "../telemetry/metrics.js";
-import { observe } from "../telemetry/open-telemetry.js";
 import { RefusedError } from "./broker-session.js";
 import { Connection } from "./connection.js";
 import type { Codec } from "./encodable.js";
 import { codecOf } from "./frame.js";
+import { HeldConnection } from "./held-connection.js";
 import type { ResolvedPubSubOptions } from "./pubsub-options.js";
 import type { PubSubStatus, Transport } from "./transport.js";
 import type { Bus, Listening } from "./types.js";
@@ -33,10 +30,7 @@ export class NodeBus implements Bus {
   /** The prefix of the streams' channels. */
   readonly #prefix: string;
   readonly #wire: WireChannels;
-  readonly #watchers = new Set<(status: PubSubStatus) => void>();
-  #owner: ActorRef | undefined;
-  #connection: Connection | undefined;
-  #status: PubSubStatus = "closed";
+  readonly #held: HeldConnection<Connection>;
   #rejected = 0;
 
   constructor(
@@ -53,34 +47,40 @@ export class NodeBus implements Bus {
     this.#makeTransport = makeTransport;
     this.#prefix = `${options.namespace}:bus:`;
     this.#wire = new WireChannels(options.nodeName);
+    this.#held = new HeldConnection("pubsub", options.nodeName, (what, error) =>
+      reportCallbackError(channels.topicSubscriberError, what, error, {
+        pubsub: this.nodeName,
+        topic: null,
+      }),
+    );
   }
 
   get ordered(): boolean {
-    return this.#connection?.transport.ordered ?? false;
+    return this.#held.current?.transport.ordered ?? false;
   }
 
   get noPeersNow(): boolean {
-    return this.localOnly || this.#connection?.transport.alone === true;
+    return this.localOnly || this.#held.current?.transport.alone === true;
   }
 
   get status(): PubSubStatus {
-    return this.#status;
+    return this.#held.status;
   }
 
   get maxMessageSize(): number {
-    return Math.min(this.#sizeLimit, this.#connection?.transport.maxPayload ?? Infinity);
+    return Math.min(this.#sizeLimit, this.#held.current?.transport.maxPayload ?? Infinity);
   }
 
   get trouble(): unknown {
-    return this.#connection?.trouble;
+    return this.#held.current?.trouble;
   }
 
   refusalOf(prefix: string): PubSubError | undefined {
-    return this.#connection?.refusalOf(prefix);
+    return this.#held.current?.refusalOf(prefix);
   }
 
   abandon(prefix: string): void {
-    this.#connection?.abandon(prefix);
+    this.#held.current?.abandon(prefix);
   }
 
   get rejected(): number {
@@ -103,7 +103,7 @@ export class NodeBus implements Bus {
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<void> {
-    const connection = this.#connection;
+    const connection = this.#held.current;
     if (connection?.status !== "connected") throw this.#noConnection();
     await this.#publish(connection, this.#prefix + channel, payload, (cause) =>
       connection.refused(this.#prefix + channel, cause),
@@ -124,54 +124,32 @@ export class NodeBus implements Bus {
   }
 
   onStatus(fn: (status: PubSubStatus) => void): () => void {
-    callable("fn", fn);
-    // The same function given twice is called twice.
-    const watcher = (status: PubSubStatus): void => fn(status);
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
+    return this.#held.onStatus(fn);
   }
 
   /** Begins an incarnation of the pubsub's actor. */
   async start(ctx: ActorContext): Promise<Connection> {
-    if (this.#owner?.alive === true) {
-      throw new SupervisorError("already_started", `pubsub already started: ${this.nodeName}`, {
-        ref: this.#owner,
-      });
-    }
-    this.#owner = ctx.self as ActorRef;
-    const connection = new Connection(this.#open(ctx.system.random), {
-      nodeName: this.nodeName,
-      channels: this.#wire,
-      clock: ctx.system.clock,
-      random: ctx.system.random,
-      busPrefix: this.#prefix,
-      onStatus: () => {
-        if (this.#connection === connection) this.#setStatus(connection.status);
-      },
-    });
-    this.#connection = connection;
-    this.#setStatus(connection.status);
-    const metrics: MetricSource = {
-      measure: (into) => {
-        for (const status of ["connected", "reconnecting"] as const)
-          into.add("nebulex.pubsub.status", connection.status === status ? 1 : 0, {
-            node: this.nodeName,
-            status,
-          });
-      },
-    };
-    observe(metrics);
-    ActorRef.targetOf(ctx.self).onDeath(() => {
-      removeSource(metrics);
-      void connection.close();
-    });
+    const { clock, random } = ctx.system;
+    const connection = this.#held.begin(
+      ctx,
+      (onStatus) =>
+        new Connection(this.#open(random), {
+          nodeName: this.nodeName,
+          channels: this.#wire,
+          clock,
+          random,
+          busPrefix: this.#prefix,
+          onStatus,
+        }),
+    );
     await this.#opened(connection, ctx);
     return connection;
   }
 
   /** @throws PubSubError if there is none */
   requireConnection(): Connection {
-    if (this.#connection?.isUp === true) return this.#connection;
+    const connection = this.#held.current;
+    if (connection?.isUp === true) return connection;
     throw this.#noConnection();
   }
 
@@ -203,20 +181,6 @@ export class NodeBus implements Bus {
     }
   }
 
-  #setStatus(status: PubSubStatus): void {
-    if (status === this.#status) return;
-    this.#status = status;
-    for (const watcher of this.#watchers)
-      callSafely(watcher, status, (error) =>
-        reportCallbackError(
-          channels.topicSubscriberError,
-          `a watcher of the status of pubsub ${this.nodeName} failed`,
-          error,
-          { pubsub: this.nodeName, topic: null },
-        ),
-      );
-  }
-
   async #publish(
     connection: Connection,
     name: string,
@@ -239,7 +203,7 @@ export class NodeBus implements Bus {
   }
 
   #noConnection(): PubSubError {
-    return this.#status === "closed"
+    return this.#held.status === "closed"
       ? this.error("closed", "is not started, or stopped")
       : this.error("not_connected", "has no connection");
   }
