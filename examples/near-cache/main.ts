@@ -3,11 +3,9 @@
  * `npx tsx examples/near-cache/main.ts [redis|nats] [--url URL]`. Start reading at near-cache.ts; pubsub.ts has the line that is
  * different for NATS, story.ts what is shown.
  */
-import { once } from "node:events";
-import { parseArgs, types } from "node:util";
-import { Broker, NotInstalledError } from "./broker.js";
+import { Broker } from "../shared/broker.js";
+import { type Request, runProgram } from "../shared/program.js";
 import { Cluster } from "./cluster.js";
-import { type Engine, pubsubs } from "./pubsub.js";
 import { MemorySource } from "./source.js";
 import { Story, users } from "./story.js";
 
@@ -19,38 +17,6 @@ const usage = `Usage: npx tsx examples/near-cache/main.ts [redis|nats] [--url UR
 Exit status: 0 no read was stale; 1 some were, or the run failed; 2 a bad option, or there is no server; 130 interrupted.
 `;
 
-const exit = { ok: 0, failed: 1, badInput: 2, interrupted: 130 } as const;
-
-interface Request {
-  readonly engine: Engine;
-  readonly url: string | undefined;
-}
-
-async function main(): Promise<number> {
-  const request = readRequest(process.argv.slice(2));
-  if (request === undefined) {
-    process.stderr.write(usage);
-    return exit.badInput;
-  }
-  const interrupted = new AbortController();
-  // Once only: a second Ctrl-C ends the process at once, and with it the others.
-  process.once("SIGINT", () => interrupted.abort());
-  process.once("SIGTERM", () => interrupted.abort());
-  // Nobody reads on (`| head`).
-  process.stdout.once("error", () => interrupted.abort());
-  const run = new Run(request);
-  try {
-    const stale = await Promise.race([run.tell(), once(interrupted.signal, "abort")]);
-    if (interrupted.signal.aborted) return exit.interrupted;
-    return stale === 0 ? exit.ok : exit.failed;
-  } catch (error) {
-    process.stderr.write(`${types.isNativeError(error) ? error.message : String(error)}\n`);
-    return error instanceof NotInstalledError ? exit.badInput : exit.failed;
-  } finally {
-    await run.stop();
-  }
-}
-
 /** The broker and the three processes. */
 class Run {
   readonly #request: Request;
@@ -61,7 +27,7 @@ class Run {
     this.#request = request;
   }
 
-  async tell(): Promise<number> {
+  async tell(): Promise<boolean> {
     const { engine, url } = this.#request;
     if (url === undefined) this.#broker = await Broker.start(engine);
     const source = new MemorySource(users);
@@ -76,7 +42,7 @@ class Run {
     console.log(
       `${names.join(", ")}: three processes, connected by ${this.#broker?.program ?? engine}`,
     );
-    return new Story(this.#cluster, source, console.log).tell(this.#broker);
+    return (await new Story(this.#cluster, source, console.log).tell(this.#broker)) === 0;
   }
 
   async stop(): Promise<void> {
@@ -85,23 +51,8 @@ class Run {
   }
 }
 
-function readRequest(args: string[]): Request | undefined {
-  try {
-    const { positionals, values } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { url: { type: "string" } },
-    });
-    const [engine = "redis", ...rest] = positionals;
-    if (!Object.hasOwn(pubsubs, engine) || rest.length > 0) return undefined;
-    return { engine: engine as Engine, url: values.url };
-  } catch {
-    return undefined;
-  }
-}
-
 // Not process.exitCode: what an interrupt has come between may be waiting for something still.
-process.exit(await main());
+process.exit(await runProgram(usage, (request) => new Run(request)));
 
 // => berlin, lima, tokyo: three processes, connected by redis-server
 // =>

@@ -1,8 +1,9 @@
 /** One of the three processes, each with a near cache. The main one starts it, and it ends with that. */
-import { answerCalls, callsTo } from "./calls.js";
+import { answerCalls, callsTo } from "../shared/calls.js";
 import { Member } from "./member.js";
 import { NearCache, type Source } from "./near-cache.js";
-import { type Engine, pubsubs } from "./pubsub.js";
+import type { Engine } from "../shared/broker.js";
+import { pubsubs } from "./pubsub.js";
 
 /** What the three may ask of the main process. */
 export interface Main extends Source {

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { answerCalls, type Call, callsTo } from "./calls.js";
+import { answerCalls, type Call, callsTo } from "../shared/calls.js";
 import type { Member, Positions, Reading, State } from "./member.js";
 import type { Main } from "./node.js";
-import type { Engine } from "./pubsub.js";
+import type { Engine } from "../shared/broker.js";
 import type { MemorySource } from "./source.js";
 
 /** Milliseconds that a process may take to end. */

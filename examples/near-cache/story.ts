@@ -1,4 +1,4 @@
-import type { Broker } from "./broker.js";
+import type { Broker } from "../shared/broker.js";
 import type { Cluster } from "./cluster.js";
 import type { State } from "./member.js";
 import type { RemoteNode } from "./remote-node.js";

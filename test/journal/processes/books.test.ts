@@ -76,5 +76,7 @@ describe("the books of a group", () => {
     gap("journal_lost", 1, 1, "generation");
     gap("journal_lost", 1, 1, "generation");
     expect(accountOf({})).toMatchObject({ announced: 1, unannounced: 1 });
+    gap("journal_lost", 2, 1, "generation");
+    expect(accountOf({})).toMatchObject({ announced: 2, unannounced: 0 });
   });
 });

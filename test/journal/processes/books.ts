@@ -140,7 +140,7 @@ export class Books {
   lostBefore(partition: number, end: number): number {
     const books = this.#partitions.get(partition);
     if (books === undefined) return end;
-    return end - books.positions.size - books.markers.size - this.#lostIn(partition);
+    return Math.max(0, end - books.positions.size - books.markers.size - this.#lostIn(partition));
   }
 
   #take(data: Buffer): void {
@@ -211,8 +211,11 @@ export class Books {
 
   #lostIn(partition: number): number {
     let lost = 0;
-    for (const { from, to } of this.#partitions.get(partition)?.lost.values() ?? [])
-      lost += Math.max(0, to - from + 1);
+    for (const { from, to } of this.#partitions.get(partition)?.lost.values() ?? []) {
+      // Nobody knows the end: all from there on may be missing.
+      if (to < from) return Infinity;
+      lost += to - from + 1;
+    }
     return lost;
   }
 

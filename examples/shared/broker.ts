@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, mkdtempSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import type { Engine } from "./pubsub.js";
 
 const host = "127.0.0.1";
 /** Milliseconds that it may take to start. */
 const patience = 10_000;
+
+/** The engines that examples run over. */
+export type Engine = "redis" | "nats";
 
 const servers = {
   redis: {
@@ -29,7 +31,16 @@ const servers = {
   },
   nats: {
     program: "nats-server",
-    args: (port: number) => ["--addr", host, "--port", `${port}`],
+    // JetStream wants a folder, also where nothing is stored.
+    args: (port: number, folder: string) => [
+      "--addr",
+      host,
+      "--port",
+      `${port}`,
+      "--jetstream",
+      "--store_dir",
+      folder,
+    ],
     url: (port: number) => `nats://${host}:${port}`,
   },
 };
@@ -46,6 +57,7 @@ export class Broker {
   readonly #path: string;
   readonly #args: string[];
   readonly #port: number;
+  readonly #folder: string;
   #kill: () => Promise<void> = () => Promise.resolve();
 
   private constructor(engine: Engine, path: string, port: number) {
@@ -53,7 +65,8 @@ export class Broker {
     this.program = program;
     this.url = url(port);
     this.#path = path;
-    this.#args = args(port);
+    this.#folder = mkdtempSync(join(tmpdir(), "nebulex-streams-example-"));
+    this.#args = args(port, this.#folder);
     this.#port = port;
   }
 
@@ -67,10 +80,11 @@ export class Broker {
   /** Starts it, on the same port, and waits until it takes connections. */
   async restart(): Promise<void> {
     // The shell kills the server when its input ends: at `kill`, and also when this process is killed and can't do anything any more.
-    // In a group of its own (detached), neither is reached by a Ctrl-C.
-    const script = '"$@" & read -r _; kill -9 $!; wait';
+    // In a group of its own (detached), neither is reached by a Ctrl-C. What it has stored goes with it.
+    const script = '"$@" & read -r _; kill -9 $!; wait; rm -rf -- "$FOLDER"';
     const shell = spawn("sh", ["-c", script, "sh", this.#path, ...this.#args], {
       cwd: tmpdir(),
+      env: { ...process.env, FOLDER: this.#folder },
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
     });
