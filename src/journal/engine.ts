@@ -141,10 +141,9 @@ export interface TailSink {
    */
   entries(entries: readonly StoredEntry[]): void | Promise<void>;
   /**
-   * The engine has lost entries that the tail has read (an older copy was restored, or a replica
-   * that lacked them took over) and others are, or will be, in their place: the tail brings nothing
-   * more. Whoever reads finds a new generation, or begins one with `renew`. Called once, at most, by
-   * engines that can lose entries and keep others. It never throws.
+   * The engine has lost entries that the tail has read, and has or will have others in their place:
+   * the tail brings nothing more. The reader finds a new generation, or begins one (`renew`). Called
+   * once at most, by engines that can lose some entries and keep others. It never throws.
    */
   astray?(): void;
 }
@@ -305,10 +304,7 @@ export interface JournalEngine {
   open(events: JournalEngineEvents): Promise<void>;
   /** Ends the connection and all tails. Idempotent; may be called before or during `open`. */
   close(): Promise<void>;
-  /**
-   * What in the engine's own settings endangers a journal, e.g. that it persists nothing; empty:
-   * nothing that is known. What the engine does not permit to be asked is left out.
-   */
+  /** What in the engine's settings endangers a journal, as far as that may be asked. */
   health?(): Promise<readonly EngineProblem[]>;
 
   /**
