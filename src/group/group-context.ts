@@ -26,6 +26,8 @@ export interface GroupContext {
   readonly mask: number;
   readonly leaseTime: Milliseconds;
   readonly clock: Clock;
+  /** Whether the handler of a partition takes gaps. */
+  handlesGaps(index: number): boolean;
   /** The worker of a partition is to be started: there is something to read. */
   startWorker(index: number): void;
   /** Settles when a partition's worker has ended; `kill`: without being asked. */

@@ -25,6 +25,8 @@ export interface MemberOptions {
   readonly from: "latest" | "earliest";
   readonly leaseTime: Milliseconds;
   readonly workers: {
+    /** Whether the handler of a partition takes gaps. */
+    handlesGaps(index: number): boolean;
     /** Starts the worker of a partition, unless it runs. */
     start(index: number): void;
     /** Settles when the worker has ended, or the pool is ending. */
@@ -94,6 +96,7 @@ export class GroupMember {
       mask,
       leaseTime,
       clock: stream.system.clock,
+      handlesGaps: (index) => workers.handlesGaps(index),
       startWorker: (index) => workers.start(index),
       endWorker: (index) => workers.end(index),
       released: (partition, how) => this.#released(partition, how),

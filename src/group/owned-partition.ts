@@ -261,7 +261,8 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
         const start = isTrimmed ? bounds.first : position;
         const lost = this.#lost.splice(0);
         if (isTrimmed) lost.push({ from: position, to: start - 1, reason: "trimmed", generation });
-        const place = { index: this.index, generation, position, start, lost };
+        const handlesGaps = this.#context.handlesGaps(this.index);
+        const place = { index: this.index, generation, position, start, lost, handlesGaps };
         this.#reading = new Reading({ stream, port, address, group, mask, ...place }, this, () => {
           this.#isTrimmed = true;
           this.#checkTrimmed();

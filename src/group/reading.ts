@@ -31,6 +31,8 @@ export interface ReadingOptions {
   /** Where it begins, behind `position` if what is between has been trimmed. */
   readonly start: number;
   readonly lost: readonly LostPositions[];
+  /** Whether the handler takes gaps; otherwise they are warned of. */
+  readonly handlesGaps: boolean;
 }
 
 /**
@@ -82,6 +84,7 @@ export class Reading {
       rejected: (at, count, error) => this.#rejected(at, count, error),
       trimmed,
     });
+    this.cursor.ignoresGaps = !options.handlesGaps;
     for (const lost of options.lost) this.cursor.holdFor(this.#gapOf(lost), start, position);
     log.add(this.cursor);
   }

@@ -44,7 +44,9 @@ export function clusterRun(
       `"node" for a stream without a journal: give the streamServer of ${stream.slot.name} one`,
       "cluster",
     );
-  const run = new ClusterRun(id, stream, journal, settings);
+  const handlesGaps = (index: number): boolean =>
+    optionsOf(index).makeHandler().onGap !== undefined;
+  const run = new ClusterRun(id, stream, journal, settings, handlesGaps);
   const workers = stream.logs.map(({ index }) => ({
     spec: run.workerSpec(index, optionsOf(index)),
     partitions: [index],
@@ -61,12 +63,20 @@ class ClusterRun {
   readonly #stream: Stream;
   readonly #port: JournalPort;
   readonly #settings: ClusterSettings;
+  readonly #handlesGaps: (index: number) => boolean;
 
-  constructor(id: string, stream: Stream, port: JournalPort, settings: ClusterSettings) {
+  constructor(
+    id: string,
+    stream: Stream,
+    port: JournalPort,
+    settings: ClusterSettings,
+    handlesGaps: (index: number) => boolean,
+  ) {
     this.#id = id;
     this.#stream = stream;
     this.#port = port;
     this.#settings = settings;
+    this.#handlesGaps = handlesGaps;
   }
 
   workerSpec(index: number, options: WorkerOptions): ChildSpec {
@@ -118,6 +128,7 @@ class ClusterRun {
       from,
       leaseTime,
       workers: {
+        handlesGaps: this.#handlesGaps,
         start: (index) => void this.#startWorker(pool, index),
         end: (index) => this.#endWorker(pool, index),
       },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { clusterGroup } from "../../src/index.js";
 import { SimulatedClock } from "../../src/testing.js";
-import { Gate } from "../helpers/actors.js";
+import { Gate, Listener } from "../helpers/actors.js";
 import { GroupLab, type GroupNode, range } from "./lab.js";
 
 const leaseTime = 3000;
@@ -105,6 +105,26 @@ describe("what a group can't be given is a gap with exact bounds", () => {
     await clock.advance(leaseTime + 1000);
     const ofC = lab.gaps.filter(({ on }) => on === "c");
     expect(ofC[0]).toMatchObject({ reason: "trimmed", from: 0, to: 39 });
+  });
+
+  test("a handler without onGap: the gap is warned of", async () => {
+    const clock = new SimulatedClock();
+    using warnings = new Listener<{ what: string }>("nebulex.warning");
+    await using lab = new GroupLab({
+      clock,
+      journal: { retain: 5, capacity: 20 },
+      pool: { leaseTime },
+      stream: { partitions: 1 },
+    });
+    const a = await lab.start("a");
+    await a.stop();
+    const writer = await lab.start("w", { pool: { group: "other" } });
+    await putInFives(clock, writer, 1, 60);
+    await lab.start("b", { pool: { handler: () => {} } });
+    await clock.advance(leaseTime);
+    expect(warnings.messages.map(({ what }) => what)).toContainEqual(
+      expect.stringMatching(/^gap of group mailer on stream orders, which no reader is given/),
+    );
   });
 
   test("the journal is lost: a gap up to what was known, and the group begins at 0", async () => {
