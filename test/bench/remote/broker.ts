@@ -1,5 +1,8 @@
 import { spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** What the contestants send through. */
@@ -12,7 +15,8 @@ export interface RunningBroker {
 
 const commands: Readonly<Record<Engine, (port: number) => string>> = {
   redis: (port) => `redis-server --port ${port} --bind 127.0.0.1 --save '' --appendonly no`,
-  nats: (port) => `nats-server -a 127.0.0.1 -p ${port}`,
+  // What JetStream stores goes with the folder.
+  nats: (port) => `nats-server -a 127.0.0.1 -p ${port} --jetstream --store_dir "$FOLDER"`,
 };
 
 const patience = 10_000;
@@ -22,9 +26,15 @@ export async function startBroker(engine: Engine): Promise<RunningBroker> {
   const port = await freePort();
   const command = commands[engine](port);
   // Its input ends with this process.
-  const shell = spawn("sh", ["-c", `${command} >/dev/null 2>&1 & read -r _; kill -9 $!`], {
+  const folder = mkdtempSync(join(tmpdir(), "nebulex-streams-bench-"));
+  const script = `${command} >/dev/null 2>&1 & read -r _; kill -9 $!; wait; rm -rf -- "$FOLDER"`;
+  const shell = spawn("sh", ["-c", script], {
     stdio: ["pipe", "ignore", "ignore"],
-    env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin` },
+    env: {
+      ...process.env,
+      FOLDER: folder,
+      PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/usr/local/sbin`,
+    },
   });
   const end = Date.now() + patience;
   while (!(await accepts(port))) {

@@ -27,6 +27,8 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   r: async () => (await import("./fetch.js")).fetching,
   s: async () => (await import("./trace.js")).realTrace,
   t: async () => (await import("./startup.js")).startup,
+  u: async () => (await import("./journal.js")).overRedisJournal,
+  v: async () => (await import("./journal.js")).overNatsJournal,
 };
 
 const idOf = (part: string): string => part.charAt(0);
