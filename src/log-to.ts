@@ -87,6 +87,7 @@ type Level = "debug" | "info" | "warn" | "error";
 
 /** What may be in a message of a channel, as far as it is not logged as it is. */
 interface Reported {
+  readonly owner?: string | null;
   readonly reason?: unknown;
   readonly status?: string;
   readonly what?: string;
@@ -107,6 +108,9 @@ const isAway = ({ status }: Reported): boolean => status === "silent" || status 
 /** The end of an epoch is a gap for each reader, also for those that have read everything. */
 const isEmpty = ({ reason, from = 0, to = 0 }: Reported): boolean =>
   to < from && (reason === "cache_restarted" || reason === "stream_restarted");
+
+/** A lease that was not given back. */
+const isLost = ({ owner, reason }: Reported): boolean => owner === null && reason !== "given back";
 
 const kinds: readonly Kind[] = [
   { channel: channels.listenerRegistered, level: "info", text: "stream started" },
@@ -131,6 +135,15 @@ const kinds: readonly Kind[] = [
     level: (report) => (isAway(report) ? "warn" : "info"),
     text: ({ status }) => `node ${status}`,
   },
+  {
+    channel: channels.ownerChange,
+    level: (report) => (isLost(report) ? "warn" : "info"),
+    text: (report) => {
+      if (isLost(report)) return "partition of a cluster group lost";
+      return `partition of a cluster group ${report.owner === null ? "given back" : "taken"}`;
+    },
+  },
+  { channel: channels.fencedCommit, level: "warn", text: "commit of a cluster group refused" },
   { channel: channels.shapeMismatch, level: "error", text: "node with a stream that does not fit" },
   { channel: channels.invalidatorStarted, level: "debug", text: "invalidator started" },
   { channel: channels.invalidatorStopped, level: "debug", text: "invalidator stopped" },

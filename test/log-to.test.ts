@@ -234,6 +234,21 @@ test.each([
   },
   { name: "nebulex.supervisor.gave_up", reported: {}, line: "error: supervisor gives up" },
   {
+    name: "nebulex.journal.owner_change",
+    reported: { owner: "a", reason: null },
+    line: "info: partition of a cluster group taken",
+  },
+  {
+    name: "nebulex.journal.owner_change",
+    reported: { owner: null, reason: "given back" },
+    line: "info: partition of a cluster group given back",
+  },
+  {
+    name: "nebulex.journal.owner_change",
+    reported: { owner: null, reason: "expired" },
+    line: "warn: partition of a cluster group lost",
+  },
+  {
     name: "nebulex.streams.invalidator.invalidate",
     reported: { status: "error" },
     line: "warn: invalidation failed",
