@@ -215,6 +215,14 @@ export class NatsLog {
     return { position, count: 1, time: message.time.getTime(), payload };
   }
 
+  /** Whether an entry that was read is still the one at its position, or was trimmed there. */
+  async holds(session: JetStreamSession, { position, time }: StoredEntry): Promise<boolean> {
+    const { first, next } = boundsOf(await this.#look(session));
+    if (position >= next) return false;
+    const message = position < first ? undefined : await this.#at(position);
+    return message === undefined || message.time.getTime() === time;
+  }
+
   /** The last message of a node, as the server knows it. */
   async lastOf(session: JetStreamSession, node: string): Promise<LastMessage> {
     await this.ensure(session);

@@ -25,6 +25,8 @@ export class NatsTail implements Tail {
   readonly #closed: () => void;
   /** The position that comes next. */
   #next: number;
+  /** The entry before it. */
+  #last: StoredEntry | undefined;
   #reading: Reading | undefined;
   #session: JetStreamSession | undefined;
   /** While the sink has entries. */
@@ -59,6 +61,10 @@ export class NatsTail implements Tail {
       if (failures > 0) await pause(this.#clock, Math.min(1000, 50 * failures), this.#signal);
       try {
         await this.#log.ensure(session);
+        if (this.#last !== undefined && !(await this.#log.holds(session, this.#last))) {
+          if (isOn()) this.#astray();
+          return;
+        }
         if (!isOn()) return;
         const { name } = await session.run(
           newPullConsumer(session.jsm, this.#log.stream, this.#next + 1, inactive * 1_000_000),
@@ -84,6 +90,12 @@ export class NatsTail implements Tail {
     return this.#closing.signal;
   }
 
+  /** The stream, or its end, was lost: what comes next would be something else. */
+  #astray(): void {
+    this.close();
+    this.#sink.astray?.();
+  }
+
   #deliver(): void {
     if (!this.#isDelivering) void this.#deliverAll();
   }
@@ -96,6 +108,7 @@ export class NatsTail implements Tail {
       const last = entries.at(-1);
       if (this.#signal.aborted || last === undefined) break;
       this.#next = last.position + 1;
+      this.#last = last;
       this.#log.seen(this.#next);
       const settled = this.#sink.entries(entries);
       if (settled !== undefined) await settled;

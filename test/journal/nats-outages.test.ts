@@ -109,17 +109,25 @@ describeWith("nats-server")("the journal in JetStream", () => {
     const writer = a.writer();
     await writer.appendEach(100);
     const owner = await acquired(a.engine, "a");
+    let read = 0;
+    const astray = new Promise<void>((resolve) => {
+      const entries = (some: readonly unknown[]): void => void (read += some.length);
+      a.engine.tail(partition, 0, { entries, astray: resolve });
+    });
+    await waitFor(() => read === 100, { timeout: 10_000 });
     await broker.kill();
     await a.disconnected();
     await deleteJetStreamStore(broker);
     await broker.restart();
     await a.connected();
+    await astray;
     const { generation, next } = await a.engine.bounds(partition);
     expect(generation).not.toBe(owner.generation);
     expect(next).toBe(0);
     expect(await writer.append()).toBe(0);
     const reader = a.reader();
     await reader.reaches(1);
+    expect(read).toBe(100);
     const late = await a.engine.commit(groupPartition, commitOf(owner, { position: 9 }));
     expect(late.status).toBe("fenced");
     const again = await acquired(a.engine, "a");
