@@ -65,6 +65,11 @@ async function needing(option: string, name: string, load: () => Promise<unknown
   }
 }
 
+/** Whether an error comes from this program, not from a broker. @internal */
+export function isDefect(error: unknown): boolean {
+  return [TypeError, RangeError, ReferenceError].some((type) => error instanceof type);
+}
+
 /** A connection to a broker. @internal */
 export interface Session extends AsyncDisposable {
   /** Rejects with BrokerFailure when the connection has ended and is not made again. */

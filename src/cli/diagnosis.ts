@@ -16,7 +16,12 @@ export interface Problem {
     | "outbox"
     | "lost"
     | "rejected"
-    | "clocks";
+    | "clocks"
+    | "engine"
+    | "unowned"
+    | "owner"
+    | "flapping"
+    | "journal_lost";
   readonly message: string;
   readonly advice: string;
 }
@@ -74,7 +79,7 @@ const checks: readonly ((findings: Findings, context: Context) => Problem[])[] =
             kind: "nobody",
             message: `No node has a stream of cache ${cache}${name === cache ? "" : `, instance ${name}`} in namespace ${namespace}.`,
             advice:
-              "Check the names given here, and that the nodes give their streamServer a pubsub over this broker.",
+              "Check the names given here, and that the nodes give their streamServer a pubsub or a journal over this broker.",
           },
         ]
       : [],

@@ -4,7 +4,10 @@ import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } fr
 import { diagnose, refusal } from "./diagnosis.js";
 import type { Output } from "./output.js";
 import { type Report, reportJson, reportText } from "./report.js";
-import { ClusterWatch } from "./cluster-watch.js";
+import type { Milliseconds } from "../options.js";
+import { ClusterWatch, type Findings } from "./cluster-watch.js";
+import { diagnoseJournal } from "./journal-diagnosis.js";
+import { watchJournal } from "./journal-watch.js";
 import { monotonicNow } from "../timers.js";
 
 /** The outcome. @internal */
@@ -19,15 +22,28 @@ export type Health = "healthy" | "problems" | "no_broker" | "interrupted";
 export async function doctor(options: DoctorOptions, output: Output): Promise<Health> {
   const pubsub = await makePubSub(options);
   const watch = new ClusterWatch(busIn(pubsub), options);
+  const { signal } = output;
+  const watching = watchJournal(options, signal);
+  // It is awaited after the pubsub, which may fail first.
+  watching.catch(() => {});
   try {
     await using session = await connect(pubsub, options.broker);
-    const report = await examine(options, watch, session, busIn(pubsub), output.signal);
-    if (output.signal.aborted) return "interrupted";
-    return write(report, output);
+    const { findings, watched } = await examine(options, watch, session, busIn(pubsub), signal);
+    const journal = await watching;
+    if (signal.aborted) return "interrupted";
+    const hasNodes = journal.kind === "seen" && journal.findings.nodes.some((it) => !it.silent);
+    const problems = [
+      ...diagnose(findings, options).filter(({ kind }) => kind !== "nobody" || !hasNodes),
+      ...diagnoseJournal(journal, findings),
+    ];
+    return write({ options, watched, findings, journal, problems }, output);
   } catch (error) {
     if (!(error instanceof BrokerFailure)) throw error;
-    const problems = [refusal(error.message)];
-    return write({ options, watched: 0, findings: null, problems }, output);
+    const journal = await watching;
+    // A user that may use journals alone is refused what pubsubs need.
+    const problems =
+      journal.kind === "seen" ? diagnoseJournal(journal, null) : [refusal(error.message)];
+    return write({ options, watched: 0, findings: null, journal, problems }, output);
   } finally {
     watch.close();
   }
@@ -39,14 +55,13 @@ async function examine(
   session: Session,
   bus: Parameters<typeof connected>[0],
   signal: AbortSignal,
-): Promise<Report> {
+): Promise<{ findings: Findings; watched: Milliseconds }> {
   const { timeout } = options;
   const isUp = await Promise.race([connected(bus, timeout, signal), session.failed]);
   const begun = monotonicNow();
   if (isUp) await Promise.race([pause(systemClock, timeout, signal), session.failed]);
   const findings = watch.findings();
-  const watched = Math.round(monotonicNow() - begun);
-  return { options, watched, findings, problems: diagnose(findings, options) };
+  return { findings, watched: Math.round(monotonicNow() - begun) };
 }
 
 function write(report: Report, output: Output): Health {

@@ -165,16 +165,18 @@ function groupLines(groups: readonly GroupTable[], options: GroupsOptions): stri
   const instance = name === cache ? "" : `, instance ${name}`;
   const lines = [printable(`stream  cache ${cache}${instance}, namespace ${namespace}`)];
   if (groups.length === 0) lines.push("groups  none");
-  for (const { group, members, partitions } of groups) {
-    const lag = partitions.reduce((sum, { lag: one }) => sum + one, 0);
-    const by = members.length === 0 ? "no node" : members.join(", ");
-    lines.push(
-      "",
-      printable(`group   ${group}: ${by}; ${lag === 1 ? "1 event waits" : `${lag} events wait`}`),
-      ...table([heading, ...partitions.map(cells)]),
-    );
-  }
+  for (const group of groups) lines.push("", ...groupText(group));
   return lines;
+}
+
+/** A group, and a table of its partitions. @internal */
+export function groupText({ group, members, partitions }: GroupTable): string[] {
+  const lag = partitions.reduce((sum, { lag: one }) => sum + one, 0);
+  const by = members.length === 0 ? "no node" : members.join(", ");
+  return [
+    printable(`group   ${group}: ${by}; ${lag === 1 ? "1 event waits" : `${lag} events wait`}`),
+    ...table([heading, ...partitions.map(cells)]),
+  ];
 }
 
 function cells(status: ClusterGroupStatus): string[] {

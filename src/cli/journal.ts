@@ -12,7 +12,7 @@ import { mathRandom } from "../timers.js";
 import type { PlaceOptions, StreamPlaceOptions } from "./argument-values.js";
 import { BrokerFailure, failure } from "./broker.js";
 
-/** Milliseconds that an engine has to answer the first time. */
+/** Milliseconds that an engine has to answer the first time, unless others are given. */
 const connectTimeout: Milliseconds = 5000;
 
 /** What was asked for is not there; its message is one line for the user. @internal */
@@ -20,9 +20,12 @@ export class NotFound extends Error {
   override readonly name = "NotFound";
 }
 
+/** There is no journal. @internal */
+export class NoJournal extends NotFound {}
+
 /** @internal */
 export function noStreams(namespace: string): NotFound {
-  return new NotFound(`no stream has a journal in namespace ${namespace}`);
+  return new NoJournal(`no stream has a journal in namespace ${namespace}`);
 }
 
 type Status = "connected" | "reconnecting";
@@ -99,6 +102,7 @@ export class JournalConnection implements AsyncDisposable {
 export async function openJournal(
   options: Pick<PlaceOptions, "broker" | "sentinel" | "namespace">,
   signal: AbortSignal,
+  timeout = connectTimeout,
 ): Promise<JournalConnection> {
   const { broker } = options;
   const connection = await dial(options).catch((error: unknown) => {
@@ -107,7 +111,7 @@ export async function openJournal(
       ? new BrokerFailure(`option --${broker.kind}: ${error.message}`, { cause: error })
       : failure(broker, error);
   });
-  if (await connection.connected(connectTimeout, signal)) return connection;
+  if (await connection.connected(timeout, signal)) return connection;
   const { trouble } = connection;
   await connection[Symbol.asyncDispose]();
   throw unreachable(broker, trouble);
@@ -198,7 +202,7 @@ export async function journalStream(
   );
   const instance = name === cache ? "" : `, instance ${name}`;
   const what = `the stream of cache ${cache}${instance} in namespace ${namespace}`;
-  if (found === undefined) throw new NotFound(`there is no journal of ${what}`);
+  if (found === undefined) throw new NoJournal(`there is no journal of ${what}`);
   if (!(found.count >= 1 && found.count <= maxPartitions))
     throw new NotFound(`the shape that is stored of ${what} can't be read`);
   return found;

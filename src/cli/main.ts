@@ -1,5 +1,5 @@
 import { commandIn, parseCommand, type TailOptions } from "./arguments.js";
-import { BrokerFailure, failure } from "./broker.js";
+import { BrokerFailure, failure, isDefect } from "./broker.js";
 import { doctor, type Health } from "./doctor.js";
 import type { Output } from "./output.js";
 import { listDead } from "./dead.js";
@@ -89,10 +89,10 @@ async function onJournal<Options extends PlaceOptions>(
   }
 }
 
-/** Any other error comes from the engine, unless it is a defect. */
+/** Any other error comes from the engine. */
 function isForUser(error: unknown): boolean {
-  const own = [UsageError, NotFound, BrokerFailure, TypeError, RangeError, ReferenceError];
-  return own.some((type) => error instanceof type);
+  const own = [UsageError, NotFound, BrokerFailure];
+  return own.some((type) => error instanceof type) || isDefect(error);
 }
 
 /** An argument in the wrong place may be a URL with a password. */

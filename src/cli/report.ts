@@ -3,6 +3,8 @@ import type { DoctorOptions } from "./arguments.js";
 import type { Problem } from "./diagnosis.js";
 import { jsonText, printable, shapeText, timeText } from "./show-event.js";
 import type { Findings, WatchedNode } from "./cluster-watch.js";
+import { groupText } from "./groups.js";
+import type { JournalFindings, JournalLook } from "./journal-watch.js";
 import { table } from "./table.js";
 
 /** The result of `doctor`. @internal */
@@ -12,11 +14,12 @@ export interface Report {
   readonly watched: Milliseconds;
   /** Null: the broker refused. */
   readonly findings: Findings | null;
+  readonly journal: JournalLook;
   readonly problems: readonly Problem[];
 }
 
 /** @internal */
-export function reportJson({ options, watched, findings, problems }: Report): string {
+export function reportJson({ options, watched, findings, journal, problems }: Report): string {
   const { broker, cache, name, namespace } = options;
   const { nodes, trouble: _, ...rest } = findings ?? { nodes: [], trouble: null, connected: false };
   const report = {
@@ -33,21 +36,26 @@ export function reportJson({ options, watched, findings, problems }: Report): st
       heard: Math.round(heard),
       ahead: Math.round(ahead),
     })),
+    journal: journal.kind === "seen" ? journalJson(journal.findings) : null,
     problems,
   };
   return jsonText(report);
 }
 
 /** @internal */
-export function reportText({ options, watched, findings, problems }: Report): string {
+export function reportText({ options, watched, findings, journal, problems }: Report): string {
   const { broker, cache, name, namespace } = options;
   const instance = name === cache ? "" : `, instance ${name}`;
   const lines = [
-    `broker   ${broker.shown}, ${findings?.connected === true ? "connected" : "not connected"}`,
+    `broker   ${broker.shown}, ${findings?.connected === true || journal.kind === "seen" ? "connected" : "not connected"}`,
     `stream   cache ${cache}${instance}, namespace ${namespace}`,
   ];
-  if (findings !== null && (findings.connected || findings.nodes.length > 0))
+  // Of a stream over a journal alone, there is nothing else to be seen.
+  const isShown = findings?.connected === true && journal.kind !== "seen";
+  if (findings !== null && (isShown || findings.nodes.length > 0))
     lines.push(...findingLines(findings, watched));
+  if (journal.kind === "seen") lines.push(...journalLines(journal.findings));
+  else if (journal.kind !== "none") lines.push(`journal  not looked at: ${journal.why}`);
   lines.push("");
   if (problems.length === 0) lines.push("All is well.");
   for (const { message, advice } of problems)
@@ -63,6 +71,29 @@ function findingLines(findings: Findings, watched: Milliseconds): string[] {
     ...shapes.map(({ shape, nodes: of }) => `shape    ${shapeText(shape)}: ${of.join(", ")}`),
     `nodes    ${nodes.length}${left.length === 0 ? "" : `; left meanwhile: ${left.join(", ")}`}`,
     ...(nodes.length === 0 ? [] : ["", ...table([heading, ...nodes.map(cells)])]),
+  ];
+}
+
+function journalJson({ nodes, ...rest }: JournalFindings): object {
+  return {
+    ...rest,
+    nodes: nodes.map(({ startedAt, ...node }) => ({ ...node, startedAt: timeText(startedAt) })),
+  };
+}
+
+function journalLines({ engine, shape, nodes, groups }: JournalFindings): string[] {
+  const rows = nodes.map(({ node, epoch, startedAt, silent }) => [
+    node,
+    epoch,
+    timeText(startedAt),
+    silent ? "silent" : "lives",
+  ]);
+  return [
+    "",
+    `journal  ${engine}, ${shapeText(shape)}`,
+    `nodes    ${nodes.length}, ${groups.length === 1 ? "1 group" : `${groups.length} groups`}`,
+    ...(rows.length === 0 ? [] : table([["node", "epoch", "started", "state"], ...rows])),
+    ...groups.flatMap((group) => ["", ...groupText(group)]),
   ];
 }
 

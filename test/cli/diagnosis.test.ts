@@ -43,7 +43,7 @@ const healthy: Findings = {
 
 const reportOf = (findings: Findings) => {
   const problems = diagnose(findings, options);
-  return { options, watched: 4500, findings, problems };
+  return { options, watched: 4500, findings, journal: { kind: "none" } as const, problems };
 };
 
 describe("what is wrong", () => {
@@ -148,8 +148,14 @@ All is well.
       nodes: [],
       problems: [{ kind: "nobody" }],
     });
-    expect(reportJson({ options, watched: 0, findings: null, problems: [] })).not.toContain(
-      "s3cret",
-    );
+    expect(
+      reportJson({
+        options,
+        watched: 0,
+        findings: null,
+        journal: { kind: "none" } as const,
+        problems: [],
+      }),
+    ).not.toContain("s3cret");
   });
 });

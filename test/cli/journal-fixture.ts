@@ -127,9 +127,8 @@ export class Writer {
     return encodeDeadLetter(port, this.address, { event, error, attempts: 3, time: startedAt });
   }
 
-  async beat(node: string, { beats = 1, waiting = 0, ttl = 60_000, of = epoch } = {}) {
-    const info = JSON.stringify({ beats, waiting });
-    await this.engine.beat(stream, { node, epoch: of, startedAt, info }, ttl);
+  async beat(node: string, ttl = 60_000) {
+    await this.engine.beat(stream, { node, epoch, startedAt, info: "{}" }, ttl);
   }
 
   async #append(

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { defineCache, handlerPool, startSupervisor, streamServer } from "./index.js";
 
 const [kind, url, nodeName, pool] = process.argv.slice(2);
-const common = { nodeName, heartbeat: 600 };
+// No test waits until one of these is over: a slow machine is not to count as dead.
+const common = { nodeName, heartbeat: 10_000 };
 const options = { user: "ann", pass: "s3cret" };
 const journal = kind === "redis"
   ? (await import("./redis.js")).redisJournal({ url, ...common })
@@ -28,7 +29,7 @@ const group = handlerPool({
   group: "mailer",
   scope: "cluster",
   from: "earliest",
-  leaseTime: 1500,
+  leaseTime: 10_000,
   handler,
 });
 const children = [journal, cache, stream, ...(pool === "pool" ? [group] : [])];
