@@ -7,8 +7,8 @@ export interface WrittenPart {
   readonly partition: number;
   /** Events written. */
   readonly count: number;
-  /** Whether that epoch was killed: then a gap without an end accounts for the rest. */
-  readonly killed: boolean;
+  /** The writer and its end, for messages. */
+  readonly writer?: string;
 }
 
 /** What became of the events written; in events. */
@@ -115,6 +115,18 @@ export class Books {
     return changes;
   }
 
+  /** The sequences of a writer that were neither handled nor reported, and all gaps about it. */
+  missingOf(part: WrittenPart): string | undefined {
+    const { times, gaps } = this.#partOf(part);
+    const missing: number[] = [];
+    for (let at = 0; at < part.count; at++) if (times[at] === undefined) missing.push(at);
+    const { handled, announced } = this.#accountOf(part);
+    if (handled + announced === part.count) return undefined;
+    const told = gaps.map(({ from, to, reason }) => `${reason} ${from}-${to}`).join(", ");
+    const [first, last] = [missing[0], missing.at(-1)];
+    return `${part.writer} in partition ${part.partition}: ${missing.length} of ${first}-${last}, of ${part.count} written; gaps: ${told}`;
+  }
+
   account(written: readonly WrittenPart[]): GroupAccount {
     const account = { handled: 0, announced: 0, unannounced: 0, twice: 0, madeUp: 0 };
     const missing = new Map<number, number>();
@@ -194,8 +206,8 @@ export class Books {
     const { times, gaps } = this.#partOf(part);
     const told = new Set<number>();
     for (const { from, to } of gaps) {
+      // Without an end: any from there on may be missing.
       const isOpen = to < from;
-      if (isOpen && !part.killed) continue;
       for (let at = from; at <= (isOpen ? part.count - 1 : to); at++) told.add(at);
     }
     const account = { handled: 0, announced: 0, twice: 0, madeUp: 0 };

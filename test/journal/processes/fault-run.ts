@@ -37,6 +37,8 @@ export interface FaultResult extends GroupAccount, Interruptions {
   readonly refused: number;
   /** Effects that counted, of two nodes with one fence. */
   readonly twoOwners: number;
+  /** What is neither handled nor announced, by writer and partition. */
+  readonly missing: readonly string[];
   readonly failures: readonly string[];
   /** Milliseconds. */
   readonly longestPut: number;
@@ -84,6 +86,7 @@ export async function runFault(
     refused: books.refused,
     twoOwners: books.twoOwners,
     ...interruptions,
+    missing: cluster.missing(),
     failures: reports.flatMap(({ failures }) => failures),
     longestPut: Math.max(...reports.map(({ longestPut }) => longestPut)),
     seconds: (performance.now() - began) / 1000,
@@ -120,6 +123,7 @@ function problemsOf(
   none("puts that failed", result.failures.length);
   none("positions neither handled nor announced", result.lost);
   none("events neither handled nor announced", result.unannounced);
+  if (result.unannounced > 0) problems.push(...result.missing);
   none("events out of order", result.outOfOrder);
   none("events that nobody wrote", result.madeUp);
   none("effects of two owners with one fence", result.twoOwners);

@@ -244,7 +244,12 @@ export class GroupCluster implements AsyncDisposable {
 
   account(): GroupAccount {
     this.books.read();
-    return this.books.account(this.#lives.flatMap((life) => this.#partsOf(life)));
+    return this.books.account(this.#parts());
+  }
+
+  /** What is neither handled nor announced, by writer and partition. */
+  missing(): string[] {
+    return this.#parts().flatMap((part) => this.books.missingOf(part) ?? []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -270,11 +275,15 @@ export class GroupCluster implements AsyncDisposable {
     return this.#lives.findLast(({ process }) => process.name === node) as Life;
   }
 
+  #parts(): WrittenPart[] {
+    return this.#lives.flatMap((life) => this.#partsOf(life));
+  }
+
   /** From a file, since a killed process cannot be asked. */
-  #partsOf({ notes, epoch, state }: Life): WrittenPart[] {
+  #partsOf({ process, notes, epoch, state }: Life): WrittenPart[] {
     const { buffer, byteOffset, length } = readFileSync(notes);
     const counts = new Float64Array(buffer.slice(byteOffset, byteOffset + length));
-    const killed = state === "killed";
-    return Array.from(counts, (count, partition) => ({ epoch, partition, count, killed }));
+    const writer = `${process.name} (${state})`;
+    return Array.from(counts, (count, partition) => ({ epoch, partition, count, writer }));
   }
 }
