@@ -247,6 +247,14 @@ export class GroupCluster implements AsyncDisposable {
     return this.books.account(this.#parts());
   }
 
+  /** How many events of running nodes have not been handled, be they announced or not. */
+  unhandled(): number {
+    this.books.read();
+    const parts = this.#running.flatMap((life) => this.#partsOf(life));
+    const { written, handled } = this.books.account(parts);
+    return written - handled;
+  }
+
   /** What is neither handled nor announced, by writer and partition. */
   missing(): string[] {
     return this.#parts().flatMap((part) => this.books.missingOf(part) ?? []);
