@@ -298,16 +298,19 @@ export class NatsLog {
       const last = await this.lastOf(session, node.node);
       const { origin } = last;
       const isSameLife = origin?.epoch === node.epoch;
-      if (isSameLife && origin.isMarker) return false;
+      const subject = this.#settings.names.markers(this.partition, node.node);
+      const marker = await this.#message(session, { last_by_subj: subject });
+      const isMarked = originOf(marker?.header)?.epoch === node.epoch;
+      if (isMarked && (marker?.seq ?? 0) > last.sequence) return false;
       if (origin !== undefined && !isSameLife && isYounger(origin, node)) return false;
       const to = isSameLife ? origin.to : -1;
       const headers = session.newHeaders();
       headers.set(originHeader, originText({ ...node, to, isMarker: true }));
       try {
         const { seq } = await session.run(
-          session.js.publish(this.subjectOf(node.node), payload, {
+          session.js.publish(subject, payload, {
             headers,
-            expect: { lastSubjectSequence: last.sequence },
+            expect: { lastSubjectSequence: marker?.seq ?? 0 },
           }),
         );
         this.seen(seq);

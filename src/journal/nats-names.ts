@@ -49,10 +49,19 @@ export class NatsNames {
     return stream.startsWith(`${this.#namespace}~`) || buckets.includes(stream);
   }
 
-  /** The subject that the entries of a node are published on; without one, those of all nodes. */
+  /** The subject that the entries of a node are published on; without one, all of the partition's. */
   subject(partition: PartitionName, node?: string): string {
     const of = [this.#namespace, "journal", ...tokensOf(partition), partition.partition].join(".");
     return `${of}.${node === undefined ? "*" : tokenOf(node)}`;
+  }
+
+  /**
+   * The subject of the markers about a node, which others publish. On the node's own subject, one
+   * could take the very place that its next entry was to have there, and let the one behind that be
+   * stored. No node's token ends so.
+   */
+  markers(partition: PartitionName, node: string): string {
+    return `${this.subject(partition, node)}=`;
   }
 }
 

@@ -237,8 +237,8 @@ export class NatsWriter {
   #stored(sent: Sent, sequence: number): void {
     this.#log.seen(sequence);
     if (this.#sent[0] !== sent) {
-      // The one before it was refused for want of space, say, and at the very sequence that was
-      // predicted there is a marker for this node. Readers see that events are missing.
+      // Something foreign has published on this node's subject, at the very sequence that was
+      // predicted for the one before it. Readers see that events are missing.
       this.#sent.splice(this.#sent.indexOf(sent), 1);
       sent.append.resolve(this.#appended(sequence));
       this.fail(new Error("JetStream has not stored an event, but one behind it"));
