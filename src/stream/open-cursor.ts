@@ -80,6 +80,8 @@ export function closeCursor(stream: Stream, cursor: Cursor): void {
 
 function startingPoint(log: PartitionLog, from: CursorRequest["from"], coalesces: boolean): number {
   if (from === "latest") return log.next;
+  // Readers may have read a batch that has not ended.
+  log.flush();
   log.trim();
   if (from === "earliest") return log.first;
   if (typeof from === "object")

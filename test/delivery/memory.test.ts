@@ -94,3 +94,23 @@ test("a reader from the earliest event is given what is kept behind the slowest 
   expect(seen).toEqual(Array.from({ length: 10 }, (_, index) => 990 + index));
   await tree.stop();
 });
+
+test("the same before the batch of the events has ended", async () => {
+  const cache = defineCache<string, number>({ name: "memory" });
+  const tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache, retain: 10 })],
+  });
+  const iterator = cache.events();
+  for (let index = 0; index < 1_000; index++) cache.put("key", index);
+  // In one turn of the event loop: the readers that rest have not been woken yet.
+  for (let index = 0; index < 1_000; index++) await iterator.next();
+  const seen: number[] = [];
+  const subscription = cache.subscribe(({ metadata }) => void seen.push(metadata.sequence), {
+    from: "earliest",
+  });
+  await whenIdle(cache);
+  subscription.unsubscribe();
+  expect(seen).toEqual(Array.from({ length: 10 }, (_, index) => 990 + index));
+  await tree.stop();
+});
