@@ -157,7 +157,9 @@ export type GapReason =
  * itself, its own connection was away, and any node's may be.
  *
  * With the reasons `trimmed` and `journal_lost` the bounds are positions in the journal, of any
- * node's events; `epoch` is the journal's generation, and `node` this node.
+ * node's events; `epoch` is the journal's generation, and `node` this node. A generation that is
+ * lost has ended: with `journal_lost`, `to` is the last position that this node knew of, and what
+ * others had stored behind it is lost, too.
  */
 export interface GapEvent {
   /** Tells a gap from an event. */

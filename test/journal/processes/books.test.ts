@@ -72,10 +72,17 @@ describe("the books of a group", () => {
 
   test("count positions that are lost, in each generation once", () => {
     handle("x", 1, 0);
-    gap("journal_lost", 1, 1, "generation");
-    gap("journal_lost", 1, 1, "generation");
+    gap("trimmed", 1, 1, "generation");
+    gap("trimmed", 1, 1, "generation");
     expect(accountOf({})).toMatchObject({ announced: 1, unannounced: 1 });
-    gap("journal_lost", 2, 1, "generation");
+    gap("trimmed", 2, 2, "generation");
     expect(accountOf({})).toMatchObject({ announced: 2, unannounced: 0 });
+  });
+
+  test("take a generation that is lost for all that is missing", () => {
+    handle("x", 1, 0);
+    gap("journal_lost", 1, 1, "generation");
+    expect(accountOf({})).toMatchObject({ announced: 2, unannounced: 0 });
+    expect(books.lostBefore(0, 3)).toBe(1);
   });
 });

@@ -140,7 +140,10 @@ export class Books {
       missing.set(part.partition, (missing.get(part.partition) ?? 0) + left);
     }
     for (const [partition, count] of missing) {
-      const told = Math.min(count, this.#lostIn(partition));
+      const told = Math.min(
+        count,
+        this.#hasLostGeneration(partition) ? Infinity : this.#lostIn(partition),
+      );
       account.announced += told;
       account.unannounced += count - told;
     }
@@ -219,6 +222,12 @@ export class Books {
       account.twice += Math.max(0, count - 1);
     }
     return account;
+  }
+
+  /** What others had stored behind the last known position of such a generation is lost, too. */
+  #hasLostGeneration(partition: number): boolean {
+    const lost = this.#partitions.get(partition)?.lost.values() ?? [];
+    return [...lost].some(({ reason }) => reason === "journal_lost");
   }
 
   #lostIn(partition: number): number {
