@@ -15,16 +15,19 @@ export class Writer {
   readonly #cache: Cache<string, number>;
   readonly #random: SeededRandom;
   readonly #keys: number;
+  readonly #isCrowded: () => boolean;
   #stopped = false;
   #value = 0;
 
-  constructor(cache: Cache<string, number>, seed: number, keys: number) {
+  /** @param isCrowded whether a reader is so far behind that it might be overtaken */
+  constructor(cache: Cache<string, number>, seed: number, keys: number, isCrowded: () => boolean) {
     this.#cache = cache;
     this.#random = new SeededRandom(seed);
     this.#keys = keys;
+    this.#isCrowded = isCrowded;
   }
 
-  /** `perTurn` commands each millisecond. */
+  /** `perTurn` commands each millisecond. Without bursts, none while a reader is far behind. */
   async run(perTurn: number): Promise<void> {
     let quiet = turnsPerBurst;
     while (!this.#stopped) {
@@ -33,6 +36,10 @@ export class Writer {
         ++quiet >= turnsPerBurst &&
         lookupStream(this.#cache)?.registered === true;
       if (isBurst) quiet = 0;
+      if (this.burst === 0 && this.#isCrowded()) {
+        await pause(1);
+        continue;
+      }
       for (let count = isBurst ? this.burst : perTurn; count > 0; count--) this.#write();
       await pause(1);
     }

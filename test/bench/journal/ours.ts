@@ -33,6 +33,8 @@ export const oursOverNats = ours((port) => natsJournal({ servers: `127.0.0.1:${p
 export async function openWriter(
   journal: Journal | undefined,
   handle?: (key: string) => void,
+  /** `cluster`: once in the cluster; `node`: beside the journal, as without one. */
+  scope: "cluster" | "node" = "cluster",
 ): Promise<{ put: () => void; close: () => Promise<void> }> {
   const cache = defineCache<string, User>({
     name: "journal",
@@ -40,8 +42,7 @@ export async function openWriter(
   });
   const pool = handlerPool<string, User>({
     cache,
-    scope: "cluster",
-    from: "earliest",
+    ...(scope === "cluster" ? { scope, from: "earliest" } : {}),
     handler: ({ target }) => {
       if (target.kind === "key") handle?.(target.key);
     },

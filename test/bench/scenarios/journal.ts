@@ -47,7 +47,9 @@ const overJournal = (id: string, engine: Engine): Scenario => ({
     const broker = await startBroker(engine);
     try {
       const results = [await throughput(id, engine, broker, settings)];
-      if (engine === "redis") results.push(await writerSide(id, broker, settings));
+      if (engine === "redis")
+        for (const withPool of [false, true])
+          results.push(await writerSide(id, broker, settings, withPool));
       return results;
     } finally {
       broker.stop();
@@ -92,17 +94,26 @@ async function throughput(
   return resultOf(id, "append + handle", "events/s", "higher", rounds);
 }
 
-/** What the writer waits for: the puts themselves, without the turns in which they are sent. */
+/**
+ * What the writer waits for: the puts themselves, without the turns in which they are sent.
+ *
+ * @param withPool whether the events are handled in the process, too
+ */
 async function writerSide(
   id: string,
   { port }: RunningBroker,
   settings: Settings,
+  withPool: boolean,
 ): Promise<Result> {
   const without = "without a journal";
-  const journal = redisJournal({ url: `redis://127.0.0.1:${port}`, namespace: "writer" });
+  const handle = withPool ? (): void => {} : undefined;
+  const journal = redisJournal({
+    url: `redis://127.0.0.1:${port}`,
+    namespace: `writer-${withPool}`,
+  });
   const writers = new Map([
-    [us, await openWriter(journal)],
-    [without, await openWriter(undefined)],
+    [us, await openWriter(journal, handle, "node")],
+    [without, await openWriter(undefined, handle, "node")],
   ]);
   const rounds = await inTurn([...writers.keys()], settings, async (name) => {
     const put = writers.get(name)?.put as () => void;
@@ -117,7 +128,8 @@ async function writerSide(
     return (taken * 1e6) / (Math.ceil(puts / stretch) * stretch);
   });
   for (const { close } of writers.values()) await close();
-  return resultOf(id, "a put, for its caller", "ns", "lower", rounds);
+  const what = withPool ? "a put, for its caller, with a pool" : "a put, for its caller";
+  return resultOf(id, what, "ns", "lower", rounds);
 }
 
 /** Has each have its turn in every round, each round beginning with another one. */
