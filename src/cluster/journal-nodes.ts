@@ -43,9 +43,16 @@ export class JournalNodes {
   /** Whether the name is this node's. */
   isClaimed = false;
   readonly #marking = new Set<string>();
+  /** Since when nodes have been seen to be silent over the present connection, by node and epoch. */
+  readonly #silentSince = new Map<string, Milliseconds>();
 
   constructor(options: JournalNodesOptions) {
     this.#options = options;
+  }
+
+  /** After an outage of the engine, all nodes seem silent, until they have announced themselves. */
+  reconnected(): void {
+    this.#silentSince.clear();
   }
 
   all(): Iterable<KnownNode> {
@@ -89,13 +96,16 @@ export class JournalNodes {
   }
 
   #look(seen: readonly SeenNode[]): void {
-    const { port } = this.#options;
+    const { port, now } = this.#options;
     const present = new Set<string>();
     for (const other of seen) {
       if (other.node === port.nodeName) continue;
       present.add(other.node);
       this.#update(other);
-      if (other.expired) this.#mark(other);
+      const id = idOf(other);
+      if (!other.expired) this.#silentSince.delete(id);
+      else if (!this.#silentSince.has(id)) this.#silentSince.set(id, now());
+      else if (now() - (this.#silentSince.get(id) as number) >= port.heartbeat) this.#mark(other);
     }
     for (const [name, node] of this.#known) {
       if (present.has(name)) continue;
@@ -126,12 +136,13 @@ export class JournalNodes {
 
   #mark(node: SeenNode): void {
     const { port, stream, markLost } = this.#options;
-    const id = JSON.stringify([node.node, node.epoch]);
+    const id = idOf(node);
     if (this.#marking.has(id)) return;
     this.#marking.add(id);
     const mark = async (): Promise<void> => {
       await markLost(node);
       await port.engine().leave(stream, node.node, node.epoch);
+      this.#silentSince.delete(id);
     };
     mark()
       .catch(() => {
@@ -140,6 +151,8 @@ export class JournalNodes {
       .finally(() => this.#marking.delete(id));
   }
 }
+
+const idOf = ({ node, epoch }: SeenNode): string => JSON.stringify([node, epoch]);
 
 /** What a node says of itself. @internal */
 export function describeSelf(beats: number, waiting: number): string {

@@ -107,6 +107,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     this.#stopWatching = port.onStatus((status) => {
       this.#isReleased = false;
       this.#connection++;
+      this.#nodes.reconnected();
       if (status !== "connected") this.#settleWaiters();
       if (status === "connected") void this.#connected();
       else this.#epochs.hold();

@@ -142,6 +142,22 @@ describe("streams over a journal", () => {
     expect(getStream(b.cache).nodes()).toEqual([]);
   });
 
+  test("take no node for dead that the engine has only been away for", async () => {
+    await using cluster = new JournalCluster();
+    const a = await cluster.start("a");
+    const b = await cluster.start("b");
+    const reader = await cluster.read(b);
+    for (const name of ["a", "b"]) cluster.hub.disconnect(name);
+    await cluster.time.passing(cluster.time.clock.advance(5 * heartbeat));
+    cluster.hub.connect("b");
+    await cluster.time.passing(cluster.time.clock.advance(heartbeat / 2));
+    cluster.hub.connect("a");
+    await cluster.time.passing(cluster.time.clock.advance(5 * heartbeat));
+    a.cache.put("k", 1);
+    await cluster.until(() => reader.events.length === 1);
+    expect(reader.gaps).toEqual([]);
+  });
+
   test("report nothing of a node that stops in order", async () => {
     await using cluster = new JournalCluster();
     const a = await cluster.start("a");
