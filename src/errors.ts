@@ -1,56 +1,12 @@
-import { inspect } from "node:util";
-import { describeOtherCopy } from "./package-copy.js";
+import { NebulexError, show } from "./errors/base.js";
 
-/**
- * What every error of this package has in common: a stable `code`, and a `name` equal to its class.
- */
-export abstract class NebulexError extends Error {
-  /** Stable identifier of the failure, e.g. `"E_OPTION"`. */
-  abstract readonly code: string;
-  /** The class's name, also where a bundler has renamed the class. */
-  abstract override readonly name: string;
-}
-
-/** Shows a value in a message: short, on one line, whatever it is. */
-export function show(value: unknown): string {
-  let text: string;
-  let copy: string | undefined;
-  try {
-    copy = describeOtherCopy(value);
-    text = inspect(value, {
-      depth: 1,
-      breakLength: Infinity,
-      maxArrayLength: 5,
-      maxStringLength: 100,
-    });
-  } catch {
-    text = Object.prototype.toString.call(value);
-  }
-  const short = text.length > 200 ? `${text.slice(0, 200)}...` : text;
-  return copy === undefined ? short : `${short}, ${copy}`;
-}
-
-/** A wrong or unknown option, or a field of a child spec. Thrown where the option is given. */
-export class OptionError extends NebulexError {
-  readonly code = "E_OPTION";
-  override readonly name: string = "OptionError";
-  /** The option's name. */
-  readonly option: string;
-
-  constructor(option: string, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.option = option;
-  }
-
-  /** `invalid value for option "partition": expected an integer >= 0, got: 10` */
-  static invalid(option: string, expected: string, value: unknown): OptionError {
-    // Not by its name: a bundler renames a class that refers to itself.
-    return new this(
-      option,
-      `invalid value for option "${option}": expected ${expected}, got: ${show(value)}`,
-    );
-  }
-}
+export { NebulexError, OptionError, show } from "./errors/base.js";
+export {
+  CacheNotStartedError,
+  FlightCycleError,
+  KeyNotFoundError,
+  ListenerExistsError,
+} from "./errors/cache.js";
 
 /** A key was hashed before the hash was loaded. */
 export class HashNotReadyError extends NebulexError {
@@ -161,77 +117,6 @@ export class RegistryError extends NebulexError {
     );
     this.reason = reason;
     this.ref = ref;
-  }
-}
-
-/** A command on a cache instance that is not running. */
-export class CacheNotStartedError extends NebulexError {
-  readonly code = "E_CACHE_NOT_STARTED";
-  override readonly name: string = "CacheNotStartedError";
-  /** The instance's name. */
-  readonly cache: string;
-
-  /** @param hasRun whether the instance has been running before */
-  constructor(name: string, hasRun = false) {
-    const why = hasRun
-      ? "it has been stopped, or waits for its restart"
-      : "put it into a supervisor's children list, and await startSupervisor before the first command";
-    super(`cache not started: ${name}: ${why}`);
-    this.cache = name;
-  }
-}
-
-/** `fetch` of a key that the cache does not hold. */
-export class KeyNotFoundError extends NebulexError {
-  readonly code = "E_KEY_NOT_FOUND";
-  override readonly name: string = "KeyNotFoundError";
-  /** The instance's name. */
-  readonly cache: string;
-  /** The key that was asked for. */
-  readonly key: unknown;
-
-  constructor(name: string, key: unknown) {
-    super(`key not found in cache ${name}: ${show(key)}`);
-    this.cache = name;
-    this.key = key;
-  }
-}
-
-/**
- * A `fetchOrStore` that could never settle: its load waits, by way of others, for itself. Nothing
- * is stored.
- */
-export class FlightCycleError extends NebulexError {
-  readonly code = "E_FLIGHT_CYCLE";
-  override readonly name: string = "FlightCycleError";
-  /**
-   * The cycle in order: the load of each key waits for that of the next, the last for the first.
-   */
-  readonly keys: readonly unknown[];
-  /** The name of the instance of each of the keys. */
-  readonly caches: readonly string[];
-
-  constructor(caches: readonly string[], keys: readonly unknown[]) {
-    const loads = keys.map((key, index) => `${show(key)} of cache ${String(caches[index])}`);
-    super(`loads wait for each other: ${[...loads, loads[0]].join(" -> ")}`);
-    this.keys = keys;
-    this.caches = caches;
-  }
-}
-
-/** A listener id that is taken on this cache instance. */
-export class ListenerExistsError extends NebulexError {
-  readonly code = "E_LISTENER_EXISTS";
-  override readonly name: string = "ListenerExistsError";
-  /** The instance's name. */
-  readonly cache: string;
-  /** The id that is taken. */
-  readonly id: unknown;
-
-  constructor(name: string, id: unknown) {
-    super(`event listener already exists on cache ${name}: ${show(id)}`);
-    this.cache = name;
-    this.id = id;
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import * as main from "nebulex-streams";
@@ -9,7 +9,12 @@ import { codeOf, documentAt, rowsOf } from "../helpers/documents.js";
 import { projectRoot } from "../helpers/project-root.js";
 
 const exported: Record<string, unknown> = { ...testing, ...redis, ...nats, ...main };
-const errors = readFileSync(join(projectRoot, "src", "errors.ts"), "utf8");
+const errorFiles = readdirSync(join(projectRoot, "src", "errors")).map((name) =>
+  join("errors", name),
+);
+const errors = ["errors.ts", ...errorFiles]
+  .map((path) => readFileSync(join(projectRoot, "src", path), "utf8"))
+  .join("\n");
 const isError = (value: unknown): boolean =>
   typeof value === "function" && value.prototype instanceof main.NebulexError;
 

@@ -3,6 +3,7 @@ import type { Module } from "./modules.js";
 /** Lowest first; a name with ".ts" is a file of src itself, any other a folder of it. */
 const layers: readonly string[] = [
   "package-copy.ts",
+  "errors",
   "errors.ts",
   "options.ts",
   "callbacks.ts",
