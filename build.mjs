@@ -1,7 +1,7 @@
 // Builds dist/: the ES modules that Node.js and bundlers load, a CommonJS bundle for loaders that
 // can't require ES modules (Jest), and the types of both.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -90,6 +90,34 @@ async function commonJs() {
     writeFileSync(join(dist, `${name}.cjs`), `module.exports = require("./bundle.cjs").${name};\n`);
 }
 
+/**
+ * The inspector's page: what a browser loads, in one script and one style sheet. `npm run
+ * build:page` builds it alone, for programs that run from the sources.
+ */
+function page() {
+  const source = join(root, "src", "inspector-page");
+  const outdir = join(dist, "inspector");
+  mkdirSync(outdir, { recursive: true });
+  for (const file of ["index.html", "login.html"])
+    copyFileSync(join(source, file), join(outdir, file));
+  return build({
+    absWorkingDir: root,
+    entryPoints: [
+      { in: join(source, "main.ts"), out: "page" },
+      { in: join(source, "page.css"), out: "page" },
+    ],
+    outdir,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    tsconfig: join(source, "tsconfig.json"),
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  });
+}
+
 /** An ES module has no `require`: what is bundled gets the built-in modules from the process. */
 const builtins = {
   name: "builtins",
@@ -104,8 +132,9 @@ const builtins = {
 };
 
 /** The licenses of what is bundled. */
-function licenses({ inputs }) {
-  const folders = Object.keys(inputs)
+function licenses(...inputs) {
+  const folders = inputs
+    .flatMap((each) => Object.keys(each))
     .map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0])
     .filter((folder) => folder !== undefined);
   const texts = [...new Set(folders)].sort().map((folder) => {
@@ -116,8 +145,12 @@ function licenses({ inputs }) {
   writeFileSync(join(dist, "LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
 }
 
-rmSync(dist, { recursive: true, force: true });
-types();
-const { metafile } = await modules();
-await commonJs();
-licenses(metafile);
+if (process.argv.includes("--page")) await page();
+else {
+  rmSync(dist, { recursive: true, force: true });
+  types();
+  const { metafile } = await modules();
+  await commonJs();
+  const { metafile: ofPage } = await page();
+  licenses(metafile.inputs, ofPage.inputs);
+}

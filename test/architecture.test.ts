@@ -7,6 +7,8 @@ import {
   importersByPackage,
   layerFaults,
   missingFiles,
+  pageFaults,
+  partsOf,
   reachableFrom,
   timeFaults,
   typeCircles,
@@ -19,7 +21,7 @@ interface Manifest {
   peerDependencies: Record<string, string>;
 }
 
-const modules = readModules(join(projectRoot, "src"));
+const { package: modules, page } = partsOf(readModules(join(projectRoot, "src")));
 const manifest = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as Manifest;
 const peers = Object.keys(manifest.peerDependencies);
 const dependencies = [...Object.keys(manifest.dependencies), ...peers];
@@ -63,6 +65,21 @@ describe("the source files", () => {
 
   test("keep the habits: named exports, short files, no word of a machine or a host", () => {
     expect(habitFaults(modules)).toEqual([]);
+  });
+});
+
+describe("the inspector's page", () => {
+  test("imports nothing of the package but what runs in a browser", () => {
+    expect(pageFaults(page)).toEqual([]);
+    const shared = new Set(page.flatMap(({ loads }) => loads));
+    const files = modules.filter(({ path }) => shared.has(path));
+    expect(files.flatMap(({ loads, packages }) => [...loads, ...packages])).toEqual(
+      expect.not.arrayContaining([expect.not.stringMatching(/^inspector\//)]),
+    );
+  });
+
+  test("names no other host", () => {
+    expect(habitFaults(page)).toEqual([]);
   });
 });
 

@@ -23,6 +23,7 @@ const layers: readonly string[] = [
   "group",
   "handler",
   "invalidator",
+  "inspector",
   "testing",
   "actor.ts",
   "redis.ts",
@@ -38,6 +39,28 @@ const maxLines = 450;
 const machinePath = /(?<![\w.@-])\/(?:home|root|Users|tmp|opt|mnt|srv|work)\/|\b[A-Z]:\\/;
 const host = /\bhttps?:\/\/(?<name>[\w.-]+)/g;
 const citedHosts: ReadonlySet<string> = new Set();
+
+/** The page's source: it runs in a browser, and is none of the package's modules. */
+const pageFolder = "inspector-page/";
+/** What the page may import beside its own files: what needs no Node.js. */
+const sharedWithPage = ["protocol.ts", "snapshot.ts", "update.ts"].map(
+  (name) => `inspector/${name}`,
+);
+
+/** The modules of the package, and those of the inspector's page. */
+export function partsOf(all: readonly Module[]): { package: Module[]; page: Module[] } {
+  const isPage = ({ path }: Module): boolean => path.startsWith(pageFolder);
+  return { package: all.filter((module) => !isPage(module)), page: all.filter(isPage) };
+}
+
+/** Imports of the page from files that may need Node.js, types aside. */
+export function pageFaults(page: readonly Module[]): string[] {
+  return page.flatMap(({ path, loads }) =>
+    loads
+      .filter((file) => !file.startsWith(pageFolder) && !sharedWithPage.includes(file))
+      .map((file) => `${path} imports ${file}, which is not for browsers`),
+  );
+}
 
 /** Each import that points to a layer above its own, and each file that is in no layer. */
 export function layerFaults(modules: readonly Module[]): string[] {
