@@ -11,8 +11,8 @@ interface UncoveredGap {
 /**
  * Reports the gaps of one stream: on their channel or, if that has no subscribers and no reader is
  * given what covers them, as a process warning. Gaps that concern all readers reach them in one
- * turn of the event loop, in which they are compared. An overrun concerns only the reader that was
- * too slow.
+ * turn of the event loop, at whose end they are compared. An overrun concerns only the reader that
+ * was too slow: it is warned of at once, before the events behind it are handled.
  *
  * @internal
  */
@@ -32,35 +32,39 @@ export class GapReports {
       return;
     }
     if (!isLoss) return;
+    if (gap.reason === "overrun") {
+      if (!receivesGaps) this.#warnOf({ gap, group });
+      return;
+    }
     if (receivesGaps) this.#delivered.push(gap);
     else this.#undelivered.push({ gap, group });
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#warn);
+    setImmediate(this.#compare);
   }
 
-  readonly #warn = (): void => {
+  readonly #compare = (): void => {
     const given = this.#delivered;
     const unheard = this.#undelivered;
     this.#delivered = [];
     this.#undelivered = [];
     this.#scheduled = false;
-    for (const { gap, group } of unheard) {
-      if (given.some((other) => covers(other, gap))) continue;
-      const { from, to, reason, node } = gap;
-      const reader = group === null ? "a reader without a group" : `group ${group}`;
-      const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
-      warnOfError(
-        `gap of ${reader} on stream ${this.#stream}, which no reader is given`,
-        `${events} of node ${node} are lost to it (${reason})`,
-      );
-    }
+    for (const uncovered of unheard)
+      if (!given.some((other) => covers(other, uncovered.gap))) this.#warnOf(uncovered);
   };
+
+  #warnOf({ gap: { from, to, reason, node }, group }: UncoveredGap): void {
+    const reader = group === null ? "a reader without a group" : `group ${group}`;
+    const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
+    warnOfError(
+      `gap of ${reader} on stream ${this.#stream}, which no reader is given`,
+      `${events} of node ${node} are lost to it (${reason})`,
+    );
+  }
 }
 
 function covers(other: GapEvent, gap: GapEvent): boolean {
   if (
-    gap.reason === "overrun" ||
     other.partition !== gap.partition ||
     other.node !== gap.node ||
     other.epoch !== gap.epoch ||

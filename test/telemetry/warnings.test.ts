@@ -239,6 +239,21 @@ test("an orderly stop with nothing unread is not warned of, whatever readers the
   expect(all).toEqual([]);
 });
 
+test("an overrun is warned of before the events behind it are handled", async () => {
+  const { all } = warnings();
+  const cache = defineCache<number, number>({ name: "overrun" });
+  await using _tree = await startSupervisor({
+    strategy: "rest_for_one",
+    children: [cache, streamServer({ cache, capacity: 4, retain: 1 })],
+  });
+  let warnedBefore: number | undefined;
+  cache.subscribe(() => void (warnedBefore ??= all.length));
+  for (let key = 0; key < 20; key++) cache.put(key, key);
+  await whenIdle(cache);
+  expect(warnedBefore).toBe(1);
+  expect(all).toEqual([expect.stringMatching(/gap of a reader without a group on stream overrun/)]);
+});
+
 test("a pool whose handler has no onGap is not given its gaps", async () => {
   const { all } = warnings();
   const cache = defineCache<number, number>({ name: "no-on-gap" });
