@@ -3,6 +3,7 @@ import { NebulexError, show } from "./errors/base.js";
 export { NebulexError, OptionError, show } from "./errors/base.js";
 export {
   CacheNotStartedError,
+  FetchTimeoutError,
   FlightCycleError,
   KeyNotFoundError,
   ListenerExistsError,

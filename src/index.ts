@@ -7,6 +7,7 @@ export type {
   AdapterContext,
   AsyncAdapter,
   AsyncStore,
+  FoundValue,
   Store,
   StoreQuery,
 } from "./cache/adapter.js";
@@ -18,6 +19,7 @@ export type {
   CacheInfo,
   CounterOptions,
   EventListener,
+  FetchOptions,
   ListenerOptions,
   PutOptions,
   Query,
@@ -178,6 +180,7 @@ export {
   ActorExitError,
   CacheNotStartedError,
   FakeTimersError,
+  FetchTimeoutError,
   FlightCycleError,
   GroupBusyError,
   HashNotReadyError,

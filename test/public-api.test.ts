@@ -26,6 +26,7 @@ const actorNames = [
 const mainNames = [
   ...actorNames,
   "CacheNotStartedError",
+  "FetchTimeoutError",
   "FlightCycleError",
   "GroupBusyError",
   "HashNotReadyError",

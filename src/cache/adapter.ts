@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.js";
 import type { Cause } from "../event/event.js";
+import type { Milliseconds } from "../options.js";
 import type { CacheInfo, Ttl } from "./types.js";
 import type { EventType } from "../event/types.js";
 
@@ -21,6 +22,13 @@ export type StoreQuery<K, V> =
   | { readonly kind: "keys"; readonly keys: ReadonlySet<K> }
   | { readonly kind: "prefix"; readonly prefix: string }
   | { readonly kind: "where"; readonly where: (key: K, value: V) => boolean };
+
+/** What {@link Store.getStale} finds. */
+export interface FoundValue<V> {
+  readonly value: V;
+  /** Whether its entry has reached its TTL. */
+  readonly isStale: boolean;
+}
 
 /**
  * The entries of one instance, in the process. Arguments have been checked; `cause` goes into the
@@ -71,6 +79,19 @@ export interface Store<K, V> {
   countAll(query: StoreQuery<K, V>, cause: Cause): number;
   /** The entries that a query matches, one by one, each key at most once. */
   stream(query: StoreQuery<K, V>, cause: Cause): Iterable<[K, V]>;
+  /**
+   * For `fetchOrStore` with `staleFor`: the value of an entry, or one that {@link Store.putStale}
+   * stored, if its entry reached its TTL less than `staleFor` milliseconds ago. Otherwise as `get`:
+   * an entry that is due has expired. No other command may give a value that is stale. Without this
+   * method and `putStale`, `staleFor` is an {@link OptionError}.
+   */
+  getStale?(key: K, staleFor: Milliseconds, cause: Cause): FoundValue<V> | undefined;
+  /**
+   * The same as `put`; what is stored is kept for up to `staleFor` milliseconds after its TTL, for
+   * {@link Store.getStale}. Whatever writes or deletes the key ends that, also if the entry has
+   * expired already. Bounded: a store may keep it for a shorter time.
+   */
+  putStale?(key: K, value: V, ttl: Ttl | undefined, staleFor: Milliseconds, cause: Cause): void;
   /** What it has done since it was opened. */
   info(): CacheInfo;
   /** Closes it: no timer is left, and the sink gets nothing any more. Called once. */
@@ -82,9 +103,8 @@ export interface Store<K, V> {
  * reported in their order.
  */
 export type AsyncStore<K, V> = {
-  [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends (
-    ...args: infer Args
-  ) => infer Result
+  [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends
+    ((...args: infer Args) => infer Result) | undefined
     ? (...args: Args) => Promise<Result>
     : never;
 } & {

@@ -83,6 +83,15 @@ export class BypassedStore<K, V> implements Store<K, V> {
     return this.#answer(fn(key));
   }
 
+  getStale(): undefined {
+    this.#misses++;
+    return this.#answer(undefined);
+  }
+
+  putStale(): void {
+    return this.#answer(undefined);
+  }
+
   getAll(): Map<K, V> {
     return this.#answer(new Map<K, V>());
   }

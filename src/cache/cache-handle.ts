@@ -8,8 +8,10 @@ import {
 import type { Cause } from "../event/event.js";
 import { callable, knownOptions, plainName } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
+import { fetch, fetchBounded } from "./fetch.js";
 import { type Command, commands, OriginCauses } from "./command.js";
 import {
+  checkFetchOptions,
   readCounterOptions,
   readPairs,
   readPutTtl,
@@ -34,6 +36,7 @@ import type {
   CacheInfo,
   CounterOptions,
   EventListener,
+  FetchOptions,
   ListenerOptions,
   PutOptions,
   Query,
@@ -189,16 +192,21 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     return this.#storeFor(key).getOrStore(key, fn, ttl, this.#cause(commands.getOrStore, true));
   }
 
-  async fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: StoreOptions): Promise<V> {
+  async fetchOrStore(
+    key: K,
+    fn: (key: K) => V | Promise<V>,
+    options?: FetchOptions<K, V>,
+  ): Promise<V> {
     callable("fn", fn);
-    const ttl = readStoreTtl("fetchOrStore", options);
+    const isBounded = options !== undefined && checkFetchOptions(options);
     const instance = this.#running();
     const cause = this.#cause(commands.fetchOrStore, true);
+    if (isBounded) return await fetchBounded(this.#slot, instance, key, fn, options, cause);
     if (!this.#isAsync()) {
       const found: V | typeof absent = instance.store.get(key, absent, cause);
       if (found !== absent) return found;
     }
-    return await this.#load(instance, key, fn, ttl, cause);
+    return await fetch(this.#slot, instance, key, fn, options, cause);
   }
 
   getAll(query?: Query<K, V>): Map<K, V> {
@@ -284,29 +292,6 @@ export class CacheHandle<K, V> implements Cache<K, V> {
   #cause(command: Command, fill = false): Cause {
     if (this.#causes !== undefined) return this.#causes.of(command, fill);
     return fill ? command.fill : command.plain;
-  }
-
-  /** Joins the load of a key or starts it; it is apart so that a hit makes none of its functions. */
-  #load(
-    instance: Instance<K, V>,
-    key: K,
-    fn: (key: K) => V | Promise<V>,
-    ttl: Ttl | undefined,
-    cause: Cause,
-  ): Promise<V> {
-    const { store, flights } = instance;
-    let isNew = true;
-    const fetch = async (): Promise<V> => {
-      const pending: unknown = store.get(key, absent, cause);
-      const found = await (pending as Promise<V | typeof absent>);
-      if (found === absent) return await fn(key);
-      isNew = false;
-      return found;
-    };
-    return flights.join(key, this.#isAsync() ? fetch : () => fn(key), (value) => {
-      if (isNew && this.#slot.running === instance)
-        return instance.store.put(key, value, ttl, cause);
-    });
   }
 
   #stream(): StreamPort {

@@ -1,7 +1,7 @@
 import { OptionError, show } from "../errors.js";
-import { boolean, callable, knownOptions } from "../options.js";
+import { abortSignal, boolean, callable, knownOptions, positiveMilliseconds } from "../options.js";
 import type { StoreQuery } from "./adapter.js";
-import type { CounterOptions, PutOptions, Query, Ttl } from "./types.js";
+import type { CounterOptions, FetchOptions, PutOptions, Query, Ttl } from "./types.js";
 
 /** @internal */
 export function readTtl(ttl: unknown): Ttl | undefined {
@@ -36,6 +36,35 @@ export function readStoreTtl(command: string, options: unknown): Ttl | undefined
   if (options === undefined) return undefined;
   knownOptions(command, options, ["ttl"]);
   return readTtl((options as { ttl?: unknown }).ttl);
+}
+
+/**
+ * Checks the options of `fetchOrStore`; returns whether one of them is about more than what is
+ * stored. On the hot path.
+ *
+ * @internal
+ */
+export function checkFetchOptions(options: FetchOptions<never, never>): boolean {
+  if (typeof options !== "object" || options === null) unknownFetchOption(options);
+  for (const name in options)
+    if (name !== "ttl" && name !== "staleFor" && name !== "timeout" && name !== "signal")
+      unknownFetchOption(options);
+  const { ttl, staleFor, timeout, signal } = options;
+  if (typeof ttl !== "function") readTtl(ttl);
+  if (staleFor === undefined && timeout === undefined && signal === undefined) return false;
+  if (staleFor !== undefined) positiveMilliseconds("staleFor", staleFor);
+  if (timeout !== undefined) positiveMilliseconds("timeout", timeout);
+  if (signal !== undefined) abortSignal("signal", signal);
+  return true;
+}
+
+function unknownFetchOption(options: unknown): void {
+  knownOptions("fetchOrStore", options, ["ttl", "staleFor", "timeout", "signal"]);
+}
+
+/** The TTL of a value that was loaded. @throws what a function of the caller's throws @internal */
+export function fetchedTtl<K, V>({ ttl }: FetchOptions<K, V>, value: V, key: K): Ttl | undefined {
+  return readTtl(typeof ttl === "function" ? ttl(value, key) : ttl);
 }
 
 /** @internal */

@@ -1,5 +1,6 @@
 import type { ActorRef } from "../actor/ref.js";
 import type { ActorSystem } from "../actor/types.js";
+import { channels, reportCallbackError } from "../telemetry/channels.js";
 import type { Adapter, AsyncAdapter, Store } from "./adapter.js";
 import { BypassedStore } from "./bypassed-store.js";
 import type { Emitter } from "./emitter.js";
@@ -38,7 +39,14 @@ export class Instance<K = unknown, V = unknown> {
     this.ref = ref;
     this.system = system;
     this.emitter = emitter;
-    this.flights = new SingleFlight(emitter.source.name);
+    const { cache, name } = emitter.source;
+    this.flights = new SingleFlight(name, (key, error) =>
+      reportCallbackError(channels.callbackError, `fetchOrStore of cache ${name}`, error, {
+        cache,
+        name,
+        key,
+      }),
+    );
     this.store = this.opened = store;
     this.isAsync = isAsync;
   }

@@ -1,13 +1,20 @@
-import { callContext } from "../actor/call-context.js";
+import { callContext, outsideCalls } from "../actor/call-context.js";
 import { FlightCycleError } from "../errors.js";
 import { setImmediate } from "../timers.js";
 import type { StoreQuery } from "./adapter.js";
 
-type StoreFetched<V> = (value: V) => void | Promise<void>;
+/** What a flight does. */
+export interface Loader<V> {
+  readonly fetch: () => V | Promise<V>;
+  /** Called with the value, unless the key was written meanwhile. */
+  readonly store: (value: V) => void | Promise<void>;
+}
 
 interface Flight {
   /** Set when the key was written meanwhile. */
   superseded: boolean;
+  /** How many calls wait for it. */
+  waiting: number;
   readonly load: Load;
   /** Undefined only inside the call of `fetch`. */
   promise: Promise<unknown> | undefined;
@@ -27,10 +34,15 @@ let isDisabling = false;
 export class SingleFlight<K> {
   readonly #cache: string;
   readonly #flights = new Map<K, Flight>();
+  readonly #onFailure: (key: K, error: unknown) => void;
 
-  /** @param cache the instance's name */
-  constructor(cache: string) {
+  /**
+   * @param cache the instance's name
+   * @param onFailure called for a flight that failed when nobody waited for it
+   */
+  constructor(cache: string, onFailure: (key: K, error: unknown) => void) {
     this.#cache = cache;
+    this.#onFailure = onFailure;
   }
 
   get size(): number {
@@ -39,26 +51,40 @@ export class SingleFlight<K> {
 
   /**
    * Joins the flight of a key, or starts one: `fetch` is called at once, then `store` with its
-   * result, unless the key was written meanwhile.
+   * result.
    *
    * @throws {@link FlightCycleError} when the flight waits for the load that the caller is part of
    */
-  join<V>(key: K, fetch: () => V | Promise<V>, store: StoreFetched<V>): Promise<V> {
-    const around = current.getStore();
-    const caller = around?.settled === false ? around : undefined;
-    const underWay = this.#flights.get(key);
-    if (underWay !== undefined) {
-      if (caller !== undefined) waitFor(underWay.load, caller);
-      // `fetch` has returned one microtask later.
-      return (underWay.promise ?? Promise.resolve().then(() => underWay.promise)) as Promise<V>;
+  join<V>(key: K, loader: Loader<V>): Promise<V> {
+    const flight = this.#board(key, loader);
+    flight.waiting++;
+    return landing(flight);
+  }
+
+  /**
+   * The same for a call that may stop waiting before the flight has ended.
+   *
+   * @param wait waits for the promise as long as the call does
+   */
+  async joinWhile<V>(
+    key: K,
+    loader: Loader<V>,
+    wait: (landed: Promise<V>) => Promise<V>,
+  ): Promise<V> {
+    const flight = this.#board(key, loader);
+    flight.waiting++;
+    try {
+      return await wait(landing(flight));
+    } finally {
+      flight.waiting--;
     }
-    const awaitedBy = caller === undefined ? undefined : new Set([caller]);
-    const load: Load = { cache: this.#cache, key, settled: false, awaitedBy };
-    const flight: Flight = { superseded: false, load, promise: undefined };
-    this.#flights.set(key, flight);
-    const promise = this.#fly(key, flight, fetch, store);
-    flight.promise = promise;
-    return promise;
+  }
+
+  /** Starts a flight that nobody waits for, unless the key has one. */
+  refresh<V>(key: K, loader: Loader<V>): void {
+    if (this.#flights.has(key)) return;
+    // What started it is not waiting for it.
+    outsideCalls(() => void landing(this.#board(key, loader)).catch(() => {}));
   }
 
   /** Makes the flight of a key, if there is one, neither be stored nor be joined any more. */
@@ -82,30 +108,49 @@ export class SingleFlight<K> {
     }
   }
 
-  async #fly<V>(
-    key: K,
-    flight: Flight,
-    fetch: () => V | Promise<V>,
-    store: StoreFetched<V>,
-  ): Promise<V> {
+  #board<V>(key: K, loader: Loader<V>): Flight {
+    const around = current.getStore();
+    const caller = around?.settled === false ? around : undefined;
+    const underWay = this.#flights.get(key);
+    if (underWay !== undefined) {
+      if (caller !== undefined) waitFor(underWay.load, caller);
+      return underWay;
+    }
+    const awaitedBy = caller === undefined ? undefined : new Set([caller]);
+    const load: Load = { cache: this.#cache, key, settled: false, awaitedBy };
+    const flight: Flight = { superseded: false, waiting: 0, load, promise: undefined };
+    this.#flights.set(key, flight);
+    flight.promise = this.#fly(key, flight, loader);
+    return flight;
+  }
+
+  async #fly<V>(key: K, flight: Flight, loader: Loader<V>): Promise<V> {
     const { load } = flight;
     try {
       loading++;
       let value: V;
       try {
-        value = await current.run(load, fetch);
+        value = await current.run(load, loader.fetch);
       } finally {
         ended(load);
       }
       if (!flight.superseded) {
-        const stored = store(value);
+        const stored = loader.store(value);
         if (stored !== undefined) await stored;
       }
       return value;
+    } catch (error) {
+      if (flight.waiting === 0) this.#onFailure(key, error);
+      throw error;
     } finally {
       if (!flight.superseded) this.#flights.delete(key);
     }
   }
+}
+
+function landing<V>(flight: Flight): Promise<V> {
+  // `fetch` has returned one microtask later.
+  return (flight.promise ?? Promise.resolve().then(() => flight.promise)) as Promise<V>;
 }
 
 function ended(load: Load): void {

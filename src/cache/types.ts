@@ -32,6 +32,33 @@ export interface StoreOptions {
   ttl?: Ttl;
 }
 
+/** Options of `fetchOrStore`. */
+export interface FetchOptions<K = unknown, V = unknown> {
+  /**
+   * Default: the adapter's. A function gets the value that was loaded; `undefined`: the default. If
+   * it throws, nothing is stored.
+   */
+  ttl?: Ttl | ((value: V, key: K) => Ttl | undefined);
+  /**
+   * How long the value that this call stores is kept after its TTL, in milliseconds above 0, and
+   * how long ago the TTL of a value that this call returns may have been. A value that is stale in
+   * this way is returned at once; one call of `fn` a key refreshes it behind. What `fn` throws then
+   * is reported (`nebulex.actor.callback_error`), and the value stays. The entry is gone at its TTL
+   * for all other commands, with its event. What is kept counts within `maxEntries`, where new
+   * entries take its place; whatever writes, deletes or invalidates the key drops it. Default: it
+   * is not kept, and no value is returned after its TTL.
+   */
+  staleFor?: Milliseconds;
+  /**
+   * How long to wait, in milliseconds above 0. After that the call rejects with a
+   * {@link FetchTimeoutError}, unless the cache has a value by then. The load goes on, for others
+   * and to be stored. Default: no limit.
+   */
+  timeout?: Milliseconds;
+  /** Ends the wait of this call, with the signal's reason; the load goes on. Default: none. */
+  signal?: AbortSignal;
+}
+
 /** Options of `increment` and `decrement`. */
 export interface CounterOptions {
   /** What a new key starts from: a finite number. Default 0. */
@@ -186,10 +213,11 @@ export interface CacheBase<K, V, Self> {
    *
    * @throws (as a rejection) what `fn` rejected with; nothing is stored, and the next call tries
    * again
+   * @throws (as a rejection) {@link FetchTimeoutError} after `timeout`; the signal's reason
    * @throws (as a rejection) {@link FlightCycleError} when the call is made by an `fn` that the
    * flight it would join waits for
    */
-  fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: StoreOptions): Promise<V>;
+  fetchOrStore(key: K, fn: (key: K) => V | Promise<V>, options?: FetchOptions<K, V>): Promise<V>;
   /**
    * Runs `fn` alone among the transactions of this instance in this process. When none is under way
    * `fn` runs at once and its result is returned as it is; otherwise a promise of it is. A promise

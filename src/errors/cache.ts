@@ -55,6 +55,25 @@ export class FlightCycleError extends NebulexError {
   }
 }
 
+/** `fetchOrStore` waited as long as its `timeout` allows. The load goes on, and may still store. */
+export class FetchTimeoutError extends NebulexError {
+  readonly code = "E_FETCH_TIMEOUT";
+  override readonly name: string = "FetchTimeoutError";
+  /** The instance's name. */
+  readonly cache: string;
+  /** The key that was asked for. */
+  readonly key: unknown;
+  /** How long it waited, in milliseconds. */
+  readonly timeout: number;
+
+  constructor(name: string, key: unknown, timeout: number) {
+    super(`fetchOrStore had no value for ${show(key)} of cache ${name} within ${timeout} ms`);
+    this.cache = name;
+    this.key = key;
+    this.timeout = timeout;
+  }
+}
+
 /** A listener id that is taken on this cache instance. */
 export class ListenerExistsError extends NebulexError {
   readonly code = "E_LISTENER_EXISTS";

@@ -32,7 +32,7 @@ interface Checks {
 const adapters = new WeakMap<object, Checks>();
 
 /** The methods of a store; those of commands that it has no method for are skipped. */
-const storeMethods = [...commandNames, "add"];
+const storeMethods = [...commandNames, "add", "getStale", "putStale"];
 
 /**
  * An adapter whose commands can be made to fail (see {@link failCommand}); otherwise it does what

@@ -30,6 +30,7 @@ test("docs/options.md names options that there are", () => {
   const optionsOf: Record<string, string> = {
     actor: "ActorOptions",
     events: "SubscribeOptions",
+    fetchOrStore: "FetchOptions",
     handlerPool: "HandlerPoolOptions",
     invalidator: "InvalidatorOptions",
     pools: "HandlerPoolOptions",

@@ -117,6 +117,7 @@ export function deleteAll<K, V>(
     if (table.isDue(slot)) expired.push(table.removeExpired(slot));
     else deleted.push(table.removeSilently(slot));
   }
+  table.dropStale(query);
   const { sink } = table;
   if (!sink.active) return deleted.length;
   sink.hold();

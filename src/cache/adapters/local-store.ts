@@ -1,6 +1,7 @@
 import { OptionError } from "../../errors.js";
 import type { Cause } from "../../event/event.js";
-import type { Store, StoreQuery } from "../adapter.js";
+import type { Milliseconds } from "../../options.js";
+import type { FoundValue, Store, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
 import type { ExpiryWheel } from "./expiry-wheel.js";
 import { countAll, deleteAll, getAll, putAll, putNewAll, stream } from "./local-bulk.js";
@@ -93,7 +94,10 @@ export class LocalStore<K, V> implements Store<K, V> {
 
   delete(key: K, cause: Cause): boolean {
     const slot = this.#table.live(key, cause);
-    if (slot === undefined) return false;
+    if (slot === undefined) {
+      this.#table.stale?.delete(key);
+      return false;
+    }
     this.#table.remove(slot, cause);
     return true;
   }
@@ -102,6 +106,7 @@ export class LocalStore<K, V> implements Store<K, V> {
     const table = this.#table;
     const slot = table.live(key, cause);
     if (slot === undefined) {
+      table.stale?.delete(key);
       table.counts.misses++;
       return undefined;
     }
@@ -164,6 +169,24 @@ export class LocalStore<K, V> implements Store<K, V> {
     if (stored !== undefined) return this.#table.valueOf(stored);
     this.put(key, value, ttl, cause);
     return value;
+  }
+
+  getStale(key: K, staleFor: Milliseconds, cause: Cause): FoundValue<V> | undefined {
+    const found = this.get(key, absent, cause);
+    if (found !== absent) return { value: found, isStale: false };
+    const { stale } = this.#table;
+    if (stale === undefined) return undefined;
+    const value = stale.find(key, staleFor, absent);
+    return value === absent ? undefined : { value, isStale: true };
+  }
+
+  putStale(key: K, value: V, ttl: Ttl | undefined, staleFor: Milliseconds, cause: Cause): void {
+    const table = this.#table;
+    this.put(key, value, ttl, cause);
+    const slot = table.entries.slots.get(key);
+    // A listener may have removed it, or put another value in its place.
+    if (slot !== undefined && Object.is(table.valueOf(slot), value))
+      table.keepStale(slot, staleFor);
   }
 
   getAll(query: StoreQuery<K, V>, cause: Cause): Map<K, V> {

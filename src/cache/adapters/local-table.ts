@@ -2,11 +2,12 @@ import type { Clock } from "../../clock.js";
 import { type Cause, causeOf } from "../../event/event.js";
 import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
-import type { ChangeSink } from "../adapter.js";
+import type { ChangeSink, StoreQuery } from "../adapter.js";
 import type { CacheInfo, Ttl } from "../types.js";
 import type { Entries } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
 import { KeyHashes } from "./key-hashes.js";
+import { StaleCopies } from "./stale-copies.js";
 import { StoreClock } from "./store-clock.js";
 
 const sweep: Cause = causeOf("sweep");
@@ -43,7 +44,10 @@ export class LocalTable<K, V> {
     evictions: 0,
     expirations: 0,
   };
+  /** Undefined: none has been asked for. */
+  stale: StaleCopies<K, V> | undefined = undefined;
   readonly #hashes: KeyHashes;
+  readonly #sweepInterval: Milliseconds;
   /** Whether a change is being reported, to which the memo belongs. */
   #isReporting = false;
   /** How often entries went. */
@@ -61,6 +65,7 @@ export class LocalTable<K, V> {
     this.clock = new StoreClock(clock);
     this.sink = sink;
     this.defaultTtl = options.ttl;
+    this.#sweepInterval = options.sweepInterval;
     this.expiry = new ExpiryWheel(this.clock, options.sweepInterval, entries.limit, (slot) =>
       this.expire(slot, sweep),
     );
@@ -140,10 +145,24 @@ export class LocalTable<K, V> {
     if (this.sink.active) this.#report("updated", cause, slot, key, value, previous);
   }
 
+  /** Has the value of an entry kept for so long after its TTL. */
+  keepStale(slot: number, staleFor: Milliseconds): void {
+    this.stale ??= new StaleCopies(this.clock, this.#sweepInterval, this.entries.limit);
+    this.stale.mark(slot, staleFor);
+  }
+
+  /** Drops the stale values that a query may match: `where` is not asked about them. */
+  dropStale(query: StoreQuery<K, V>): void {
+    if (this.stale === undefined) return;
+    if (query.kind === "where") for (const slot of this.overdue()) this.stale.unmark(slot);
+    this.stale.deleteMatching(query);
+  }
+
   /** Stores without an event; returns whether the old value was due. */
   replaceValue(slot: number, value: V, ttl: Ttl): boolean {
     this.values[slot] = value;
     this.counts.writes++;
+    if (this.stale !== undefined) this.stale.unmark(slot);
     const expiresAt = this.expiry.expiresAt(slot);
     if (expiresAt === 0 && ttl === null) return false;
     const now = this.clock.now();
@@ -172,6 +191,7 @@ export class LocalTable<K, V> {
   add(key: K, value: V, ttl: Ttl): number {
     const slot = this.entries.add(key, value);
     this.#hashes.forget(slot);
+    if (this.stale !== undefined) this.stale.added(key, slot, this.size);
     this.counts.writes++;
     if (ttl !== null) this.expiry.start(slot, ttl, this.clock.now());
     return slot;
@@ -194,7 +214,10 @@ export class LocalTable<K, V> {
   /** The same without an event. */
   removeExpired(slot: number): Gone<K, V> {
     this.counts.expirations++;
-    return this.#remove(slot, "expired");
+    const dueAt = this.expiry.expiresAt(slot);
+    const gone = this.#remove(slot, "expired");
+    if (this.stale !== undefined) this.stale.keep(slot, gone.key, gone.value, dueAt);
+    return gone;
   }
 
   /** Removes an entry on command. */
@@ -215,6 +238,7 @@ export class LocalTable<K, V> {
     this.entries.clear();
     this.#hashes.clear();
     this.expiry.clear();
+    this.stale?.clear();
   }
 
   /** Reports entries that are gone. */
@@ -229,6 +253,7 @@ export class LocalTable<K, V> {
 
   close(): void {
     this.expiry.close();
+    this.stale?.close();
     this.clear();
   }
 

@@ -16,6 +16,8 @@ const nilStore: Store<unknown, unknown> = Object.freeze({
   add: (_key: unknown, amount: number, initial: number) => initial + amount,
   update: (_key: unknown, initial: unknown) => initial,
   getOrStore: (key: unknown, fn: (key: unknown) => unknown) => fn(key),
+  getStale: () => undefined,
+  putStale: () => {},
   getAll: () => new Map(),
   deleteAll: () => 0,
   countAll: () => 0,

@@ -1,0 +1,118 @@
+import { withTimeout } from "../clock.js";
+import { FetchTimeoutError, OptionError } from "../errors.js";
+import type { Cause } from "../event/event.js";
+import type { Milliseconds } from "../options.js";
+import type { FoundValue, Store } from "./adapter.js";
+import { fetchedTtl } from "./command-options.js";
+import type { Instance, InstanceSlot } from "./instance.js";
+import type { Loader } from "./single-flight.js";
+import type { FetchOptions } from "./types.js";
+
+const absent = Symbol("absent");
+
+/**
+ * `fetchOrStore` of a key that is not in the process: joins the load of the key, or starts it.
+ *
+ * @internal
+ */
+export function fetch<K, V>(
+  slot: InstanceSlot,
+  instance: Instance<K, V>,
+  key: K,
+  fn: (key: K) => V | Promise<V>,
+  options: FetchOptions<K, V> | undefined,
+  cause: Cause,
+): Promise<V> {
+  return instance.flights.join(key, loaderOf(slot, instance, key, fn, options, cause));
+}
+
+/**
+ * The same for a call that takes a stale value, or that does not wait for as long as it takes.
+ *
+ * @throws (as a rejection) {@link FetchTimeoutError}, the signal's reason, {@link OptionError}
+ * @internal
+ */
+export async function fetchBounded<K, V>(
+  slot: InstanceSlot,
+  instance: Instance<K, V>,
+  key: K,
+  fn: (key: K) => V | Promise<V>,
+  options: FetchOptions<K, V>,
+  cause: Cause,
+): Promise<V> {
+  const { staleFor, timeout, signal } = options;
+  const { flights, isAsync } = instance;
+  const { clock } = instance.system;
+  signal?.throwIfAborted();
+  if (staleFor !== undefined && !keepsStale(instance.opened))
+    throw OptionError.invalid("staleFor", "none: the adapter keeps no stale values", staleFor);
+  const deadline = timeout === undefined ? undefined : clock.now() + timeout;
+  const within = <T>(promise: Promise<T>, otherwise: () => T): Promise<T> => {
+    const left = deadline === undefined ? undefined : Math.max(0, deadline - clock.now());
+    return withTimeout(clock, left, promise, otherwise, signal);
+  };
+  const tooLate = (): never => {
+    throw new FetchTimeoutError(slot.name, key, timeout as number);
+  };
+  const loader = loaderOf(slot, instance, key, fn, options, cause);
+  // The flight itself looks up a key that is elsewhere, unless a stale value is wanted.
+  if (!isAsync || staleFor !== undefined) {
+    const pending = find(instance, key, staleFor, cause);
+    const found = isAsync ? await within(Promise.resolve(pending), tooLate) : pending;
+    if (found?.isStale === true) flights.refresh(key, loader);
+    if (found !== undefined) return found.value;
+  }
+  return await flights.joinWhile(key, loader, (landed) =>
+    within(landed, () => {
+      const found = isAsync ? undefined : find(instance, key, staleFor, cause);
+      return found === undefined ? tooLate() : found.value;
+    }),
+  );
+}
+
+/** What a call may return at once; a promise of it, where the store is elsewhere. */
+function find<K, V>(
+  { store }: Instance<K, V>,
+  key: K,
+  staleFor: Milliseconds | undefined,
+  cause: Cause,
+): FoundValue<V> | undefined {
+  if (staleFor !== undefined) return store.getStale?.(key, staleFor, cause);
+  const value = store.get(key, absent, cause);
+  return value === absent ? undefined : { value, isStale: false };
+}
+
+function loaderOf<K, V>(
+  slot: InstanceSlot,
+  instance: Instance<K, V>,
+  key: K,
+  fn: (key: K) => V | Promise<V>,
+  options: FetchOptions<K, V> | undefined,
+  cause: Cause,
+): Loader<V> {
+  let isNew = true;
+  return {
+    fetch: instance.isAsync
+      ? async () => {
+          const pending: unknown = instance.store.get(key, absent, cause);
+          const found = await (pending as Promise<V | typeof absent>);
+          if (found === absent) return await fn(key);
+          isNew = false;
+          return found;
+        }
+      : () => fn(key),
+    store: (value) => {
+      if (!isNew || slot.running !== instance) return;
+      if (options === undefined) return instance.store.put(key, value, undefined, cause);
+      const ttl = fetchedTtl(options, value, key);
+      const { staleFor } = options;
+      return staleFor === undefined
+        ? instance.store.put(key, value, ttl, cause)
+        : instance.store.putStale?.(key, value, ttl, staleFor, cause);
+    },
+  };
+}
+
+function keepsStale<K, V>({ getStale, putStale }: Store<K, V>): boolean {
+  return typeof getStale === "function" && typeof putStale === "function";
+}
