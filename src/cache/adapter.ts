@@ -25,6 +25,7 @@ export type StoreQuery<K, V> =
 
 /** What {@link Store.getStale} finds. */
 export interface FoundValue<V> {
+  /** What is stored, or was until its TTL. */
   readonly value: V;
   /** Whether its entry has reached its TTL. */
   readonly isStale: boolean;
