@@ -8,6 +8,7 @@ export {
   KeyNotFoundError,
   ListenerExistsError,
 } from "./errors/cache.js";
+export { StoreUnavailableError } from "./errors/store.js";
 
 /** A key was hashed before the hash was loaded. */
 export class HashNotReadyError extends NebulexError {

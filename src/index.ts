@@ -86,7 +86,8 @@ export type {
 // Streams
 export { streamServer } from "./stream/stream-server.js";
 export type { ResolvedStreamOptions, StreamServerOptions } from "./stream/stream-options.js";
-export { defaultHash, type Hash, hashReady, type KeyEvent } from "./stream/hash.js";
+export { hashReady } from "./event/key-hash.js";
+export { defaultHash, type Hash, type KeyEvent } from "./stream/hash.js";
 export {
   getStream,
   lookupStream,
@@ -196,6 +197,7 @@ export {
   QueryTimeoutError,
   RegistryError,
   ShapeMismatchError,
+  StoreUnavailableError,
   StreamNotFoundError,
   type StreamShape,
   SupervisorError,

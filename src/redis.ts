@@ -7,3 +7,4 @@ export type {
   RedisRootNode,
   RedisSentinel,
 } from "./pubsub/redis-client.js";
+export { redisAdapter, type RedisAdapterOptions } from "./store/redis-adapter.js";

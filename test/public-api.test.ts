@@ -36,6 +36,7 @@ const mainNames = [
   "ListenerExistsError",
   "PubSubError",
   "ShapeMismatchError",
+  "StoreUnavailableError",
   "StreamNotFoundError",
   "WorkerThreadError",
   "batchHandler",
@@ -88,7 +89,11 @@ test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
   { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
   { entry: "nebulex-streams/nats", exports: nats, names: ["natsJournal", "natsPubSub"] },
-  { entry: "nebulex-streams/redis", exports: redis, names: ["redisJournal", "redisPubSub"] },
+  {
+    entry: "nebulex-streams/redis",
+    exports: redis,
+    names: ["redisAdapter", "redisJournal", "redisPubSub"],
+  },
   { entry: "nebulex-streams/testing", exports: testing, names: testingNames },
 ])("$entry exports exactly the names of the list", ({ exports, names }) => {
   expect(Object.keys(exports).sort()).toEqual([...names].sort());

@@ -104,13 +104,19 @@ export interface Store<K, V> {
  * reported in their order.
  */
 export type AsyncStore<K, V> = {
-  [Name in Exclude<keyof Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends
+  // Optional ones stay optional.
+  [Name in keyof Omit<Store<K, V>, "get" | "stream">]: Store<K, V>[Name] extends
     ((...args: infer Args) => infer Result) | undefined
     ? (...args: Args) => Promise<Result>
     : never;
 } & {
   get<A>(key: K, absent: A, cause: Cause): Promise<V | A>;
   stream(query: StoreQuery<K, V>, cause: Cause): AsyncIterable<[K, V]>;
+  /**
+   * Set: where the cause's command is `invalidate` or `invalidateAll`, `delete` and `deleteAll` make
+   * an event also when nothing was there.
+   */
+  readonly invalidates?: boolean;
 };
 
 /** Makes the stores of a cache whose entries live in the process. */
@@ -121,10 +127,27 @@ export interface Adapter {
   open<K, V>(context: AdapterContext<K, V>): Store<K, V>;
 }
 
+/** The property of an adapter whose stores write to a journal. @internal */
+export const sharedStore: unique symbol = Symbol("nebulex.sharedStore");
+
+/**
+ * Where a store that all processes share writes its events, in the same step as the changes.
+ *
+ * @internal
+ */
+export interface SharedStore {
+  /** A `Journal`. */
+  readonly journal: object;
+  /** The number of partitions, by the default hash. */
+  readonly partitions: number;
+}
+
 /** Makes the stores of a cache whose entries live elsewhere. */
 export interface AsyncAdapter {
   /** The commands of its stores return promises. */
   readonly async: true;
+  /** Set: the events of its stores are in a journal, which a stream reads. @internal */
+  readonly [sharedStore]?: SharedStore;
   /** Opens the store of one run of an instance. A rejection fails the instance's start. */
   open<K, V>(context: AdapterContext<K, V>): Promise<AsyncStore<K, V>>;
 }

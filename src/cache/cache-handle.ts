@@ -8,7 +8,7 @@ import {
 import type { Cause } from "../event/event.js";
 import { callable, knownOptions, plainName } from "../options.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
-import { fetch, fetchBounded } from "./fetch.js";
+import { type Adapter, type AsyncAdapter, type SharedStore, sharedStore } from "./adapter.js";
 import { type Command, commands, OriginCauses } from "./command.js";
 import {
   checkFetchOptions,
@@ -19,6 +19,7 @@ import {
   readStoreTtl,
   requireTtl,
 } from "./command-options.js";
+import { fetch, fetchBounded } from "./fetch.js";
 import type { Definition, Instance, InstanceSlot } from "./instance.js";
 import { invalidateAll, invalidateKey } from "./invalidation.js";
 import { startInstance } from "./start-instance.js";
@@ -310,6 +311,13 @@ export class CacheHandle<K, V> implements Cache<K, V> {
   }
 
   /** @internal */
+  static adapterOf(value: unknown): Adapter | AsyncAdapter | undefined {
+    return typeof value === "object" && value !== null && #slot in value
+      ? value.#definition.adapter
+      : undefined;
+  }
+
+  /** @internal */
   static slotOf(value: unknown): InstanceSlot | undefined {
     return typeof value === "object" && value !== null && #slot in value ? value.#slot : undefined;
   }
@@ -318,6 +326,12 @@ export class CacheHandle<K, V> implements Cache<K, V> {
 /** Whether a value is a cache, synchronous or not. @internal */
 export function isCache(value: unknown): value is AnyCache {
   return CacheHandle.slotOf(value) !== undefined;
+}
+
+/** What a cache's store shares with other processes; undefined: nothing. @internal */
+export function sharedStoreOf(cache: unknown): SharedStore | undefined {
+  const adapter = CacheHandle.adapterOf(cache);
+  return adapter?.async === true ? adapter[sharedStore] : undefined;
 }
 
 /**

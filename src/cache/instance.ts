@@ -57,6 +57,12 @@ export class Instance<K = unknown, V = unknown> {
     this.store = bypassed ? (this.#bypass as Store<K, V>) : this.opened;
   }
 
+  /** Whether the store itself makes the events of invalidations that find nothing. */
+  get invalidates(): boolean {
+    const { invalidates } = this.opened as unknown as { readonly invalidates?: boolean };
+    return invalidates === true;
+  }
+
   info(): CacheInfo {
     return (this.#bypass ?? this.opened).info();
   }

@@ -46,7 +46,7 @@ export function invalidateKey<K, V>(instance: Instance<K, V>, key: K, cause: Cau
   const { store, flights, emitter } = instance;
   flights.supersede(key);
   const settle = (deleted: boolean): boolean => {
-    if (deleted) return true;
+    if (deleted || instance.invalidates) return deleted;
     instance.emptyInvalidations++;
     if (emitter.active) emitter.entry("deleted", cause, key, undefined, undefined);
     return false;
@@ -76,7 +76,7 @@ export function invalidateAll<K, V>(
   const { opened: store, flights, emitter } = instance;
   if (flights.size > 0) flights.supersedeMatching(query);
   const settle = (deleted: number, missing: Iterable<K>): number => {
-    if (query.kind === "where") return deleted;
+    if (query.kind === "where" || instance.invalidates) return deleted;
     if (query.kind === "keys" ? deleted === query.keys.size : deleted > 0) return deleted;
     instance.emptyInvalidations++;
     if (!emitter.active) return deleted;

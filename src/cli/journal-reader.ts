@@ -154,7 +154,9 @@ export class JournalReader {
 
   #decode(stored: StoredEntry): Entry | undefined {
     try {
-      return decodeEntry(stored, maxMessageSize, this.#stream.address, this.#partition);
+      const { address } = this.#stream;
+      const generation = this.#generation as string;
+      return decodeEntry(stored, maxMessageSize, address, this.#partition, generation);
     } catch (error) {
       this.#listener.rejected(this.#partition, stored.position, error);
       return undefined;

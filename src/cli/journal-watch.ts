@@ -187,8 +187,9 @@ export class JournalWatch {
     const stored = await engine.entryAt(journal, next - 1);
     if (stored === undefined) return;
     try {
-      const entry = decodeEntry(stored, maxMessageSize, address, partition);
-      if (entry.kind === "events")
+      const entry = decodeEntry(stored, maxMessageSize, address, partition, generation);
+      // The times of a shared store's events are the engine's.
+      if (entry.kind === "events" && entry.id === undefined)
         this.#sample(entry.node, entry.startedAt + (entry.batch.at.at(-1) ?? 0) - stored.time);
     } catch {
       // Nodes report what they can't read.

@@ -3,6 +3,7 @@ import { frame, unframe } from "../pubsub/frame.js";
 import type { StoredEntry } from "../journal/engine.js";
 import type { Row } from "../log/segment.js";
 import { columnsOf, readBatch, type ReadBatch } from "./batch.js";
+import { decodeChange, isChange } from "./change-entry.js";
 import type { StreamAddress } from "./messages.js";
 import { malformed, read } from "./wire-checks.js";
 
@@ -21,6 +22,8 @@ export interface EventsEntry extends EntryHead {
   /** The last sequence that it covers. */
   readonly to: number;
   readonly batch: ReadBatch;
+  /** Of an entry of a shared store: it alone has it. Its sequences are positions. */
+  readonly id?: string | undefined;
 }
 
 /**
@@ -85,16 +88,20 @@ function headOf(
  * Reads an entry as it was stored.
  *
  * @param partition where it was read
+ * @param generation of the journal
  * @throws RejectedMessageError for anything else, and for an entry of another stream or partition,
  *   or with another number of events than positions
  * @internal
  */
 export function decodeEntry(
-  { payload, count }: Pick<StoredEntry, "payload" | "count">,
+  stored: StoredEntry,
   maxSize: number,
   address: StreamAddress,
   partition: number,
+  generation: string,
 ): Entry {
+  const { payload, count } = stored;
+  if (isChange(payload)) return decodeChange(stored, maxSize, partition, generation);
   const fields = read.list(unframe(payload, maxSize), "entry", 11);
   const kind = read.integer(fields[0], "kind", 0, 1);
   if (fields[1] !== address.namespace) throw malformed("another namespace");

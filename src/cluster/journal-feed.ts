@@ -5,13 +5,15 @@ import type { PartitionLog } from "../log/partition-log.js";
 import { setImmediate } from "../timers.js";
 import { appendBatch, WriterCauses } from "./append-batch.js";
 import { BoundedMap } from "./bounded-map.js";
-import { decodeEntry, type Entry } from "./entry.js";
+import { decodeEntry, type Entry, type EventsEntry } from "./entry.js";
 import type { StreamAddress } from "./messages.js";
 
 /** Events that are appended in one turn of the event loop, at most. */
 const maxInTurn = 1024;
 /** Other nodes' epochs whose last sequence is kept in mind. */
 const maxWriters = 1024;
+/** Entries of a shared store that are kept in mind, for a new generation that brings them again. */
+const maxRecent = 8192;
 /** Turns of the event loop that readers may stand still in while the feed waits for them. */
 const patience = 1000;
 
@@ -22,8 +24,17 @@ export interface JournalFeedOptions {
   readonly log: PartitionLog;
   /** Whether an epoch is one of this process's own: its events are in the log already. */
   isOwn(node: string, epoch: string): boolean;
+  /** Where to begin; undefined: at the journal's end. */
+  readonly from?: FeedPosition | undefined;
   /** An entry can't be read. */
   rejected(error: unknown): void;
+}
+
+/** How far a feed has read. @internal */
+export interface FeedPosition {
+  readonly generation: string;
+  /** The next position. */
+  readonly position: number;
 }
 
 /**
@@ -40,6 +51,8 @@ export class JournalFeed {
   readonly #causes: WriterCauses;
   /** The last sequence of each writer's epoch: a new generation may bring its events again. */
   readonly #taken = new BoundedMap<string, number>(maxWriters);
+  /** Entries of a shared store that have been read. */
+  readonly #recent = new BoundedMap<string, true>(maxRecent);
   #generation: string | undefined;
   /** The next position. */
   #position = 0;
@@ -62,6 +75,8 @@ export class JournalFeed {
   constructor(options: JournalFeedOptions) {
     this.#options = options;
     this.log = options.log;
+    this.#generation = options.from?.generation;
+    this.#position = this.#knownEnd = options.from?.position ?? 0;
     this.#causes = new WriterCauses(options.log.source);
   }
 
@@ -89,6 +104,12 @@ export class JournalFeed {
     this.#begun();
   }
 
+  /** Undefined: it has not begun yet. */
+  get position(): FeedPosition | undefined {
+    const [generation, position] = [this.#generation, this.#position];
+    return generation === undefined ? undefined : { generation, position };
+  }
+
   /** Something has been stored at the positions before `end`. */
   written(end: number, generation: string): void {
     if (generation === this.#generation) this.#knownEnd = Math.max(this.#knownEnd, end);
@@ -103,7 +124,6 @@ export class JournalFeed {
     if (this.#generation === undefined) {
       this.#generation = bounds.generation;
       this.#position = bounds.next;
-      this.#begun();
     } else if (bounds.generation !== this.#generation) this.#beginGeneration(bounds);
     else if (bounds.next < at || (bounds.probed ?? before) !== before) {
       // The engine has gone back to an older state: positions come again for other events.
@@ -111,6 +131,7 @@ export class JournalFeed {
       await this.#check(engine);
       return;
     }
+    this.#begun();
     this.#knownEnd = Math.max(this.#knownEnd, bounds.next);
     this.trimmed += Math.max(0, bounds.first - (this.#first ?? bounds.first));
     this.#first = bounds.first;
@@ -157,8 +178,7 @@ export class JournalFeed {
     this.#position = end;
     this.#knownEnd = Math.max(this.#knownEnd, end);
     const entry = this.#decode(stored);
-    this.#before =
-      entry?.kind === "events" ? `${entry.node}:${entry.epoch}:${entry.to}` : undefined;
+    this.#before = entry?.kind === "events" ? idOf(entry) : undefined;
     if (entry === undefined) {
       this.#reportGap("journal_lost", position + skipped, end - 1);
       return;
@@ -168,6 +188,11 @@ export class JournalFeed {
       const { node, epoch, from, to, reason } = entry;
       this.#report({ node, epoch, from, to, reason });
       return;
+    }
+    if (entry.id !== undefined) {
+      // In a new generation its sequences are others.
+      if (this.#recent.get(entry.id) === true) return;
+      this.#recent.set(entry.id, true);
     }
     const writer = JSON.stringify([entry.node, entry.epoch]);
     const { numbers } = entry.batch;
@@ -217,7 +242,13 @@ export class JournalFeed {
   #decode(stored: StoredEntry): Entry | undefined {
     const { port, address } = this.#options;
     try {
-      return decodeEntry(stored, port.maxMessageSize, address, this.log.index);
+      return decodeEntry(
+        stored,
+        port.maxMessageSize,
+        address,
+        this.log.index,
+        this.#generation as string,
+      );
     } catch (error) {
       this.#options.rejected(error);
       return undefined;
@@ -238,4 +269,9 @@ export class JournalFeed {
     const { cache, name, partition } = this.log.source;
     this.log.reportGap({ type: "gap", cache, name, partition, ...bounds });
   }
+}
+
+/** What identifies an entry. */
+function idOf({ id, node, epoch, to }: EventsEntry): string {
+  return id ?? `${node}:${epoch}:${to}`;
 }

@@ -14,13 +14,16 @@ import { isRecording, observe, recordAppend } from "../telemetry/open-telemetry.
 import { BrokerWatch, type BrokerWatcher } from "./broker-watch.js";
 import { ClusterReports } from "./cluster-reports.js";
 import { encodeLoss } from "./entry.js";
-import { JournalFeed } from "./journal-feed.js";
+import { type FeedPosition, JournalFeed } from "./journal-feed.js";
 import { describeSelf, JournalNodes } from "./journal-nodes.js";
 import { decodeShape, encodeShape } from "./journal-shape.js";
 import { epochsOf, type StreamAddress } from "./messages.js";
 import { ConflictError, type MessageSpan } from "./outbox.js";
 import { type EpochHead, OwnEpochs } from "./own-epochs.js";
 import type { KnownNode, StreamReplicator } from "./stream-replicator.js";
+
+/** How far the partitions of a journal have been read. @internal */
+export type FeedPositions = ReadonlyMap<number, FeedPosition>;
 
 /** @internal */
 export interface JournalReplicatorOptions {
@@ -29,6 +32,13 @@ export interface JournalReplicatorOptions {
   readonly name: string;
   readonly shape: StreamShape;
   readonly clock: Clock;
+  /**
+   * Whether the cache's store writes to the journal itself: all events, those of this node too, are
+   * read from it.
+   */
+  readonly isShared?: boolean;
+  /** With `isShared`: where to begin, by partition. Default: at the journal's end. */
+  readonly from?: FeedPositions | undefined;
   readonly brokerWatchers: Iterable<BrokerWatcher>;
   /** Called when the stream cannot go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
@@ -133,7 +143,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     if (this.begun) this.#endEpoch();
     this.#logs = logs;
     this.#ownEpochs.add((logs[0] as PartitionLog).source.epoch);
-    this.#epochs.begin(logs);
+    if (this.#options.isShared !== true) this.#epochs.begin(logs);
     for (const log of logs) {
       log.onInterest = () => this.#listen(log);
       this.#listen(log);
@@ -160,7 +170,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     const { port, clock } = this.#options;
     await withTimeout(clock, port.heartbeat, this.#released(), () => {});
     await this.#epochs.drain();
-    const own = this.#epochs.first;
+    const own = this.#head;
     if (!this.#isReleased || !this.#epochs.isDone || own === undefined) return;
     this.#isLeaving = true;
     try {
@@ -181,6 +191,14 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     for (const feed of this.#feeds.values()) feed.close();
     this.#epochs.leave();
     this.broker.close();
+  }
+
+  /** How far it has read. */
+  get positions(): FeedPositions {
+    const known = new Map<number, FeedPosition>();
+    for (const [partition, { position }] of this.#feeds)
+      if (position !== undefined) known.set(partition, position);
+    return known;
   }
 
   nodes(): Iterable<KnownNode> {
@@ -227,7 +245,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
   #listen(log: PartitionLog): void {
     const { index } = log;
     const known = this.#feeds.get(index);
-    if (!log.hasReaders) {
+    if (!log.hasReaders && this.#options.isShared !== true) {
       known?.close();
       this.#trimmed += known?.trimmed ?? 0;
       this.#feeds.delete(index);
@@ -242,6 +260,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
       port,
       address: this.#address,
       log,
+      from: this.#options.from?.get(index),
       isOwn: (node, epoch) => this.#isOwn(node, epoch),
       rejected: (error) =>
         warnOfError(`stream ${this.#options.name}: an entry of its journal`, error),
@@ -288,6 +307,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
 
   /** Stores what waits; each epoch is announced before its events are stored. */
   async #store(): Promise<void> {
+    if (this.#options.isShared === true) return;
     await this.#epochs.store(() => void this.#beat());
   }
 
@@ -336,8 +356,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     if (this.#isBeating || this.#isLeaving || this.#isEnded || !this.begun) return;
     this.#isBeating = true;
     const sentAt = clock.now();
-    // A younger epoch than that whose events are stored would end them.
-    const { node, epoch, startedAt } = this.#epochs.first as EpochHead;
+    const { node, epoch, startedAt } = this.#head as EpochHead;
     const info = describeSelf(this.#beats++, this.#epochs.waiting);
     try {
       await this.#nodes.beat({ node, epoch, startedAt, info }, port.heartbeat);
@@ -347,6 +366,14 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     } finally {
       this.#isBeating = false;
     }
+  }
+
+  /**
+   * The epoch that this node announces: the one whose events are stored, which a younger one would
+   * end.
+   */
+  get #head(): EpochHead | undefined {
+    return this.#options.isShared === true ? this.#logs[0]?.source : this.#epochs.first;
   }
 
   #trim(): void {
@@ -361,7 +388,9 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
 
   /** Says in each partition that the last events of an epoch may be missing. */
   async #markLost(node: StreamNode): Promise<void> {
-    const { port } = this.#options;
+    const { port, isShared } = this.#options;
+    // What is in a shared store is in its journal.
+    if (isShared === true) return;
     const { node: writer, epoch, startedAt } = node;
     const engine = port.engine();
     const mark = async (partition: number): Promise<void> => {

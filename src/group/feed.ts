@@ -178,7 +178,7 @@ export class Feed implements TailSink {
   #decode(stored: StoredEntry): Entry | undefined {
     const { port, address, log } = this.#context;
     try {
-      return decodeEntry(stored, port.maxMessageSize, address, log.index);
+      return decodeEntry(stored, port.maxMessageSize, address, log.index, log.source.epoch);
     } catch (error) {
       this.#context.rejected(log.next, end(stored) - log.next, error);
       return undefined;

@@ -12,7 +12,7 @@ import type { Measurements, MetricSource } from "../telemetry/metrics.js";
 import type { Bypass } from "./bypass.js";
 import type { RecentWrites } from "./recent-writes.js";
 import type { StoreQuery } from "../cache/adapter.js";
-import { hashKey } from "../stream/hash.js";
+import { hashKey } from "../event/key-hash.js";
 
 /** Whose events invalidate: those of other nodes, of this one, or both. */
 export type EventScope = "remote" | "local" | "all";

@@ -1,3 +1,4 @@
+import { sharedStoreOf } from "../cache/cache-handle.js";
 import type { AsyncCache, Cache } from "../cache/types.js";
 import { nodeTimeOf } from "../clock.js";
 import type { StreamReplicator } from "../cluster/stream-replicator.js";
@@ -106,6 +107,12 @@ const listened = new WeakMap<StreamReplicator, Set<string>>();
  */
 export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec {
   const resolved = readOptions("invalidator", schema, options);
+  if (sharedStoreOf(resolved.cache) !== undefined)
+    throw OptionError.invalid(
+      "cache",
+      "a cache whose entries are this process's own: in a shared store nothing is stale",
+      options.cache,
+    );
   const { eventScope, events, whileDisconnected, shutdown } = resolved;
   return poolSpec(resolved, "invalidator", (stream, id) => {
     if (eventScope === "remote" && !stream.hasOtherNodes)

@@ -131,6 +131,8 @@ export interface StoredEntry {
   readonly time: Milliseconds;
   /** As it was given. */
   readonly payload: Uint8Array;
+  /** Who wrote it, of an entry that a shared store has made in the engine. @internal */
+  readonly writer?: { readonly node: string; readonly id: string };
 }
 
 /** Receives the entries of a partition. */

@@ -15,6 +15,11 @@ export class RedisCaller {
     this.#link = link;
   }
 
+  /** The present connection. @throws where there is none */
+  get link(): RedisLink {
+    return this.#link();
+  }
+
   async run(
     script: RedisScript,
     keys: readonly string[],

@@ -64,8 +64,9 @@ export interface RedisEngineOptions extends Omit<ReconnectorOptions<RedisLink>, 
  */
 export class RedisEngine implements JournalEngine {
   readonly kind = "redis";
+  /** What a shared store works with: it keeps its entries beside the journal. */
+  readonly caller: RedisCaller;
   readonly #context: JournalContext;
-  readonly #caller: RedisCaller;
   readonly #groups: RedisGroups;
   readonly #watches: GroupWatches;
   readonly #timeout: Milliseconds;
@@ -79,12 +80,15 @@ export class RedisEngine implements JournalEngine {
   constructor(context: JournalContext, { dial, ...options }: RedisEngineOptions) {
     this.#context = context;
     const keys = new RedisKeys(context.namespace);
-    this.#caller = new RedisCaller(keys, () => this.#link());
-    this.#groups = new RedisGroups(this.#caller);
+    this.caller = new RedisCaller(keys, () => this.#link());
+    this.#groups = new RedisGroups(this.caller);
     this.#watches = new GroupWatches((error) => this.#warn("changes are not heard of", error));
     this.#timeout = options.timeout;
     const { retain, retainFor, capacity } = context;
-    this.#bounds = [String(retain), String(retainFor ?? ""), String(capacity)];
+    // Trimmed a part at a time: a sixteenth of what is kept, at most 1024 events.
+    const step = Math.max(1, Math.min(1024, Math.floor(Math.max(retain, capacity / 16) / 16)));
+    const bounds = [String(retain), String(retainFor ?? ""), String(capacity)];
+    this.#bounds = [...bounds, String(step)];
     this.#reconnector = new Reconnector<RedisLink>(
       { ...options, dial: dial(keys), random: context.random },
       {
@@ -116,13 +120,13 @@ export class RedisEngine implements JournalEngine {
 
   async shape(stream: StreamName, shape: string): Promise<string> {
     const args = [streamField(stream), shape];
-    return textOf(await this.#caller.run(shapeScript, [this.#caller.keys.streams], args));
+    return textOf(await this.caller.run(shapeScript, [this.caller.keys.streams], args));
   }
 
   async streams(): Promise<readonly (StreamName & { readonly shape: string })[]> {
-    const { streams } = this.#caller.keys;
+    const { streams } = this.caller.keys;
     const fields = listOf(
-      await this.#caller.send(streams, ["HGETALL", streams]),
+      await this.caller.send(streams, ["HGETALL", streams]),
       "the list of streams",
     );
     const found: (StreamName & { shape: string })[] = [];
@@ -137,12 +141,9 @@ export class RedisEngine implements JournalEngine {
 
   async append(partition: PartitionName, entry: NewEntry): Promise<AppendResult> {
     const link = this.#link();
-    const { meta, log, writers, positions, news } = this.#caller.keys.partition(partition);
-    const { retain, capacity } = this.#context;
+    const { meta, log, writers, positions, news } = this.caller.keys.partition(partition);
     const { node, epoch, startedAt, after, to, count, payload } = entry;
     const writer = [encodedName(node), encodedName(epoch), String(startedAt)];
-    // Trimmed a part at a time: a sixteenth of what is kept, at most 1024 events.
-    const step = Math.max(1, Math.min(1024, Math.floor(Math.max(retain, capacity / 16) / 16)));
     const args: RedisArguments = [
       newGeneration(),
       ...writer,
@@ -152,7 +153,6 @@ export class RedisEngine implements JournalEngine {
       bufferOf(payload),
       link.reading === undefined ? news : "",
       ...this.#bounds,
-      String(step),
     ];
     return this.#lanes.append(link, meta, writer.join(" "), async (onMissing) =>
       appendResult(
@@ -162,8 +162,8 @@ export class RedisEngine implements JournalEngine {
   }
 
   async lastSequence(partition: PartitionName, node: string, epoch: string): Promise<number> {
-    const { writers } = this.#caller.keys.partition(partition);
-    const reply = textOf(await this.#caller.send(writers, ["HGET", writers, encodedName(node)]));
+    const { writers } = this.caller.keys.partition(partition);
+    const reply = textOf(await this.caller.send(writers, ["HGET", writers, encodedName(node)]));
     const [known, , last] = reply.split(" ");
     return known === encodedName(epoch) && last !== "-" ? integerOf(last, "a sequence") : -1;
   }
@@ -173,31 +173,31 @@ export class RedisEngine implements JournalEngine {
     node: StreamNode,
     payload: Uint8Array,
   ): Promise<boolean> {
-    const { meta, log, writers, news } = this.#caller.keys.partition(partition);
+    const { meta, log, writers, news } = this.caller.keys.partition(partition);
     const writer = [encodedName(node.node), encodedName(node.epoch), String(node.startedAt)];
     const args = [newGeneration(), ...writer, bufferOf(payload), this.#announced(news)];
-    return (await this.#caller.run(markLostScript, [meta, log, writers], args)) === 1;
+    return (await this.caller.run(markLostScript, [meta, log, writers], args)) === 1;
   }
 
   async bounds(partition: PartitionName, probe?: number): Promise<PartitionBounds> {
-    const { meta, log } = this.#caller.keys.partition(partition);
+    const { meta, log } = this.caller.keys.partition(partition);
     const args = [newGeneration(), String(probe ?? "")];
-    return partitionBounds(await this.#caller.run(boundsScript, [meta, log], args));
+    return partitionBounds(await this.caller.run(boundsScript, [meta, log], args));
   }
 
   async renew(partition: PartitionName, generation: string): Promise<string> {
-    const { meta, log, positions } = this.#caller.keys.partition(partition);
+    const { meta, log, positions } = this.caller.keys.partition(partition);
     const args = [newGeneration(), generation];
-    return textOf(await this.#caller.run(renewScript, [meta, log, positions], args));
+    return textOf(await this.caller.run(renewScript, [meta, log, positions], args));
   }
 
   async trim(partition: PartitionName): Promise<void> {
-    const { meta, log, writers, positions } = this.#caller.keys.partition(partition);
-    await this.#caller.run(trimScript, [meta, log, writers, positions], this.#bounds);
+    const { meta, log, writers, positions } = this.caller.keys.partition(partition);
+    await this.caller.run(trimScript, [meta, log, writers, positions], this.#bounds);
   }
 
   tail(partition: PartitionName, from: number, sink: TailSink): Tail {
-    const tail = new RedisTail(this.#caller.keys.partition(partition), from, sink, {
+    const tail = new RedisTail(this.caller.keys.partition(partition), from, sink, {
       wants: (it) => this.#reader?.wake(it),
       closed: (it) => void this.#tails.delete(it),
       foreign: (key, id) =>
@@ -212,12 +212,12 @@ export class RedisEngine implements JournalEngine {
   }
 
   async entryAt(partition: PartitionName, position: number): Promise<StoredEntry | undefined> {
-    const { log } = this.#caller.keys.partition(partition);
+    const { log } = this.caller.keys.partition(partition);
     const command = ["XRANGE", log, String(position), "+", "COUNT", "1"];
-    const [entry] = entriesOf(await this.#caller.send(log, command, true));
+    const [entry] = entriesOf(await this.caller.send(log, command, true));
     if (entry === undefined || "foreign" in entry || entry.position > position) return undefined;
-    const { count, time, payload } = entry;
-    return { position: entry.position, count, time, payload };
+    const { tag: _tag, before: _before, ...stored } = entry;
+    return stored;
   }
 
   async beat(
@@ -226,16 +226,16 @@ export class RedisEngine implements JournalEngine {
     ttl: Milliseconds,
   ): Promise<readonly SeenNode[]> {
     const args = [encodedName(node), encodedName(epoch), String(startedAt), info, String(ttl)];
-    return seenNodes(await this.#caller.run(nodesScript, [this.#caller.keys.nodes(stream)], args));
+    return seenNodes(await this.caller.run(nodesScript, [this.caller.keys.nodes(stream)], args));
   }
 
   async nodes(stream: StreamName): Promise<readonly SeenNode[]> {
-    return seenNodes(await this.#caller.run(nodesScript, [this.#caller.keys.nodes(stream)], []));
+    return seenNodes(await this.caller.run(nodesScript, [this.caller.keys.nodes(stream)], []));
   }
 
   async leave(stream: StreamName, node: string, epoch: string): Promise<void> {
     const args = [encodedName(node), encodedName(epoch)];
-    await this.#caller.run(leaveScript, [this.#caller.keys.nodes(stream)], args);
+    await this.caller.run(leaveScript, [this.caller.keys.nodes(stream)], args);
   }
 
   groups(stream: StreamName): Promise<readonly string[]> {
@@ -273,7 +273,7 @@ export class RedisEngine implements JournalEngine {
 
   watchGroup(group: GroupName, changed: () => void): () => void {
     if (this.#reconnector.closed) return () => {};
-    return this.#watches.watch(this.#caller.keys.changes(group), changed);
+    return this.#watches.watch(this.caller.keys.changes(group), changed);
   }
 
   setPaused(partition: GroupPartition, paused: boolean): Promise<void> {
@@ -339,7 +339,7 @@ export class RedisEngine implements JournalEngine {
     const { read } = tail;
     if (read === undefined) return;
     const args = [newGeneration(), String(read.position)];
-    const reply = await this.#caller.run(boundsScript, [tail.meta, tail.key], args);
+    const reply = await this.caller.run(boundsScript, [tail.meta, tail.key], args);
     const [, , next, writer] = listOf(reply, "a partition");
     const known = writer === null ? undefined : textOf(writer);
     tail.compare(read, integerOf(next, "a position"), known);

@@ -11,7 +11,7 @@ import { commonJournalOptions } from "./journal-options.js";
 import { clusterDial } from "./redis-cluster-link.js";
 import { RedisEngine, type RedisEngineOptions } from "./redis-engine.js";
 import { serverDial } from "./redis-server-link.js";
-import type { Journal, JournalOptions } from "./types.js";
+import type { Journal, JournalOptions, JournalWithPort } from "./types.js";
 
 /**
  * Options of {@link redisJournal}: exactly one of `url`, `client`, `sentinel` and `rootNodes` is
@@ -69,7 +69,16 @@ const names = ["url", "client", "sentinel", "rootNodes", "options", "connectionT
 export function redisJournal(options: RedisJournalOptions): Journal {
   const common = commonJournalOptions(what, options, names);
   const settings = resolveRedisJournal(options);
-  return createJournal((context) => new RedisEngine(context, settings), common);
+  const journal = createJournal((context) => new RedisEngine(context, settings), common);
+  redisJournals.add(journal);
+  return journal;
+}
+
+const redisJournals = new WeakSet<object>();
+
+/** Whether a journal is one of {@link redisJournal}. @internal */
+export function isRedisJournal(value: unknown): value is JournalWithPort {
+  return typeof value === "object" && value !== null && redisJournals.has(value);
 }
 
 /** How to reach the server, the options checked. @internal */

@@ -69,6 +69,11 @@ export class RedisKeys {
     return `{${this.#stream(stream)}}:nodes`;
   }
 
+  /** Which process sweeps a shared store. */
+  sweeper(stream: StreamName): string {
+    return `{${this.#stream(stream)}}:sweeper`;
+  }
+
   groups(stream: StreamName): string {
     return `{${this.#stream(stream)}}:groups`;
   }

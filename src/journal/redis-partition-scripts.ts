@@ -186,7 +186,10 @@ return ARGV[1]
 `,
 );
 
-/** KEYS: meta, log, writers, positions. ARGV: retain, retainFor or "", capacity. */
+/**
+ * KEYS: meta, log, writers, positions. ARGV: retain, retainFor or "", capacity, and how many events
+ * later to trim again.
+ */
 export const trimScript = script(
   "trim",
   readLog,
@@ -195,6 +198,7 @@ export const trimScript = script(
 local next = tonumber(redis.call('HGET', KEYS[1], 'next') or nil)
 if next then
   trim(KEYS[1], KEYS[2], KEYS[3], KEYS[4], next, now(), tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
+  redis.call('HSET', KEYS[1], 'trimAt', int(next + ARGV[4]))
 end
 return 1
 `,

@@ -21,7 +21,12 @@ export class ForeignDataError extends Error {
 
 /** An entry of the stream `log`, or where reading goes on behind what is none. @internal */
 export type ReadEntry =
-  | (StoredEntry & { readonly writer: string; readonly previous: string })
+  | (StoredEntry & {
+      /** Identifies it. */
+      readonly tag: string;
+      /** Identifies the entry before it. */
+      readonly before: string;
+    })
   | { readonly foreign: string; readonly position: number; readonly count: 1 };
 
 /** Entries as XREAD and XRANGE return them, with Buffers. @throws ForeignDataError @internal */
@@ -41,7 +46,8 @@ function entryOf(raw: unknown): ReadEntry {
       found.set(textOf(fields[index]), fields[index + 1]);
   const count = wholeNumber(found.get("count"));
   const time = wholeNumber(found.get("time"));
-  const payload = found.get("payload");
+  const change = found.get("change");
+  const payload = change ?? found.get("payload");
   const isEntry =
     match?.[2] === entrySequence &&
     count >= 1 &&
@@ -49,8 +55,11 @@ function entryOf(raw: unknown): ReadEntry {
     time >= 0 &&
     payload instanceof Uint8Array;
   if (!isEntry) return { foreign: textOf(id), position: last, count: 1 };
-  const [writer, previous] = [textOf(found.get("writer")), textOf(found.get("previous"))];
-  return { position: last - count + 1, count, time, payload, writer, previous };
+  const [tag, before] = [textOf(found.get("writer")), textOf(found.get("previous"))];
+  const entry = { position: last - count + 1, count, time, payload, tag, before };
+  if (change === undefined) return entry;
+  const name = writerTag(tag);
+  return { ...entry, writer: { node: name.slice(0, name.indexOf(":")), id: name } };
 }
 
 /** The second part of the ids of entries: 0-0 is no valid id. @internal */

@@ -76,17 +76,17 @@ export class RedisTail implements Tail {
         this.#owner.foreign(this.key, entry.foreign);
         continue;
       }
-      const { position, count, time, payload, writer, previous } = entry;
-      const isBehind =
-        position > this.#next || (position === this.#next && previous === this.#last);
+      const { tag, before, ...stored } = entry;
+      const { position } = stored;
+      const isBehind = position > this.#next || (position === this.#next && before === this.#last);
       if (this.#last !== undefined && !isBehind) {
         this.#stray();
         break;
       }
       this.#next = end;
-      this.#last = writer;
-      this.#waiting.push({ position, count, time, payload });
-      this.#bytes += payload.length;
+      this.#last = tag;
+      this.#waiting.push(stored);
+      this.#bytes += stored.payload.length;
     }
     this.#deliver();
   }

@@ -20,9 +20,8 @@ export class MissedChangeDetector {
 }
 
 /** Undefined for a store outside the process, which has no synchronous counters. */
-function changesOf({ opened, emptyInvalidations }: Instance): number | undefined {
-  const info = opened.info();
-  if ("then" in info) return undefined;
-  const { writes, deletions, evictions, expirations } = info;
+function changesOf({ opened, emptyInvalidations, isAsync }: Instance): number | undefined {
+  if (isAsync) return undefined;
+  const { writes, deletions, evictions, expirations } = opened.info();
   return writes + deletions + evictions + expirations + emptyInvalidations;
 }

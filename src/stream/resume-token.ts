@@ -4,7 +4,7 @@ import type { Cursor } from "../log/cursor.js";
 import type { Message } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { ResumePoint } from "../log/reader-position.js";
-import { hashKey } from "./hash.js";
+import { hashKey } from "../event/key-hash.js";
 import type { Stream } from "./stream.js";
 
 /** The points of some partitions, by index. @internal */

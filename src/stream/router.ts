@@ -13,7 +13,8 @@ import {
 } from "../event/event.js";
 import type { EventTarget, EventType } from "../event/types.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
-import { defaultHash, hashKey, partitionOfHash } from "./hash.js";
+import { hashKey, partitionOfHash } from "../event/key-hash.js";
+import { defaultHash } from "./hash.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import type { ResolvedStreamOptions } from "./stream-options.js";
 

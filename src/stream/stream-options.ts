@@ -1,4 +1,4 @@
-import { OptionError } from "../errors.js";
+import { OptionError, show } from "../errors.js";
 import type { Include } from "../event/types.js";
 import {
   callable,
@@ -24,7 +24,7 @@ import {
   journalPort,
   type JournalWithPort,
 } from "../journal/types.js";
-import { isCache } from "../cache/cache-handle.js";
+import { isCache, sharedStoreOf } from "../cache/cache-handle.js";
 import type { AnyCache, AsyncCache, Cache } from "../cache/types.js";
 import { defaultHash, type Hash } from "./hash.js";
 import { maxCapacity } from "../log/partition-log.js";
@@ -117,7 +117,13 @@ const fullSchema = {
 } satisfies SchemaOf<StreamServerOptions>;
 
 /** The options with their defaults. */
-export interface ResolvedStreamOptions extends Resolved<typeof schema> {}
+export interface ResolvedStreamOptions extends Resolved<typeof schema> {
+  /** Whether the cache's store writes to the journal itself. @internal */
+  readonly isShared?: boolean;
+}
+
+/** What a cache with a shared store decides. */
+const storesOwn = ["journal", "pubsub", "partitions", "hash"] as const;
 
 /** @internal */
 export function resolveStreamOptions(options: StreamServerOptions): ResolvedStreamOptions {
@@ -126,7 +132,16 @@ export function resolveStreamOptions(options: StreamServerOptions): ResolvedStre
     name: _name,
     ...resolved
   } = readOptions("streamServer", fullSchema, options);
-  return Object.freeze(resolved);
+  const shared = sharedStoreOf(options.cache);
+  if (shared === undefined) return Object.freeze(resolved);
+  for (const name of storesOwn)
+    if (options[name] !== undefined)
+      throw new OptionError(
+        name,
+        `invalid value for option "${name}": expected none, since the store of the cache determines journal, partitions and hash, got: ${show(options[name])}`,
+      );
+  const { journal, partitions } = shared;
+  return Object.freeze({ ...resolved, journal: journal as Journal, partitions, isShared: true });
 }
 
 /** Whether a stream can keep its logs when its options change. @internal */

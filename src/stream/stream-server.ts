@@ -6,7 +6,7 @@ import { ActorExitError, JournalError, PubSubError } from "../errors.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels } from "../telemetry/channels.js";
-import { hashReady, isHashReady } from "./hash.js";
+import { hashReady, isHashReady } from "../event/key-hash.js";
 import { registerWithBackoff } from "./registration.js";
 import type { Stream } from "./stream.js";
 import {

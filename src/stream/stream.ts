@@ -20,7 +20,7 @@ import { GapReports } from "./gap-reports.js";
 import { Groups } from "../log/groups.js";
 import { PartitionLog } from "../log/partition-log.js";
 import type { BrokerWatcher } from "../cluster/broker-watch.js";
-import { JournalReplicator } from "../cluster/journal-replicator.js";
+import { type FeedPositions, JournalReplicator } from "../cluster/journal-replicator.js";
 import { Replicator } from "../cluster/replicator.js";
 import type { StreamReplicator } from "../cluster/stream-replicator.js";
 import type { JournalPort } from "../journal/types.js";
@@ -77,6 +77,8 @@ export class Stream {
   replicator: StreamReplicator | undefined;
   /** The replicas that the last replicator knew. */
   #lastReplicas: Replicas | undefined;
+  /** How far the last replicator had read its journal. */
+  #lastPositions: FeedPositions | undefined;
   /** Why this epoch began. */
   #epochReason: GapReason | null = null;
   /** Stops the wait for the end of its system. */
@@ -169,13 +171,19 @@ export class Stream {
     const instance = this.slot.running;
     if (instance === undefined) throw new CacheNotStartedError(this.slot.name, this.slot.hasRun);
     if (this.#cacheHasEnded) this.#beginEpoch("cache_restarted");
-    cache.registerEventListener(this.#listener, { id: this.listenerId });
-    if (this.registeredWith === undefined && this.#missedChanges.hasChanged(instance))
-      this.#reportMissedChanges();
+    // A shared store's events come from its journal.
+    if (this.options.isShared !== true)
+      cache.registerEventListener(this.#listener, { id: this.listenerId });
+    if (this.#mayHaveMissed(instance)) this.#reportMissedChanges();
     this.registeredWith = instance;
     this.#isEmpty = false;
     if (channels.listenerRegistered.hasSubscribers)
       channels.listenerRegistered.publish(this.#describe());
+  }
+
+  #mayHaveMissed(instance: Instance): boolean {
+    if (this.options.isShared === true || this.registeredWith !== undefined) return false;
+    return this.#missedChanges.hasChanged(instance);
   }
 
   get listenerId(): string {
@@ -257,7 +265,8 @@ export class Stream {
 
   #cacheEnded(): void {
     this.registeredWith = undefined;
-    this.#cacheHasEnded = true;
+    // What a shared store does not write any more here is written elsewhere.
+    this.#cacheHasEnded = (this.options as ResolvedStreamOptions | undefined)?.isShared !== true;
     if (this.open && this.server?.alive !== true) this.close();
   }
 
@@ -285,7 +294,10 @@ export class Stream {
     };
     const port = this.journal;
     const bus = busIn(options);
-    if (port !== null) this.replicator = new JournalReplicator({ ...common, port });
+    const { isShared = false } = options;
+    // Readers that are still there are given what was written meanwhile.
+    const from = isShared && this.readers.size > 0 ? this.#lastPositions : undefined;
+    if (port !== null) this.replicator = new JournalReplicator({ ...common, port, isShared, from });
     else if (bus?.localOnly === false)
       this.replicator = new Replicator({
         ...common,
@@ -297,6 +309,8 @@ export class Stream {
 
   #disconnect(): void {
     if (this.replicator === undefined) return;
+    if (this.replicator instanceof JournalReplicator)
+      this.#lastPositions = this.replicator.positions;
     this.replicator.end();
     if (this.replicator instanceof Replicator) this.#lastReplicas = this.replicator.replicas;
     this.replicator = undefined;

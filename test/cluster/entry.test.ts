@@ -34,14 +34,12 @@ const rows = [
   row(7, { id: 5 }, new Date(5)),
 ];
 
+const decode = (payload: Uint8Array, count: number, max = maxSize) =>
+  decodeEntry({ payload, count, position: 0, time: 0 }, max, address, 0, "generation");
+
 describe.each([binaryCodec, jsonCodec])("an entry, by codec $name", (codec) => {
   test("keeps events with types, sequences and writer", () => {
-    const entry = decodeEntry(
-      { payload: encodeEvents(codec, address, head, rows, 7), count: 3 },
-      maxSize,
-      address,
-      0,
-    );
+    const entry = decode(encodeEvents(codec, address, head, rows, 7), 3);
     const log = new PartitionLog(
       source,
       0,
@@ -72,7 +70,7 @@ describe.each([binaryCodec, jsonCodec])("an entry, by codec $name", (codec) => {
 
   test("keeps a marker", () => {
     const marker = encodeLoss(codec, address, head, 5, 4, "transport");
-    expect(decodeEntry({ payload: marker, count: 1 }, maxSize, address, 0)).toEqual({
+    expect(decode(marker, 1)).toEqual({
       kind: "loss",
       ...head,
       from: 5,
@@ -112,13 +110,13 @@ describe("an entry that is refused", () => {
     ["with no sequence", fields((all) => (all[8] = -1))],
     ["with another number of events than positions", bytes],
   ])("%s", (_what, payload) => {
-    expect(() => decodeEntry({ payload, count: 1 }, maxSize, address, 0)).toThrow(
+    expect(() => decode(payload, 1)).toThrow(
       expect.objectContaining({ reason: expect.any(String) }),
     );
   });
 
   test("beyond the size that is accepted", () => {
-    expect(() => decodeEntry({ payload: bytes, count: 3 }, bytes.length - 1, address, 0)).toThrow(
+    expect(() => decode(bytes, 3, bytes.length - 1)).toThrow(
       expect.objectContaining({ reason: "oversized" }),
     );
   });

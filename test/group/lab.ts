@@ -143,7 +143,7 @@ export class GroupLab implements AsyncDisposable {
       engine.tail({ ...stream, partition }, 0, {
         entries: (entries) => {
           for (const entry of entries)
-            if (decodeEntry(entry, Infinity, address, partition).kind === "loss")
+            if (decodeEntry(entry, Infinity, address, partition, "").kind === "loss")
               markers.add(entry.position);
         },
       });

@@ -19,6 +19,7 @@ const layers: readonly string[] = [
   "pubsub",
   "journal",
   "cluster",
+  "store",
   "stream",
   "group",
   "handler",

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { CacheEvent, causeOf, MultiTarget } from "../../src/event/event.js";
 import type { EventType } from "../../src/event/types.js";
 import { defaultHash, hashReady } from "../../src/index.js";
-import { hashKey, partitionOfHash } from "../../src/stream/hash.js";
+import { hashKey, partitionOfHash } from "../../src/event/key-hash.js";
 import { runOk } from "../helpers/run.js";
 import { aboutKeys, aboutQuery, source } from "../event/events.js";
 
@@ -56,7 +56,7 @@ describe("the default hash", () => {
 
   test("gives the same partition in another process", async () => {
     const script = `
-      import { hashKey, hashReady } from "./src/stream/hash.ts";
+      import { hashKey, hashReady } from "./src/event/key-hash.ts";
       await hashReady;
       const keys = ["user:1", "鍵", 42.5, -0, 0 / 0, 12345678901234567890n, true, null, new Date(5), Buffer.from("abc"),
         { b: [1, { d: 2, c: 3 }], a: new Map([["x", new Set([2, 1])]]) }];

@@ -1,0 +1,147 @@
+import {
+  type AdapterContext,
+  type AsyncAdapter,
+  type AsyncStore,
+  sharedStore,
+} from "../cache/adapter.js";
+import { requireTtl } from "../cache/command-options.js";
+import type { Ttl } from "../cache/types.js";
+import { withTimeout } from "../clock.js";
+import { decodeShape, encodeShape } from "../cluster/journal-shape.js";
+import { JournalError, OptionError, ShapeMismatchError, type StreamShape } from "../errors.js";
+import { hashReady } from "../event/key-hash.js";
+import { RedisKeys } from "../journal/redis-keys.js";
+import { isRedisJournal } from "../journal/redis-journal.js";
+import { type Journal, journalPort, type JournalWithPort } from "../journal/types.js";
+import {
+  integer,
+  type Milliseconds,
+  option,
+  positiveMilliseconds,
+  readOptions,
+  requiredOption,
+  type Resolved,
+  type SchemaOf,
+} from "../options.js";
+import { wireVersion } from "../pubsub/frame.js";
+import { warnOfError } from "../telemetry/channels.js";
+import { allScripts } from "./redis-scripts.js";
+import { RedisStore } from "./redis-store.js";
+import { StoreCalls } from "./store-calls.js";
+import { StoreCore } from "./store-core.js";
+import { Sweeper } from "./sweeper.js";
+
+/** Options of {@link redisAdapter}. */
+export interface RedisAdapterOptions {
+  /**
+   * A `redisJournal`: the events of all changes go there, and the entries are kept on the same
+   * server. Place it before the cache in the children list.
+   */
+  journal: Journal;
+  /**
+   * Number of partitions of the entries and of the journal: an integer from 1 to 65,536, the same in
+   * every process. Default 1.
+   */
+  partitions?: number;
+  /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */
+  ttl?: Ttl;
+  /** Milliseconds after which a command that the engine has not answered fails. Default 1000. */
+  commandTimeout?: Milliseconds;
+  /**
+   * Milliseconds between two sweeps for expired entries: an integer from 1. Of all processes one
+   * sweeps. Above 500 the promise of a second does not hold. Default 200.
+   */
+  sweepInterval?: Milliseconds;
+}
+
+const schema = {
+  journal: requiredOption(journalOption),
+  partitions: option((name, value) => integer(name, value, 1, 65_536), 1),
+  ttl: option((_name, value) => requireTtl(value), null),
+  commandTimeout: option(positiveMilliseconds, 1000),
+  sweepInterval: option((name, value) => integer(name, value, 1), 200),
+} satisfies SchemaOf<RedisAdapterOptions>;
+
+/** @internal */
+export type ResolvedRedisAdapterOptions = Resolved<typeof schema>;
+
+/**
+ * Keeps the entries in Redis, where every process that defines a cache of the same name in the
+ * journal's namespace has the same ones. Each change and its event are one step of the engine, so
+ * that none is without the other; `streamServer({ cache })` reads the events from the journal.
+ * Commands return promises. They reject with {@link StoreUnavailableError} where the engine does not
+ * answer; neither the start nor `fetchOrStore` waits for it.
+ *
+ * @throws {@link OptionError}
+ */
+export function redisAdapter(options: RedisAdapterOptions): AsyncAdapter {
+  const resolved = readOptions("redisAdapter", schema, options);
+  const { journal, partitions } = resolved;
+  return {
+    async: true,
+    [sharedStore]: { journal, partitions },
+    open: (context) => open(context, resolved),
+  };
+}
+
+function journalOption(name: string, value: unknown): JournalWithPort {
+  if (isRedisJournal(value)) return value;
+  throw OptionError.invalid(name, "a journal made by redisJournal", value);
+}
+
+async function open<K, V>(
+  { cache, name, clock, sink }: AdapterContext<K, V>,
+  options: ResolvedRedisAdapterOptions,
+): Promise<AsyncStore<K, V>> {
+  const { journal, partitions, ttl, commandTimeout, sweepInterval } = options;
+  const port = journal[journalPort];
+  if (journal.status === "closed") {
+    const { nodeName } = journal;
+    const what = `journal ${nodeName} has not been started: is it in the children list? It belongs before the cache ${name}`;
+    throw new JournalError("not_started", nodeName, what);
+  }
+  await hashReady;
+  const stream = { cache, name };
+  const shape: StreamShape = { partitions, hash: "defaultHash", version: wireVersion };
+  let mismatch: Error | undefined;
+  const checkShape = async (): Promise<void> => {
+    const stored = await port.engine().shape(stream, encodeShape(shape, port.nodeName));
+    const { shape: other, node } = decodeShape(stored);
+    if (
+      other.partitions === partitions &&
+      other.hash === shape.hash &&
+      other.version === shape.version
+    )
+      return;
+    mismatch = new ShapeMismatchError(name, shape, node, other);
+    calls.fail(mismatch);
+    warnOfError(`the store of cache ${name}`, mismatch);
+    throw mismatch;
+  };
+  const calls: StoreCalls = new StoreCalls({
+    cache: name,
+    port,
+    clock,
+    timeout: commandTimeout,
+    scripts: allScripts,
+    prepare: checkShape,
+  });
+  const keys = new RedisKeys(port.namespace);
+  const core = new StoreCore<K, V>({ stream, port, keys, partitions, ttl, sink }, calls);
+  // An engine that can't be reached, or does not answer, does not hold up the start.
+  await withTimeout(
+    clock,
+    commandTimeout,
+    calls.prepared().catch(() => {}),
+    () => {},
+  );
+  if (mismatch !== undefined) {
+    calls.close();
+    throw mismatch;
+  }
+  const sweeper = new Sweeper(core as StoreCore, { clock, interval: sweepInterval, keys });
+  return new RedisStore(core, () => {
+    sweeper.close();
+    calls.close();
+  });
+}

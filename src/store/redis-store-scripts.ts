@@ -1,0 +1,302 @@
+import { openPartition } from "../journal/redis-partition-scripts.js";
+import { script } from "../journal/redis-script.js";
+
+/**
+ * The scripts of a shared store. Each changes entries of one partition and appends the events of
+ * these changes to the partition's journal.
+ *
+ * An entry is a string under `<tag>:e:<key>`: deadline (0: none), position of its last event, TTL
+ * (0: none), each a big-endian double; then the value. The server's own TTL lies behind the
+ * deadline, so that the sweep still finds the value. The sorted set `<tag>:index` has the keys, with
+ * the deadline as score.
+ */
+
+/** Bytes before the value. @internal */
+export const headerSize = 24;
+
+/** How long the server keeps an entry behind its deadline, for the sweep. */
+const slack = 3_600_000;
+/** The server's TTL of an entry without one: it makes the entry one that may be evicted. */
+const longest = 315_360_000_000;
+
+/** What a script has done to the entry that it found. @internal */
+export const outcomes = { nothing: -1, conflict: -2, notNumber: -3, notFinite: -4 } as const;
+
+/** What was missing when a key was met. @internal */
+export const gone = { nothing: 0, expired: 3, evicted: 4 } as const;
+
+/**
+ * KEYS: meta, log, index, then entries; for several partitions one after the other. ARGV[1]: who
+ * writes, as the journal's `writer`; ARGV[2]: the command; ARGV[3]: flags, see `changeFlags`.
+ *
+ * @internal
+ */
+export const opening = `
+local writer, command, flags = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local time = now()
+local meta, log, index, generation, next, trimAt, last
+local made = 0
+-- Makes the partition whose keys begin at KEYS[at] the one that is worked on.
+local function enter(at)
+  meta, log, index, made = KEYS[at], KEYS[at + 1], KEYS[at + 2], 0
+  local known = redis.call('HMGET', meta, 'generation', 'next', 'trimAt', 'last')
+  generation, next, trimAt, last = known[1], tonumber(known[2] or nil), tonumber(known[3] or 0) or 0, known[4] or ''
+  if generation and next then return end
+  local clock = redis.call('TIME')
+  local fresh = string.sub(redis.sha1hex(clock[1] .. ':' .. clock[2] .. meta .. writer), 1, 16)
+  generation, next, trimAt, last = open(meta, log, fresh)
+end
+local function memberOf(key) return string.sub(key, #index - 2) end
+local function keep(change)
+  local id = made == 0 and writer or writer .. '.' .. made
+  redis.call('XADD', log, int(next) .. '-1', 'change', change, 'count', '1', 'time', int(time),
+    'writer', id, 'previous', last)
+  last, next, made = id, next + 1, made + 1
+end
+-- One event about one key. 'value' and 'was' are false where there is none.
+local function emit(kind, bits, member, value, was)
+  keep(struct.pack('>BBBBI2I4I4', 1, 16, kind, bits + (was and 2 or 0), #command, #member, value and #value or 4294967295)
+    .. command .. member .. (value or '') .. (was or ''))
+end
+local function close()
+  if made > 0 then redis.call('HSET', meta, 'next', int(next), 'last', last) end
+end
+local function header(deadline, ttl) return struct.pack('>ddd', deadline, next, ttl) end
+local function valueOf(old) return string.sub(old, 25) end
+local function save(key, deadline, ttl, value)
+  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(ttl > 0 and ttl + ${slack} or ${longest}))
+end
+local function score(deadline) return deadline > 0 and int(deadline) or '+inf' end
+-- What is left of an entry that the index has and the server has not: 3 expired, 4 evicted, 0: none.
+local function lost(member)
+  local due = redis.call('ZSCORE', index, member)
+  if not due then return 0 end
+  due = tonumber(due)
+  return due and due <= time and 3 or 4
+end
+`;
+
+/**
+ * `find`: the entry under a key, if it is not due: the whole of it, its deadline, its TTL. One that is due,
+ * or that the server has dropped, is removed, with its event. `reply`: what all scripts return.
+ *
+ * @internal
+ */
+export const finding = `
+local function find(key)
+  local old = redis.call('GET', key)
+  local member = memberOf(key)
+  if old and #old > 24 then
+    local deadline, _, ttl = struct.unpack('>ddd', old)
+    if deadline == 0 or deadline > time then return old, deadline, ttl, 0, false end
+    redis.call('UNLINK', key)
+    redis.call('ZREM', index, member)
+    emit(3, 0, member, false, valueOf(old))
+    return false, 0, 0, 3, valueOf(old)
+  end
+  local how = lost(member)
+  if how > 0 then
+    redis.call('ZREM', index, member)
+    emit(how, 0, member, false, false)
+  end
+  return false, 0, 0, how, false
+end
+local function reply(outcome, how, ...)
+  close()
+  return {int(time), int(next - 1), outcome, how, next >= trimAt and made > 0 and 1 or 0, ...}
+end
+`;
+
+/**
+ * KEYS: and one entry. ARGV: and value, TTL or 0, "1": the reply has what was there. Stores it,
+ * whatever was there.
+ */
+export const putScript = script(
+  "put",
+  openPartition,
+  opening,
+  `
+enter(1)
+local key, value, ttl = KEYS[4], ARGV[4], tonumber(ARGV[5])
+local member = memberOf(key)
+local deadline = ttl > 0 and time + ttl or 0
+local life = int(ttl > 0 and ttl + ${slack} or ${longest})
+local old = redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life, 'GET')
+local was, how, wasGone, kind = false, 0, false, 0
+if old and #old > 24 then
+  local due = struct.unpack('>d', old)
+  was = valueOf(old)
+  if due > 0 and due <= time then
+    how, wasGone, was = 3, was, false
+    emit(3, 0, member, false, wasGone)
+    redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life)
+  else kind = 1 end
+  if due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+elseif redis.call('ZADD', index, 'NX', score(deadline), member) == 0 then
+  how = lost(member)
+  emit(how, 0, member, false, false)
+  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life)
+  redis.call('ZADD', index, score(deadline), member)
+end
+emit(kind, flags, member, value, was)
+close()
+local trim = next >= trimAt and 1 or 0
+if ARGV[6] == '1' then return {int(time), int(next - 1), kind, how, trim, was, wasGone} end
+return {int(time), int(next - 1), kind, how, trim}
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and value, TTL or 0, "1", "new" or "present". Stores it if there is
+ * none, or if there is one.
+ */
+export const putIfScript = script(
+  "putIf",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local key, value, ttl = KEYS[4], ARGV[4], tonumber(ARGV[5])
+local old, due, _, how, wasGone = find(key)
+if (old and 'present' or 'new') ~= ARGV[7] then return reply(${outcomes.nothing}, how, false, ARGV[6] == '1' and wasGone) end
+local deadline = ttl > 0 and time + ttl or 0
+local member = memberOf(key)
+save(key, deadline, ttl, value)
+if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+local was = old and valueOf(old)
+emit(old and 1 or 0, flags, member, value, was)
+return reply(old and 1 or 0, how, ARGV[6] == '1' and was, ARGV[6] == '1' and wasGone)
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and "1": the reply has what was there, "1": an event is made also where
+ * nothing was there. Removes it.
+ */
+export const removeScript = script(
+  "remove",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local key = KEYS[4]
+local old, _, _, how, wasGone = find(key)
+local member = memberOf(key)
+if old then
+  redis.call('UNLINK', key)
+  redis.call('ZREM', index, member)
+  emit(2, flags, member, false, valueOf(old))
+elseif ARGV[5] == '1' then emit(2, flags, member, false, false) end
+return reply(old and 2 or ${outcomes.nothing}, how, ARGV[4] == '1' and old and valueOf(old), ARGV[4] == '1' and wasGone)
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and TTL, 0: none, "": the one it has; "1": the reply has what is there.
+ * Sets the deadline.
+ */
+export const expireScript = script(
+  "expire",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local key = KEYS[4]
+local old, due, had, how, wasGone = find(key)
+wasGone = ARGV[5] == '1' and wasGone
+if not old then return reply(${outcomes.nothing}, how, false, wasGone) end
+local ttl = had
+if ARGV[4] ~= '' then ttl = tonumber(ARGV[4]) end
+-- What has no end, and gets none, does not change.
+if due == 0 and (ARGV[4] == '' or ttl == 0) then return reply(${outcomes.conflict}, how, false, false) end
+local member = memberOf(key)
+local deadline = ttl > 0 and time + ttl or 0
+local value = valueOf(old)
+save(key, deadline, ttl, value)
+if due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+emit(1, flags + 4, member, false, value)
+return reply(1, how, ARGV[5] == '1' and value, wasGone)
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and "1". What is there, exactly: the reply has the whole entry and what
+ * has expired.
+ */
+export const readScript = script(
+  "read",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local old, _, _, how, wasGone = find(KEYS[4])
+return reply(${outcomes.nothing}, how, old, ARGV[4] == '1' and wasGone)
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and value, TTL or 0, the SHA-1 of the entry that is expected or "", "1":
+ * an entry keeps its TTL. Where another entry is there, the reply has it.
+ */
+export const replaceIfScript = script(
+  "replaceIf",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local key, value, ttl = KEYS[4], ARGV[4], tonumber(ARGV[5])
+local old, due, had, how, wasGone = find(key)
+if (old and redis.sha1hex(old) or '') ~= ARGV[6] then return reply(${outcomes.conflict}, how, old, wasGone) end
+local deadline = ttl > 0 and time + ttl or 0
+if old and ARGV[7] == '1' then deadline, ttl = due, had end
+local member = memberOf(key)
+local was = old and valueOf(old)
+if old and ARGV[7] == '1' and due > 0 then
+  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(math.max(1, due - time) + ${slack}))
+else save(key, deadline, ttl, value) end
+if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+emit(old and 1 or 0, flags, member, value, was)
+return reply(old and 1 or 0, how, was, wasGone)
+`,
+);
+
+/**
+ * KEYS: and one entry. ARGV: and amount, what a new entry starts from, TTL or 0, "1": an entry keeps
+ * its TTL. The reply has the sum, what was there, and what has expired.
+ */
+export const addScript = script(
+  "add",
+  openPartition,
+  opening,
+  finding,
+  `
+enter(1)
+local key, ttl = KEYS[4], tonumber(ARGV[6])
+local old, due, had, how, wasGone = find(key)
+local start = tonumber(ARGV[5])
+local was = old and valueOf(old)
+if old then
+  if string.sub(was, 1, 1) ~= 'n' then return reply(${outcomes.notNumber}, how, was, false, wasGone) end
+  start = tonumber(string.sub(was, 2))
+end
+local sum = start and start + tonumber(ARGV[4])
+if not sum or sum ~= sum or sum == 1/0 or sum == -1/0 then
+  return reply(${outcomes.notFinite}, how, false, false, wasGone)
+end
+local value = 'n' .. string.format('%.17g', sum)
+local deadline = ttl > 0 and time + ttl or 0
+if old and ARGV[7] == '1' then deadline, ttl = due, had end
+local member = memberOf(key)
+if old and ARGV[7] == '1' and due > 0 then
+  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(math.max(1, due - time) + ${slack}))
+else save(key, deadline, ttl, value) end
+if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+emit(old and 1 or 0, flags, member, value, was)
+return reply(old and 1 or 0, how, value, was, wasGone)
+`,
+);

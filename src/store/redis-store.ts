@@ -1,0 +1,297 @@
+import { createHash } from "node:crypto";
+import type { AsyncStore, StoreQuery } from "../cache/adapter.js";
+import type { CacheInfo, Ttl } from "../cache/types.js";
+import { OptionError } from "../errors.js";
+import type { Cause } from "../event/event.js";
+import { commands } from "../cache/command.js";
+import { RedisBulk } from "./redis-bulk.js";
+import {
+  addScript,
+  expireScript,
+  headerSize,
+  outcomes,
+  putIfScript,
+  putScript,
+  readScript,
+  removeScript,
+  replaceIfScript,
+} from "./redis-store-scripts.js";
+import type { Place, ScriptReply, StoreCore } from "./store-core.js";
+
+const deleted = 2;
+const updated = 1;
+const inserted = 0;
+
+/**
+ * A store on Redis that all processes share: entries, and the journal's events of their changes,
+ * which the scripts write in one step.
+ *
+ * @internal
+ */
+export class RedisStore<K, V> implements AsyncStore<K, V> {
+  readonly invalidates = true;
+  readonly #core: StoreCore<K, V>;
+  readonly #bulk: RedisBulk<K, V>;
+  readonly #onClose: () => void;
+
+  /** @param onClose called once */
+  constructor(core: StoreCore<K, V>, onClose: () => void) {
+    this.#core = core;
+    this.#bulk = new RedisBulk(core);
+    this.#onClose = onClose;
+  }
+
+  async get<A>(key: K, absent: A, cause: Cause): Promise<V | A> {
+    const core = this.#core;
+    const found = await this.#read(core.place(key), key, cause);
+    if (found === undefined) {
+      core.counts.misses++;
+      return absent;
+    }
+    core.counts.hits++;
+    return core.decode(found);
+  }
+
+  async has(key: K, cause: Cause): Promise<boolean> {
+    return (await this.#header(key, cause)) !== undefined;
+  }
+
+  async ttl(key: K, cause: Cause): Promise<number | null | undefined> {
+    const header = await this.#header(key, cause);
+    if (header === undefined) return undefined;
+    const [deadline, ttl] = [header.readDoubleBE(0), header.readDoubleBE(16)];
+    if (deadline === 0) return null;
+    const left = this.#core.time.until(deadline);
+    return left === undefined ? ttl : Math.max(0, Math.min(left, ttl));
+  }
+
+  async put(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<void> {
+    const core = this.#core;
+    const args = [core.encode(value), core.ttlArgument(ttl), core.wants];
+    const reply = await core.run(putScript, core.place(key), cause, args);
+    this.#stored(reply, key, value, cause);
+  }
+
+  putNew(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<boolean> {
+    return this.#putIf("new", key, value, ttl, cause);
+  }
+
+  replace(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<boolean> {
+    return this.#putIf("present", key, value, ttl, cause);
+  }
+
+  async delete(key: K, cause: Cause): Promise<boolean> {
+    return (await this.#remove(key, cause, this.#core.wants)).outcome === deleted;
+  }
+
+  async take(key: K, cause: Cause): Promise<V | undefined> {
+    const core = this.#core;
+    const { outcome, rest } = await this.#remove(key, cause, "1");
+    if (outcome !== deleted) {
+      core.counts.misses++;
+      return undefined;
+    }
+    core.counts.hits++;
+    return core.previous(rest[0]);
+  }
+
+  async expire(key: K, ttl: Ttl, cause: Cause): Promise<boolean> {
+    return await this.#setTtl(key, this.#core.ttlArgument(ttl), cause);
+  }
+
+  async touch(key: K, cause: Cause): Promise<boolean> {
+    return await this.#setTtl(key, "", cause);
+  }
+
+  async add(
+    key: K,
+    amount: number,
+    initial: number,
+    ttl: Ttl | undefined,
+    cause: Cause,
+  ): Promise<number> {
+    const core = this.#core;
+    const numbers = [String(amount), String(initial)];
+    const args = [...numbers, core.ttlArgument(ttl), ttl === undefined ? "1" : ""];
+    const reply = await core.run(addScript, core.place(key), cause, args);
+    const { outcome, rest } = reply;
+    core.missing(reply.gone, key, rest[2], cause);
+    if (outcome === outcomes.notNumber)
+      throw OptionError.invalid("key", "the key of a number", core.previous(rest[0]));
+    if (outcome === outcomes.notFinite)
+      throw OptionError.invalid("amount", "a number that keeps the sum finite", amount);
+    const sum = core.decode(rest[0], 0) as number;
+    core.counts.writes++;
+    if (core.sink.active)
+      core.emit(
+        outcome,
+        cause,
+        key,
+        sum as V,
+        outcome === updated ? core.previous(rest[1]) : undefined,
+      );
+    return sum;
+  }
+
+  async update(
+    key: K,
+    initial: V,
+    fn: (value: V) => V,
+    ttl: Ttl | undefined,
+    cause: Cause,
+  ): Promise<V> {
+    const core = this.#core;
+    const place = core.place(key);
+    const flags = [core.ttlArgument(ttl), ttl === undefined ? "1" : ""] as const;
+    let found = await this.#exactly(place, key, cause);
+    for (;;) {
+      const value = found === undefined ? initial : fn(core.decode(found));
+      const expected = found === undefined ? "" : createHash("sha1").update(found).digest("hex");
+      const args = [core.encode(value), flags[0], expected, flags[1]];
+      const reply = await core.run(replaceIfScript, place, cause, args);
+      const [was, wasGone] = reply.rest;
+      core.missing(reply.gone, key, wasGone, cause);
+      if (reply.outcome !== outcomes.conflict) {
+        core.counts.writes++;
+        if (core.sink.active) core.emit(reply.outcome, cause, key, value, core.previous(was));
+        return value;
+      }
+      found = Buffer.isBuffer(was) ? was : undefined;
+    }
+  }
+
+  async getOrStore(key: K, fn: (key: K) => V, ttl: Ttl | undefined, cause: Cause): Promise<V> {
+    const core = this.#core;
+    const place = core.place(key);
+    const found = await this.#read(place, key, cause);
+    if (found !== undefined) {
+      core.counts.hits++;
+      return core.decode(found);
+    }
+    core.counts.misses++;
+    const value = fn(key);
+    const args = [core.encode(value), core.ttlArgument(ttl), "", ""];
+    const reply = await core.run(replaceIfScript, place, cause, args);
+    const [other, wasGone] = reply.rest;
+    core.missing(reply.gone, key, wasGone, cause);
+    // Another was faster: a fill does not overwrite.
+    if (reply.outcome === outcomes.conflict) return core.decode(other);
+    core.counts.writes++;
+    if (core.sink.active) core.emit(inserted, cause, key, value, undefined);
+    return value;
+  }
+
+  async putAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): Promise<void> {
+    await this.#bulk.putAll(entries, ttl, false, cause);
+  }
+
+  putNewAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): Promise<boolean> {
+    return this.#bulk.putAll(entries, ttl, true, cause);
+  }
+
+  getAll(query: StoreQuery<K, V>): Promise<Map<K, V>> {
+    return this.#bulk.getAll(query);
+  }
+
+  deleteAll(query: StoreQuery<K, V>, cause: Cause): Promise<number> {
+    return this.#bulk.deleteAll(query, cause);
+  }
+
+  countAll(query: StoreQuery<K, V>): Promise<number> {
+    return this.#bulk.countAll(query);
+  }
+
+  stream(query: StoreQuery<K, V>): AsyncIterable<[K, V]> {
+    return this.#bulk.stream(query);
+  }
+
+  info(): Promise<CacheInfo> {
+    return this.#bulk.info();
+  }
+
+  close(): Promise<void> {
+    this.#onClose();
+    return Promise.resolve();
+  }
+
+  /** The entry, if it is there and not due; undefined: it is not. */
+  async #read(place: Place, key: K, cause: Cause): Promise<Buffer | undefined> {
+    const core = this.#core;
+    const found = await core.calls.send(place.entry, ["GET", place.entry], true, false);
+    if (found === null) return undefined;
+    return this.#isLive(found) ?? (await this.#exactly(place, key, cause));
+  }
+
+  async #header(key: K, cause: Cause): Promise<Buffer | undefined> {
+    const core = this.#core;
+    const place = core.place(key);
+    const command = ["GETRANGE", place.entry, "0", String(headerSize)];
+    const found = await core.calls.send(place.entry, command, true, false);
+    if (Buffer.isBuffer(found) && found.length === 0) return undefined;
+    return this.#isLive(found) ?? (await this.#exactly(place, key, cause));
+  }
+
+  /** What was read, if it is certain that it is not due. */
+  #isLive(found: unknown): Buffer | undefined {
+    if (!Buffer.isBuffer(found) || found.length <= headerSize) return undefined;
+    const deadline = found.readDoubleBE(0);
+    return deadline === 0 || this.#core.time.isPast(deadline) === false ? found : undefined;
+  }
+
+  /** The entry by the engine's own clock. */
+  async #exactly(place: Place, key: K, cause: Cause): Promise<Buffer | undefined> {
+    const core = this.#core;
+    const reply = await core.run(readScript, place, cause, [core.wants], false);
+    const [found, wasGone] = reply.rest;
+    core.missing(reply.gone, key, wasGone, cause);
+    return Buffer.isBuffer(found) ? found : undefined;
+  }
+
+  async #putIf(
+    when: "new" | "present",
+    key: K,
+    value: V,
+    ttl: Ttl | undefined,
+    cause: Cause,
+  ): Promise<boolean> {
+    const core = this.#core;
+    const args = [core.encode(value), core.ttlArgument(ttl), core.wants, when];
+    const reply = await core.run(putIfScript, core.place(key), cause, args);
+    return this.#stored(reply, key, value, cause);
+  }
+
+  #stored(reply: ScriptReply, key: K, value: V, cause: Cause): boolean {
+    const core = this.#core;
+    const { outcome, rest } = reply;
+    core.missing(reply.gone, key, rest[1], cause);
+    if (outcome === outcomes.nothing) return false;
+    core.counts.writes++;
+    if (core.sink.active) core.emit(outcome, cause, key, value, core.previous(rest[0]));
+    return true;
+  }
+
+  async #remove(key: K, cause: Cause, wants: string): Promise<ScriptReply> {
+    const core = this.#core;
+    const always = cause.command === commands.invalidate.name ? "1" : "";
+    const reply = await core.run(removeScript, core.place(key), cause, [wants, always]);
+    const { outcome, rest } = reply;
+    core.missing(reply.gone, key, rest[1], cause);
+    if (outcome === deleted) core.counts.deletions++;
+    if (core.sink.active && (outcome === deleted || always !== ""))
+      core.emit(deleted, cause, key, undefined, core.previous(rest[0]));
+    return reply;
+  }
+
+  async #setTtl(key: K, ttl: string, cause: Cause): Promise<boolean> {
+    const core = this.#core;
+    const { wants } = core;
+    const reply = await core.run(expireScript, core.place(key), cause, [ttl, wants]);
+    const { outcome, rest } = reply;
+    core.missing(reply.gone, key, rest[1], cause);
+    if (outcome === updated && core.sink.active) {
+      const value = core.previous(rest[0]);
+      core.emit(updated, cause, key, value, value);
+    }
+    return outcome !== outcomes.nothing;
+  }
+}
