@@ -98,12 +98,12 @@ function page() {
   const source = join(root, "src", "inspector-page");
   const outdir = join(dist, "inspector");
   mkdirSync(outdir, { recursive: true });
-  for (const file of ["index.html", "login.html"])
+  for (const file of ["index.html", "login.html", "icon.svg"])
     copyFileSync(join(source, file), join(outdir, file));
   return build({
     absWorkingDir: root,
     entryPoints: [
-      { in: join(source, "main.ts"), out: "page" },
+      { in: join(source, "main.tsx"), out: "page" },
       { in: join(source, "page.css"), out: "page" },
     ],
     outdir,

@@ -13,6 +13,7 @@ const leftOut = isFast ? Object.values(slow).flat() : [];
 
 // Folders that `npm test` leaves out: each has a script of its own, and what it needs installed.
 const suites: Record<string, string> = {
+  "inspector-page": "<rootDir>/test/helpers/browser.mjs",
   package: "<rootDir>/test/helpers/packed.mjs",
   site: "<rootDir>/test/helpers/browser.mjs",
 };

@@ -5,7 +5,7 @@ const names = [debianName, "chromium-browser", "google-chrome"];
 
 /** What to do where there is no browser. */
 export const instruction =
-  "missing: Chromium. The test of the documentation's site needs it; on Debian: apt-get install chromium. CHROMIUM_PATH names one that is elsewhere";
+  "missing: Chromium. The tests of the documentation's site and of the inspector's page need it; on Debian: apt-get install chromium. CHROMIUM_PATH names one that is elsewhere";
 
 /** The path of a Chromium: CHROMIUM_PATH, or one on the PATH; none: undefined. */
 export function findBrowser() {
@@ -14,7 +14,7 @@ export function findBrowser() {
   return names.map(findBinary).find((path) => path !== undefined);
 }
 
-/** Once for the tests of the site: there is a browser, or it is said how to get one. */
+/** Once for the tests in a browser: there is a browser, or it is said how to get one. */
 export default async function setUp() {
   if (findBrowser() === undefined) await installMissing([debianName]);
   if (findBrowser() === undefined) console.warn(`\n${instruction}`);

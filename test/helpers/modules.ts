@@ -22,7 +22,7 @@ export interface Module {
 export function readModules(folder: string): Module[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => name.replaceAll("\\", "/"))
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .sort()
     .map((name) => parseModule(name, readFileSync(join(folder, name), "utf8")));
 }

@@ -93,7 +93,7 @@ export class FakeSource implements InspectorSource {
   /** Lets some time pass: `seconds` of it. */
   step(seconds: number): void {
     for (const row of this.#partitions.values()) {
-      const events = row.events + Math.floor(this.#random.next() * 4000 * seconds);
+      const events = row.events + Math.floor(this.#rate(row) * seconds);
       this.#partitions.set(row.id, { ...row, events, kept: Math.min(events, 1024) });
     }
     for (const row of this.#groups.values()) this.#read(row, seconds);
@@ -201,6 +201,12 @@ export class FakeSource implements InspectorSource {
     }
   }
 
+  /** Events a second: slow waves, with some noise. */
+  #rate({ partition }: PartitionRow): number {
+    const wave = Math.sin(this.#now() / 60_000 + partition) * 700;
+    return 1500 + (partition % 3) * 400 + wave + this.#random.next() * 500;
+  }
+
   #read(row: GroupRow, seconds: number): void {
     if (row.group === null) return;
     const { events } = this.#partitions.get(`${row.stream}:${row.partition}`) as PartitionRow;
@@ -211,7 +217,7 @@ export class FakeSource implements InspectorSource {
       ? row.position
       : isSlow
         ? Math.min(events, row.position + Math.floor(500 * seconds))
-        : events;
+        : Math.min(events, row.position + Math.floor(8000 * seconds));
     const lag = events - position;
     this.#groups.set(row.id, {
       ...row,

@@ -30,6 +30,9 @@ test("the package has what its users need, and nothing else", async () => {
       "dist/bundle.cjs",
       "dist/cli.js",
       "dist/thread-main.js",
+      ...["icon.svg", "index.html", "login.html", "page.css", "page.js"].map(
+        (name) => `dist/inspector/${name}`,
+      ),
       "dist/LICENSES.txt",
     ].sort(),
   );
@@ -54,7 +57,8 @@ test("each chunk and each declaration is used", async () => {
       await visit(path.endsWith(".d.ts") ? found.replace(/\.js$/, ".d.ts") : found);
     }
   };
-  for (const name of [...entries, "cli", "thread-main"]) await visit(`dist/${name}.js`);
+  for (const name of [...entries, "cli", "thread-main", "inspector/page"])
+    await visit(`dist/${name}.js`);
   for (const name of entries) await visit(`dist/${name}.d.ts`);
   const code = files.filter((path) => /^dist\/.*(?:\.js|\.d\.ts)$/.test(path));
   expect(code.filter((path) => !used.has(path))).toEqual([]);
