@@ -56,6 +56,7 @@ export { createJournalHub, type JournalHub } from "./journal/journal-hub.js";
 export { localJournal, type LocalJournalOptions } from "./journal/local-journal.js";
 export type { Journal, JournalOptions, JournalStatus } from "./journal/types.js";
 export type {
+  AcquiredState,
   AppendResult,
   CommitResult,
   EngineProblem,

@@ -8,6 +8,7 @@ import type { JournalPort } from "../journal/types.js";
 import { maxUncommitted } from "./group-cursor.js";
 import { typeBits } from "../log/event-mask.js";
 import type { PartitionLog } from "../log/partition-log.js";
+import type { TailAhead } from "./tail-ahead.js";
 
 /** What a feed works with. @internal */
 export interface FeedContext {
@@ -56,15 +57,31 @@ export class Feed implements TailSink {
     return last === undefined ? this.#context.log.next : end(last);
   }
 
-  /** Reads from the journal's present connection. To be called again for each new one. */
-  open(): void {
+  /**
+   * Reads from the journal's present connection. To be called again for each new one.
+   *
+   * @param ahead is used where it fits, and else closed
+   */
+  open(ahead?: TailAhead): void {
     const { port, address, log } = this.#context;
-    if (this.#isClosed || port.status !== "connected") return;
+    if (this.#isClosed || port.status !== "connected") {
+      ahead?.close();
+      return;
+    }
     if (this.#isAstray) this.astray();
     const engine = port.engine();
-    if (engine === this.#source) return;
+    if (engine === this.#source) {
+      ahead?.close();
+      return;
+    }
     this.#tail?.close();
     this.#source = engine;
+    if (ahead?.covers(engine, { generation: log.source.epoch, position: this.known }) === true) {
+      this.#tail = ahead;
+      ahead.give(this);
+      return;
+    }
+    ahead?.close();
     const { cache, name } = address;
     this.#tail = engine.tail({ cache, name, partition: log.index }, this.known, this);
   }

@@ -1,7 +1,13 @@
 import type { TimerHandle } from "../clock.js";
 import { JournalReplicator } from "../cluster/journal-replicator.js";
 import { GroupBusyError } from "../errors.js";
-import type { GroupName, GroupState, GroupView, JournalEngine } from "../journal/engine.js";
+import type {
+  AcquiredState,
+  GroupName,
+  GroupState,
+  GroupView,
+  JournalEngine,
+} from "../journal/engine.js";
 import type { JournalPort } from "../journal/types.js";
 import type { Milliseconds } from "../options.js";
 import type { Stream } from "../stream/stream.js";
@@ -12,7 +18,8 @@ import { type GroupMetrics, metricsOf } from "./group-metrics.js";
 import type { GroupContext, LeasedPartition, Release } from "./group-context.js";
 import { OwnedPartition } from "./owned-partition.js";
 import type { LostPositions } from "./reading.js";
-import { shareOf } from "./spread.js";
+import { shareOf, soonFree } from "./spread.js";
+import { TailAhead } from "./tail-ahead.js";
 
 /** How a pool takes part in a cluster group. @internal */
 export interface MemberOptions {
@@ -65,6 +72,8 @@ export class GroupMember {
   readonly #acquiring = new Set<number>();
   /** What has been seen of each partition last. */
   readonly #seen = new Map<number, Seen>();
+  /** Of partitions that are free, or will be soon, and then are this member's. */
+  readonly #ahead = new Map<number, TailAhead>();
   readonly #ends: (() => void)[] = [];
   #watched: JournalEngine | undefined;
   #unwatch: (() => void) | undefined;
@@ -158,16 +167,26 @@ export class GroupMember {
 
   /** Gives everything back, and leaves the group. Never rejects. */
   async leave(): Promise<void> {
+    const polling = this.#polling;
     this.#end();
-    await this.#polling;
     const giving = Array.from(this.#owned.values(), (partition) => partition.giveBack());
+    // The others know at once that all this will be theirs, and take what is free.
+    await this.#unjoin();
+    if (polling !== undefined) {
+      await polling;
+      // It may have announced this member again, and taken a partition.
+      await this.#unjoin();
+      giving.push(...Array.from(this.#owned.values(), (partition) => partition.giveBack()));
+    }
+    await Promise.all(giving);
+  }
+
+  async #unjoin(): Promise<void> {
     try {
-      // The others know at once that all this is theirs, and take what is free.
       await this.#options.port.engine().leaveGroup(this.#name, this.#me);
     } catch {
       // Its time expires.
     }
-    await Promise.all(giving);
   }
 
   /** Ends without an order: what it owns is lost. */
@@ -188,6 +207,7 @@ export class GroupMember {
     this.#context.clock.clearTimeout(this.#timer);
     for (const end of this.#ends) end();
     this.#unwatch?.();
+    for (const index of this.#ahead.keys()) this.#closeAhead(index);
     removeSource(this.#metrics);
   }
 
@@ -222,6 +242,7 @@ export class GroupMember {
         await this.create();
         const engine = port.engine();
         this.#watch(engine);
+        if (this.#isEnding) return;
         // It is gone before its leases are: others know by then what their share is.
         const view = await engine.joinGroup(this.#name, this.#me, leaseTime / 2);
         if (!this.#isEnding) next = Math.min(next, await this.#act(view));
@@ -236,7 +257,16 @@ export class GroupMember {
     if (this.#watched === engine) return;
     this.#unwatch?.();
     this.#watched = engine;
-    this.#unwatch = engine.watchGroup(this.#name, () => this.#poll());
+    this.#unwatch = engine.watchGroup(this.#name, (view) => this.#changed(view));
+  }
+
+  /** Something has changed in the group. Acts at once where it is known what. */
+  #changed(view: GroupView | undefined): void {
+    if (this.#isEnding) return;
+    const count = this.#options.stream.partitions ?? 1;
+    if (view === undefined || view.partitions.length < count || !view.members.includes(this.#me))
+      this.#poll();
+    else void this.#act(view);
   }
 
   /** Returns when to look again, in milliseconds. */
@@ -251,9 +281,12 @@ export class GroupMember {
     }
     for (const state of partitions) this.#see(state);
     const owners = partitions.slice(0, count).map((state) => this.#ownerOf(state));
-    const { giveBack, take } = shareOf(this.#me, live, owners);
+    // What is not free yet is dealt, too: who gets what does not depend on when it is given back.
+    const { giveBack, take } = shareOf(this.#me, live, soonFree(owners, live));
     for (const index of giveBack) void this.#owned.get(index)?.giveBack();
-    await Promise.all(take.map((index) => this.#acquire(index)));
+    this.#readAhead(partitions, take);
+    const free = take.filter((index) => owners[index] === null);
+    await Promise.all(free.map((index) => this.#acquire(index)));
     // A lease that nobody renews ends at a known time.
     const expiries = partitions
       .filter(({ owner, partition }) => owner !== null && !this.#owned.has(partition))
@@ -266,6 +299,7 @@ export class GroupMember {
   #ownerOf({ partition, owner }: GroupState): string | null {
     const own = this.#owned.get(partition);
     if (own !== undefined) return own.isEnding ? nobody : this.#me;
+    if (this.#acquiring.has(partition)) return this.#me;
     return owner === this.#me ? nobody : owner;
   }
 
@@ -284,6 +318,28 @@ export class GroupMember {
     this.#seen.set(partition, { generation, position, known });
   }
 
+  /** Opens tails of what this member will have, so that it reads as soon as it may. */
+  #readAhead(partitions: readonly GroupState[], indexes: readonly number[]): void {
+    const { port } = this.#options;
+    for (const index of this.#ahead.keys())
+      if (!indexes.includes(index) && !this.#acquiring.has(index)) this.#closeAhead(index);
+    if (port.status !== "connected") return;
+    const engine = port.engine();
+    const { cache, name } = this.#name;
+    for (const index of indexes) {
+      const state = partitions[index] as GroupState;
+      if (this.#owned.has(index) || this.#ahead.get(index)?.covers(engine, state) === true)
+        continue;
+      this.#closeAhead(index);
+      this.#ahead.set(index, new TailAhead(engine, { cache, name, partition: index }, state));
+    }
+  }
+
+  #closeAhead(index: number): void {
+    this.#ahead.get(index)?.close();
+    this.#ahead.delete(index);
+  }
+
   async #acquire(index: number): Promise<void> {
     if (this.#owned.has(index) || this.#acquiring.has(index)) return;
     const { port, leaseTime, from } = this.#options;
@@ -298,10 +354,11 @@ export class GroupMember {
       this.#warn(`could not take partition ${index}`, error);
     } finally {
       this.#acquiring.delete(index);
+      this.#closeAhead(index);
     }
   }
 
-  #own(partition: OwnedPartition, { generation }: GroupState): void {
+  #own(partition: OwnedPartition, { generation, first }: AcquiredState): void {
     const { index, fence } = partition;
     this.#owned.set(index, partition);
     this.#metrics.ownerChanges++;
@@ -312,7 +369,8 @@ export class GroupMember {
       const { position: from, known } = before;
       lost.push({ from, to: known - 1, reason: "journal_lost", generation: before.generation });
     }
-    partition.begin(lost);
+    partition.begin(lost, first, this.#ahead.get(index));
+    this.#ahead.delete(index);
     if (this.#isEnding) void partition.giveBack();
   }
 

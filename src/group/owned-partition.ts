@@ -14,6 +14,7 @@ import type { GroupContext, LeasedPartition, Release } from "./group-context.js"
 import type { CursorOwner, GroupCursor } from "./group-cursor.js";
 import { type LostPositions, Reading } from "./reading.js";
 import { Retries } from "./retries.js";
+import type { TailAhead } from "./tail-ahead.js";
 
 /** How long an event may be handled without having been committed. */
 const maxUncommittedTime: Milliseconds = 200;
@@ -47,6 +48,8 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
   #isFinal = false;
   /** What is read now; undefined: the position is being moved. */
   #reading: Reading | undefined;
+  /** What the first one reads from, where it has been opened already. */
+  #ahead: TailAhead | undefined;
   /** Where the next reading begins. */
   #position: number;
   /** Whether there is no reading, or one that ends. */
@@ -135,10 +138,17 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
     return this.#reading?.cursor;
   }
 
-  /** Begins to read. @param lost positions that the group is told to be lost */
-  begin(lost: readonly LostPositions[]): void {
+  /**
+   * Begins to read.
+   *
+   * @param lost positions that the group is told to be lost
+   * @param first the first position that is kept, if it is known
+   * @param ahead what has been opened already
+   */
+  begin(lost: readonly LostPositions[], first?: number, ahead?: TailAhead): void {
     this.#lost.push(...lost);
-    void this.#read();
+    this.#ahead = ahead;
+    void this.#read(first);
     this.#schedule(this.#context.leaseTime / 3);
   }
 
@@ -245,15 +255,16 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
     else this.cursor?.resume();
   }
 
-  /** Opens a reading at the position. */
-  async #read(): Promise<void> {
+  /** Opens a reading at the position. @param known the first that is kept, if it is known */
+  async #read(known?: number): Promise<void> {
     const { stream, port, address, group, mask, clock } = this.#context;
     const partition = { cache: address.cache, name: address.name, partition: this.index };
-    while (!this.isEnding) {
+    for (let first = known; !this.isEnding; first = undefined) {
       const position = this.#position;
       const { generation } = this.#lease;
       try {
-        const bounds = await port.engine().bounds(partition);
+        const bounds =
+          first === undefined ? await port.engine().bounds(partition) : { generation, first };
         if (this.isEnding) return;
         // It has been moved meanwhile.
         if (position !== this.#position || generation !== this.#lease.generation) continue;
@@ -269,7 +280,8 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
         });
         this.#isMoving = false;
         this.#applyHold();
-        this.#reading.feed.open();
+        this.#reading.feed.open(this.#ahead);
+        this.#ahead = undefined;
         this.#context.startWorker(this.index);
         return;
       } catch {
@@ -419,6 +431,7 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
     // What is left is reported with the lease.
     const { position, known } = this;
     this.#closeReading();
+    this.#ahead?.close();
     this.#position = position;
     this.#known = known;
     this.#context.released(this, how);

@@ -51,3 +51,16 @@ export function shareOf(
     take: free.slice(dealt, dealt + wanted),
   };
 }
+
+/**
+ * The owners as they will be when those that are no live members have given back what they have, or
+ * their leases have expired.
+ *
+ * @internal
+ */
+export function soonFree(
+  owners: readonly (string | null)[],
+  members: readonly string[],
+): (string | null)[] {
+  return owners.map((owner) => (owner !== null && members.includes(owner) ? owner : null));
+}

@@ -2,6 +2,7 @@ import { nodeTimeOf } from "../clock.js";
 import type { Milliseconds } from "../options.js";
 import { setImmediate } from "../timers.js";
 import type {
+  AcquiredState,
   AppendResult,
   CommitResult,
   GroupCommit,
@@ -207,7 +208,7 @@ export class LocalEngine implements JournalEngine {
     owner: string,
     leaseTime: Milliseconds,
     at: "earliest" | "latest",
-  ): Promise<GroupState | undefined> {
+  ): Promise<AcquiredState | undefined> {
     return this.#call((now) =>
       this.#store
         .createGroupPartition(partition, at)
@@ -225,7 +226,7 @@ export class LocalEngine implements JournalEngine {
     });
   }
 
-  watchGroup(group: GroupName, changed: () => void): () => void {
+  watchGroup(group: GroupName, changed: (view?: GroupView) => void): () => void {
     let isScheduled = false;
     let isEnded = this.#isClosed;
     // In a later turn, so that the caller of what has changed it goes on first; several changes
@@ -235,7 +236,8 @@ export class LocalEngine implements JournalEngine {
       isScheduled = true;
       setImmediate(() => {
         isScheduled = false;
-        if (!isEnded && this.#isUp) changed();
+        if (!isEnded && this.#isUp)
+          changed(this.#store.findGroup(group)?.viewAt(this.#context.clock.now()));
       });
     };
     const unwatch = this.#store.watchGroup(group, notify);

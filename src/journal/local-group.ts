@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../options.js";
 import type {
+  AcquiredState,
   CommitResult,
   GroupCommit,
   GroupState,
@@ -66,13 +67,13 @@ export class LocalGroupPartition {
     leaseTime: Milliseconds,
     now: Milliseconds,
     nextFence: () => number,
-  ): GroupState | undefined {
+  ): AcquiredState | undefined {
     if (this.ownerAt(now) !== undefined) return undefined;
     this.#owner = owner;
     this.#expires = now + leaseTime;
     this.#fence = nextFence();
     this.#enterGeneration();
-    return this.stateAt(now);
+    return { ...this.stateAt(now), first: this.#journal.first };
   }
 
   commit(commit: GroupCommit, now: Milliseconds): CommitResult {

@@ -6,12 +6,12 @@ import type { NatsDialing } from "../pubsub/nats.js";
 import { loadNats } from "../pubsub/nats-client.js";
 import { Reconnector } from "../pubsub/reconnector.js";
 import type {
+  AcquiredState,
   AppendResult,
   CommitResult,
   GroupCommit,
   GroupName,
   GroupPartition,
-  GroupState,
   GroupView,
   JournalContext,
   JournalEngine,
@@ -232,7 +232,7 @@ export class NatsEngine implements JournalEngine {
     owner: string,
     leaseTime: Milliseconds,
     at: "earliest" | "latest",
-  ): Promise<GroupState | undefined> {
+  ): Promise<AcquiredState | undefined> {
     return this.#groups.acquire(partition, owner, leaseTime, at);
   }
 
@@ -240,7 +240,7 @@ export class NatsEngine implements JournalEngine {
     return this.#groups.commit(partition, commit);
   }
 
-  watchGroup(group: GroupName, changed: () => void): () => void {
+  watchGroup(group: GroupName, changed: (view?: GroupView) => void): () => void {
     const watch = new GroupWatch(group, this.#groups, this.#context, changed);
     this.#watches.add(watch);
     const { session } = this.#reconnector;
@@ -322,17 +322,22 @@ class GroupWatch {
   readonly #group: GroupName;
   readonly #groups: NatsGroups;
   readonly #context: JournalContext;
-  readonly #changed: () => void;
+  readonly #changed: (view?: GroupView) => void;
   readonly #closing = new AbortController();
   #session: JetStreamSession | undefined;
   #stop: (() => void) | undefined;
 
-  constructor(group: GroupName, groups: NatsGroups, context: JournalContext, changed: () => void) {
+  constructor(
+    group: GroupName,
+    groups: NatsGroups,
+    context: JournalContext,
+    changed: (view?: GroupView) => void,
+  ) {
     this.#group = group;
     this.#groups = groups;
     this.#context = context;
-    this.#changed = () => {
-      if (!this.#closing.signal.aborted) changed();
+    this.#changed = (view) => {
+      if (!this.#closing.signal.aborted) changed(view);
     };
   }
 

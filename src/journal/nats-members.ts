@@ -15,6 +15,8 @@ export class NatsMembers {
   readonly #sightings = new Sightings();
   /** Revisions of the keys that this node has written. */
   readonly #own = new Map<string, number>();
+  /** The members of groups as they were read or heard of last, by key. */
+  readonly #members = new Map<string, KnownMember>();
 
   /** @param session throws when there is no connection */
   constructor(clock: Clock, session: () => JetStreamSession) {
@@ -78,44 +80,89 @@ export class NatsMembers {
     this.#own.set(key, revision);
   }
 
+  /** One message, which brings the others the news; then the key is removed without a trace. */
   async leaveGroup(group: GroupName, member: string): Promise<void> {
     const { state } = this.#session();
     const key = keys.member(group, member);
-    const kept = await state.get(key);
-    if (kept === undefined) return;
-    await state.remove(key, kept.revision);
+    const text = JSON.stringify({ member, ttl: 0, isNew: false });
+    let revision = this.#own.get(key) ?? (await state.get(key))?.revision;
+    while (revision !== undefined) {
+      const left = await state.replace(key, text, revision);
+      if (left !== undefined) await state.remove(key, left);
+      revision = left === undefined ? (await state.get(key))?.revision : undefined;
+    }
     this.#forget(key);
-    await state.put(keys.left(group), member);
   }
 
-  /** The members whose time has not expired, sorted; the others are forgotten. */
-  living(kept: readonly KeptValue[], state: JetStreamSession["state"]): string[] {
+  /** All members that are known, by key. */
+  all(): ReadonlyMap<string, KnownMember> {
+    return new Map(this.#members);
+  }
+
+  /** The members whose time has not expired, sorted, of keys with a prefix; the others are removed. */
+  living(prefix: string, state: JetStreamSession["state"]): string[] {
     const now = this.#clock.now();
-    const members: string[] = [];
-    for (const value of kept) {
-      const { member, ttl } = readObject(value.value) ?? {};
-      if (typeof member !== "string" || typeof ttl !== "number") continue;
-      if (now - this.#sightings.see(value.key, value.revision, now) < ttl) members.push(member);
-      else {
-        this.#forget(value.key);
-        state.remove(value.key, value.revision).catch(() => {
+    const living: string[] = [];
+    for (const [key, { member, ttl, revision }] of this.#members) {
+      if (!key.startsWith(prefix)) continue;
+      if (now - this.#sightings.see(key, revision, now) < ttl) living.push(member);
+      else if (ttl > 0) {
+        this.#own.delete(key);
+        // It stays known as one that has left: a value that is being read may be older.
+        this.#members.set(key, { member, ttl: 0, revision });
+        state.remove(key, revision).catch(() => {
           // Whoever looks next tries it again.
         });
       }
     }
-    return members.sort();
+    return living.sort();
   }
 
-  /** A member has announced itself; returns whether it is a new one. */
-  heard({ key, revision, value }: KeptValue): boolean {
+  /**
+   * A member has announced itself, or leaves.
+   *
+   * @param before what was known when it was asked for, which is replaced; what has been heard of
+   *   since is not, unless it is older
+   * @returns whether others may want to know
+   */
+  learn({ key, revision, value }: KeptValue, before?: KnownMember): boolean {
+    const { member, ttl, isNew } = readObject(value) ?? {};
+    const known = this.#members.get(key);
+    if (typeof member !== "string" || typeof ttl !== "number") return false;
+    if (known !== undefined && known !== before && known.revision >= revision) return false;
     this.#sightings.see(key, revision, this.#clock.now());
-    return readObject(value)?.["isNew"] === true;
+    this.#members.set(key, { member, ttl, revision });
+    return isNew === true || ttl === 0;
+  }
+
+  /** Forgets those with a prefix whose keys were not found, unless they have been heard of since. */
+  keepOnly(
+    prefix: string,
+    found: ReadonlySet<string>,
+    before: ReadonlyMap<string, KnownMember>,
+  ): void {
+    for (const [key, member] of before)
+      if (key.startsWith(prefix) && !found.has(key) && this.#members.get(key) === member)
+        this.#drop(key);
   }
 
   #forget(key: string): void {
     this.#own.delete(key);
+    this.#drop(key);
+  }
+
+  #drop(key: string): void {
+    this.#members.delete(key);
     this.#sightings.forget(key);
   }
+}
+
+/** A member of a group, as its key says. @internal */
+export interface KnownMember {
+  readonly member: string;
+  /** 0: it has left. */
+  readonly ttl: Milliseconds;
+  readonly revision: number;
 }
 
 function readNode({ value }: KeptValue): (StreamNode & { ttl: Milliseconds }) | undefined {

@@ -89,8 +89,6 @@ export const keys = {
     ["group", ...tokensOf(stream), "*", "partition", partition].join("."),
   member: (group: GroupName, member: string): string =>
     `${groupKey(group)}.member.${tokenOf(member)}`,
-  /** Changed when a member leaves, whose own key is removed without a trace. */
-  left: (group: GroupName): string => `${groupKey(group)}.left`,
   deadLetter: (of: GroupPartition, id: string): string => `${deadKey(of)}.letter.${tokenOf(id)}`,
   deadLetters: (of: GroupPartition): string => `${deadKey(of)}.letter.*`,
   /** Says that a dead letter waits for its retry. */

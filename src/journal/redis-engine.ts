@@ -4,12 +4,12 @@ import { Reconnector, type ReconnectorOptions } from "../pubsub/reconnector.js";
 import { loadRedis, type RedisArguments, bufferOf } from "../pubsub/redis-client.js";
 import { warnOfError } from "../telemetry/channels.js";
 import type {
+  AcquiredState,
   AppendResult,
   CommitResult,
   GroupCommit,
   GroupName,
   GroupPartition,
-  GroupState,
   GroupView,
   JournalContext,
   JournalEngine,
@@ -263,7 +263,7 @@ export class RedisEngine implements JournalEngine {
     owner: string,
     leaseTime: Milliseconds,
     at: "earliest" | "latest",
-  ): Promise<GroupState | undefined> {
+  ): Promise<AcquiredState | undefined> {
     return this.#groups.acquire(partition, owner, leaseTime, at);
   }
 

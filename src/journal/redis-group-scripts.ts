@@ -65,7 +65,7 @@ return 1
  * KEYS: meta, log, positions, group, resting, retrying. ARGV: fresh generation, name, "earliest" or
  * "latest", owner, leaseTime. The fence is the time in milliseconds, or one more than it was if that
  * is greater: it grows also where the server has forgotten the last changes. Returns whether the group
- * was created, and the state; nothing if there is an owner.
+ * was created, the state, and the first position that is kept; nothing if there is an owner.
  */
 export const acquireScript = script(
   "acquire",
@@ -87,7 +87,7 @@ elseif g.owner ~= '' and g['until'] > time then return false end
 if enter(g, generation) then place(key, positions, name, g) end
 g.owner, g['until'], g.fence = ARGV[4], time + ARGV[5], math.max(g.fence + 1, time)
 redis.call('HSET', key, 'owner', g.owner, 'until', int(g['until']), 'fence', int(g.fence))
-return {created, stateOf(g, time, KEYS[5], KEYS[6])}
+return {created, stateOf(g, time, KEYS[5], KEYS[6]), int(firstOf(KEYS[2], next))}
 `,
 );
 

@@ -1,11 +1,11 @@
 import type { Milliseconds } from "../options.js";
 import { bufferOf, type RedisArguments } from "../pubsub/redis-client.js";
 import type {
+  AcquiredState,
   CommitResult,
   GroupCommit,
   GroupName,
   GroupPartition,
-  GroupState,
   GroupView,
   KeptDeadLetter,
   StreamName,
@@ -84,14 +84,17 @@ export class RedisGroups {
     owner: string,
     leaseTime: Milliseconds,
     at: "earliest" | "latest",
-  ): Promise<GroupState | undefined> {
+  ): Promise<AcquiredState | undefined> {
     const { keys, name } = this.#of(partition);
     const args = [newGeneration(), name, at, encodedName(owner), String(leaseTime)];
     const reply = await this.#caller.run(acquireScript, keys.slice(0, 6), args);
     if (reply === null) return undefined;
-    const [created, state] = listOf(reply, "a group");
+    const [created, state, first] = listOf(reply, "a group");
     if (created === 1) await this.#register(partition, partition.partition + 1);
-    return groupState(partition.partition, state);
+    return {
+      ...groupState(partition.partition, state),
+      first: integerOf(first, "a position"),
+    };
   }
 
   async commit(partition: GroupPartition, commit: GroupCommit): Promise<CommitResult> {

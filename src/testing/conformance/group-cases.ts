@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { GroupView } from "../../journal/engine.js";
 import { nextTurn } from "../../timers.js";
 import {
   acquired,
@@ -193,6 +194,43 @@ export const groupCases: readonly JournalCase[] = [
         ],
       ];
       for (const [what, change] of changes) await heard(what, change);
+    },
+  ],
+  [
+    "brings the group with a change, if it does, no older than the change or a view",
+    async (lab) => {
+      const [a, b] = [await lab.open("a"), await lab.open("b")];
+      await a.engine.createGroup(group, 1, "earliest");
+      await a.engine.joinGroup(group, "m", longLease);
+      const owner = await acquired(a.engine, "m");
+      let last: { readonly view: GroupView | undefined } | undefined;
+      b.engine.watchGroup(group, (view) => (last = { view }));
+      const heard = async (what: string, isSo: (view: GroupView) => boolean): Promise<void> => {
+        await lab.until(
+          () => last !== undefined && (last.view === undefined || isSo(last.view)),
+          what,
+        );
+      };
+      let isPaused = false;
+      await lab.until(async () => {
+        await a.engine.setPaused(groupPartition, (isPaused = !isPaused));
+        return last !== undefined;
+      }, "a first change of the group to be heard of");
+      assert.deepEqual((await b.engine.viewGroup(group)).members, ["m"]);
+
+      last = undefined;
+      await a.engine.joinGroup(group, "n", longLease);
+      await heard("a new member", ({ members }) => members.join() === "m,n");
+      last = undefined;
+      await a.engine.leaveGroup(group, "m");
+      await heard("a member that leaves", ({ members }) => members.join() === "n");
+      last = undefined;
+      const commit = await a.engine.commit(groupPartition, commitOf(owner, { leaseTime: 0 }));
+      assert.equal(commit.status, "committed");
+      await heard("a free lease", ({ partitions }) => partitions[0]?.owner === null);
+      const taken = await acquired(b.engine, "n");
+      const { partitions } = await b.engine.viewGroup(group);
+      assert.deepEqual([partitions[0]?.owner, partitions[0]?.fence], ["n", taken.fence]);
     },
   ],
   [

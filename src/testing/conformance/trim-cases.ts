@@ -6,6 +6,7 @@ import {
   groupPartition,
   type JournalCase,
   type LabNode,
+  longLease,
   partition,
 } from "./journal-lab.js";
 
@@ -92,6 +93,9 @@ export const trimCases: readonly JournalCase[] = [
       const writer = a.writer();
       await writer.appendEach(50);
       assert.equal(await firstOf(a), 30);
+      const taken = await a.engine.acquire(groupPartition, "a", longLease, "earliest");
+      assert.equal(taken?.position, 0);
+      if (taken.first !== undefined) assert.equal(taken.first, 30);
       for (let time = 0; time < 10; time++) await writer.append(a.width);
       const { next } = await a.engine.bounds(partition);
       const first = await firstOf(a);
