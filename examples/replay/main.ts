@@ -1,12 +1,14 @@
 /**
  * The main job: `npm start` replays a cache trace through a supervision tree of a cache, a stream of its
- * events and a pool of handlers, and reports what the handlers saw. `npm start -- --help` lists the options.
+ * events and a pool of handlers, and reports what the handlers saw; with `--store redis`, in several processes
+ * that share the cache. `npm start -- --help` lists the options.
  */
 import { parseCommand, USAGE, UsageError } from "./options.js";
 import type { ReplayOptions } from "./options.js";
 import { progressDisplay } from "./progress.js";
+import { NotInstalledError } from "../shared/broker.js";
 import { replay } from "./replay.js";
-import type { ReplayResult } from "./replay.js";
+import type { AnyResult } from "./report.js";
 import { formatJson, formatTables } from "./report.js";
 import { readTrace } from "./trace/read-trace.js";
 import { TraceError } from "./trace/trace-error.js";
@@ -37,16 +39,21 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function run(options: ReplayOptions, signal: AbortSignal): Promise<ReplayResult> {
-  const { trace, seed, maxEntries, partitions, chaos } = options;
+async function run(options: ReplayOptions, signal: AbortSignal): Promise<AnyResult> {
+  const { trace, seed, partitions, chaos } = options;
   const progress = progressDisplay(process.stderr);
+  const workload = trace === undefined ? zipfWorkload(seed) : readTrace(trace);
+  const common = { partitions, chaos, signal, onProgress: progress.update };
   try {
-    return await replay(trace === undefined ? zipfWorkload(seed) : readTrace(trace), {
-      maxEntries,
-      partitions,
-      chaos,
-      signal,
-      onProgress: progress.update,
+    if (options.store === "local")
+      return await replay(workload, { ...common, maxEntries: options.maxEntries });
+    const { processes, url } = options;
+    // Loaded only here: the local replay needs no client of Redis.
+    const { replayShared } = await import("./shared-store/shared-replay.js");
+    return await replayShared(workload, {
+      ...common,
+      processes,
+      ...(url === undefined ? {} : { url }),
     });
   } finally {
     progress.stop();
@@ -59,7 +66,11 @@ function statusOf(error: unknown, signal: AbortSignal): number {
     complain("interrupted");
     return EXIT.interrupted;
   }
-  if (error instanceof UsageError || error instanceof TraceError) {
+  if (
+    error instanceof UsageError ||
+    error instanceof TraceError ||
+    error instanceof NotInstalledError
+  ) {
     complain(error.message);
     return EXIT.badInput;
   }

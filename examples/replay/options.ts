@@ -1,11 +1,27 @@
 import { parseArgs, types } from "node:util";
 
-/** What the replay is asked to do. */
-export interface ReplayOptions {
-  /** The trace file; without one, the generated Zipf workload is replayed. */
-  readonly trace?: string;
+/** A cache that the processes of the replay share. */
+export interface SharedStoreOptions {
+  readonly store: "redis";
+  /** How many processes play requests and handle events. */
+  readonly processes: number;
+  /** The server; without one, the replay starts its own. */
+  readonly url?: string;
+}
+
+/** A cache in the process of the replay. */
+export interface LocalStoreOptions {
+  readonly store: "local";
   /** The most entries the cache holds; 0 means no limit. */
   readonly maxEntries: number;
+}
+
+/** What the replay is asked to do. */
+export type ReplayOptions = CommonOptions & (LocalStoreOptions | SharedStoreOptions);
+
+interface CommonOptions {
+  /** The trace file; without one, the generated Zipf workload is replayed. */
+  readonly trace?: string;
   /** How many partitions, and so how many handlers, the stream has. */
   readonly partitions: number;
   /** How many times a handler is crashed, spread over the run. */
@@ -28,6 +44,7 @@ export class UsageError extends Error {
 export const DEFAULTS = Object.freeze({
   maxEntries: 10_000,
   partitions: 4,
+  processes: 3,
   chaos: 0,
   seed: 42,
   json: false,
@@ -36,6 +53,7 @@ export const DEFAULTS = Object.freeze({
 /** The cache sets the room for its entries aside at its start; more would not fit in memory. */
 const MAX_ENTRIES = 10_000_000;
 const MAX_PARTITIONS = 1_024;
+const MAX_PROCESSES = 64;
 const MAX_SEED = 0xffff_ffff;
 
 export const USAGE = `Replays a cache trace through a supervised, partitioned stream of cache events.
@@ -45,7 +63,12 @@ Usage: npm start -- [options]
   --trace FILE      trace to replay: libCacheSim CSV, Twitter cache-trace CSV or ARC .lis,
                     plain or gzipped; without it, a generated Zipf workload of 200,000 requests
   --max-entries N   the most entries the cache holds, up to ${MAX_ENTRIES}; 0 = no limit
-                    (default ${DEFAULTS.maxEntries})
+                    (default ${DEFAULTS.maxEntries}; only for --store local)
+  --store STORE     where the entries are: local (in this process) or redis (one cache for
+                    several processes); a redis-server is started if it is installed (default local)
+  --processes N     processes that play requests and handle events, 1 to ${MAX_PROCESSES}
+                    (default ${DEFAULTS.processes}; only for --store redis)
+  --url URL         use the server there, as redis://host:port (only for --store redis)
   --partitions N    partitions of the stream, 1 to ${MAX_PARTITIONS} (default ${DEFAULTS.partitions})
   --chaos N         crash a handler N times, spread over the run (default ${DEFAULTS.chaos})
   --seed N          seed of the generated workload, 0 to ${MAX_SEED} (default ${DEFAULTS.seed})
@@ -53,7 +76,7 @@ Usage: npm start -- [options]
   --help            print this text
 
 Exit status: 0 every event was handled once and in order; 1 some were not, or the run failed;
-2 a bad option or trace; 130 interrupted.
+2 a bad option or trace, or there is no server; 130 interrupted.
 `;
 
 /**
@@ -73,7 +96,7 @@ export function parseCommand(argv: readonly string[]): Command {
     );
   }
   const options = {
-    maxEntries: integer("max-entries", values["max-entries"], DEFAULTS.maxEntries, 0, MAX_ENTRIES),
+    ...storeOptions(values),
     partitions: integer("partitions", values.partitions, DEFAULTS.partitions, 1, MAX_PARTITIONS),
     chaos: integer("chaos", values.chaos, DEFAULTS.chaos, 0),
     seed: integer("seed", values.seed, DEFAULTS.seed, 0, MAX_SEED),
@@ -85,6 +108,32 @@ export function parseCommand(argv: readonly string[]): Command {
   };
 }
 
+function storeOptions(values: Values): LocalStoreOptions | SharedStoreOptions {
+  const { store = "local", processes, url } = values;
+  if (store === "redis") {
+    onlyFor("local", "max-entries", values["max-entries"]);
+    if (url === "") throw new UsageError("option --url: expected a URL, got nothing");
+    const count = integer("processes", processes, DEFAULTS.processes, 1, MAX_PROCESSES);
+    return { store, processes: count, ...(url === undefined ? {} : { url }) };
+  }
+  if (store !== "local") {
+    throw new UsageError(`option --store: expected local or redis, got ${JSON.stringify(store)}`);
+  }
+  onlyFor("redis", "processes", processes);
+  onlyFor("redis", "url", url);
+  const { maxEntries } = DEFAULTS;
+  return {
+    store,
+    maxEntries: integer("max-entries", values["max-entries"], maxEntries, 0, MAX_ENTRIES),
+  };
+}
+
+function onlyFor(store: string, name: string, text: string | undefined): void {
+  if (text !== undefined) throw new UsageError(`option --${name}: is for --store ${store} only`);
+}
+
+type Values = ReturnType<typeof parseValues>;
+
 function parseValues(argv: readonly string[]) {
   try {
     return parseArgs({
@@ -94,6 +143,9 @@ function parseValues(argv: readonly string[]) {
       options: {
         trace: { type: "string" },
         "max-entries": { type: "string" },
+        store: { type: "string" },
+        processes: { type: "string" },
+        url: { type: "string" },
         partitions: { type: "string" },
         chaos: { type: "string" },
         seed: { type: "string" },

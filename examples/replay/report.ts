@@ -1,5 +1,9 @@
 import Table from "cli-table3";
 import type { ReplayResult } from "./replay.js";
+import type { SharedReplayResult } from "./shared-store/shared-replay.js";
+
+/** What came of a replay of either kind. */
+export type AnyResult = ReplayResult | SharedReplayResult;
 
 /** A result with where its requests came from. */
 export interface Report {
@@ -7,7 +11,7 @@ export interface Report {
   readonly trace: string | null;
   /** The seed of the generated workload. */
   readonly seed: number;
-  readonly result: ReplayResult;
+  readonly result: AnyResult;
 }
 
 /** The report as one JSON object on one line. */
@@ -25,6 +29,7 @@ export function formatJson({ trace, result }: Report): string {
     partitions: result.partitions,
     seconds: Number(result.seconds.toFixed(3)),
     eventsPerSecond: Math.round(result.eventsPerSecond),
+    ...("processes" in result ? { processes: result.processes, entries: result.entries } : {}),
   });
 }
 
@@ -38,6 +43,7 @@ export function formatTables({ trace, seed, result }: Report): string {
       `${count(result.hits)} (${percent(result.hits, result.hits + result.misses)} of reads)`,
     ],
     ["misses", count(result.misses)],
+    ...sharedRows(result),
     ["events handled", count(result.handled)],
     ["lost", count(result.lost)],
     ["out of order", count(result.outOfOrder)],
@@ -50,6 +56,14 @@ export function formatTables({ trace, seed, result }: Report): string {
     eventTable("partition", Object.entries(result.partitions), result.handled),
     table(summary),
   ].join("\n");
+}
+
+function sharedRows(result: AnyResult): [string, string][] {
+  if (!("processes" in result)) return [];
+  return [
+    ["processes", count(result.processes)],
+    ["entries at the end", count(result.entries)],
+  ];
 }
 
 function eventTable(

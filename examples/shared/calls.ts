@@ -15,7 +15,7 @@ interface Caller {
 }
 
 /** What one process may ask of the other. */
-type Api<T> = { readonly [Name in keyof T]: (...args: never[]) => unknown };
+export type Api<T> = { readonly [Name in keyof T]: (...args: never[]) => unknown };
 
 /** Calls a function of the other process. */
 export type Call<Theirs extends Api<Theirs>> = <Name extends keyof Theirs & string>(

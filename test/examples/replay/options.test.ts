@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseCommand, UsageError } from "../../../examples/replay/options.js";
 
-const defaults = { maxEntries: 10_000, partitions: 4, chaos: 0, seed: 42, json: false };
+const common = { partitions: 4, chaos: 0, seed: 42, json: false };
+const defaults = { store: "local", maxEntries: 10_000, ...common };
 
 function failure(argv: string[]): unknown {
   try {
@@ -20,6 +21,7 @@ describe("the command line", () => {
     const argv = "--trace t.csv --max-entries=0 --partitions 8 --chaos=10 --json".split(" ");
     const options = {
       trace: "t.csv",
+      store: "local",
       maxEntries: 0,
       partitions: 8,
       chaos: 10,
@@ -36,6 +38,18 @@ describe("the command line", () => {
     });
   });
 
+  test("asks for several processes on one cache in Redis", () => {
+    expect(parseCommand(["--store", "redis"])).toEqual({
+      kind: "replay",
+      options: { store: "redis", processes: 3, ...common },
+    });
+    const argv = "--store=redis --processes 5 --url redis://127.0.0.1:7000".split(" ");
+    expect(parseCommand(argv)).toEqual({
+      kind: "replay",
+      options: { store: "redis", processes: 5, url: "redis://127.0.0.1:7000", ...common },
+    });
+  });
+
   test("can ask for help", () => {
     expect(parseCommand(["--help"])).toEqual({ kind: "help" });
   });
@@ -48,6 +62,15 @@ describe("the command line", () => {
     [["--trace"], "option --trace: expected a value, got none"],
     [["--trace", "--json"], "option --trace: expected a value, got none"],
     [["--trace="], "option --trace: expected a file name, got nothing"],
+    [["--store", "disk"], 'option --store: expected local or redis, got "disk"'],
+    [["--processes", "2"], "option --processes: is for --store redis only"],
+    [["--url", "redis://127.0.0.1"], "option --url: is for --store redis only"],
+    [["--store=redis", "--url="], "option --url: expected a URL, got nothing"],
+    [["--store=redis", "--max-entries=9"], "option --max-entries: is for --store local only"],
+    [
+      ["--store=redis", "--processes=0"],
+      'option --processes: expected an integer from 1 to 64, got "0"',
+    ],
     [["--partitions"], "option --partitions: expected a value, got none"],
     [["--partitions", "0"], 'option --partitions: expected an integer from 1 to 1024, got "0"'],
     [["--partitions", "-1"], 'option --partitions: expected an integer from 1 to 1024, got "-1"'],
