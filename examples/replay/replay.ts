@@ -1,5 +1,3 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { inspect } from "node:util";
 import { setImmediate as turnOfTheEventLoop } from "node:timers/promises";
 import {
   defineCache,
@@ -13,9 +11,10 @@ import type { Cache, Supervisor } from "nebulex-streams";
 import { EventChecker } from "./check/event-checker.js";
 import type { CheckReport } from "./check/event-checker.js";
 import type { Version } from "./check/link.js";
-import { CrashPlan, InjectedCrash } from "./crash-plan.js";
+import { CrashPlan } from "./crash-plan.js";
 import { Player } from "./player.js";
 import type { Batch, Key } from "./request.js";
+import { watchTree } from "./watch-tree.js";
 
 /** How a workload is replayed. */
 export interface ReplaySettings {
@@ -166,28 +165,4 @@ function rejectable(): { promise: Promise<never>; reject: (reason: unknown) => v
     reject = rejectPromise;
   });
   return { promise, reject };
-}
-
-/** Counts restarts, and reports ends of actors that were not asked for. */
-function watchTree(): { readonly count: number; stop(): void } {
-  let count = 0;
-  const restarted = () => {
-    count += 1;
-  };
-  const terminated = (message: unknown) => {
-    const { childId, reason } = message as { childId: string; reason: unknown };
-    const isWanted = reason instanceof InjectedCrash || reason === "shutdown";
-    if (!isWanted) process.emitWarning(`child "${childId}" ended: ${inspect(reason)}`);
-  };
-  subscribe("nebulex.supervisor.restart", restarted);
-  subscribe("nebulex.supervisor.child_terminated", terminated);
-  return {
-    get count() {
-      return count;
-    },
-    stop: () => {
-      unsubscribe("nebulex.supervisor.restart", restarted);
-      unsubscribe("nebulex.supervisor.child_terminated", terminated);
-    },
-  };
 }

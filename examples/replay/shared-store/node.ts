@@ -7,6 +7,7 @@ import type { Key } from "../request.js";
 import type { MainCalls, NodeCalls, Place, SeenEvent, WriteNumber } from "./messages.js";
 import { SharedPlayer } from "./shared-player.js";
 import { startSharedTree } from "./shared-tree.js";
+import { watchTree } from "../watch-tree.js";
 
 interface Settings extends Place {
   readonly index: number;
@@ -16,17 +17,14 @@ interface Settings extends Place {
 
 const settings = JSON.parse(process.argv[2] ?? "") as Settings;
 const main = callsTo<MainCalls>(process);
+const restarts = watchTree();
 let crashes = 0;
-let restarts = 0;
 let seen: SeenEvent[] = [];
 
 // What the main process is not told of any more is of no use.
 process.once("disconnect", () => process.exit());
 // Ctrl-C reaches all processes of a terminal; the main one decides.
 process.on("SIGINT", () => {});
-subscribe("nebulex.supervisor.restart", () => {
-  restarts += 1;
-});
 // Partitions change hands when the others start and stop.
 subscribe("nebulex.journal.owner_change", () => {});
 
@@ -52,7 +50,7 @@ const own: NodeCalls = {
   crash: () => {
     crashes += 1;
   },
-  faults: () => ({ crashesLeft: crashes, restarts }),
+  faults: () => ({ crashesLeft: crashes, restarts: restarts.count }),
   stop: () => tree.stop(),
 };
 answerCalls(process, own);

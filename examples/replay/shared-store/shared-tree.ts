@@ -32,7 +32,8 @@ export async function startSharedTree(
   handling?: Handling,
 ): Promise<SharedTree> {
   const journal = redisJournal({ url, namespace, nodeName });
-  const adapter = redisAdapter({ journal, partitions });
+  // A replay uses all the processors there are: an answer may be late.
+  const adapter = redisAdapter({ journal, partitions, commandTimeout: 30_000 });
   const cache = defineCache<Key, WriteNumber>({ name: "replay", adapter });
   const children: (ChildSpec | Journal | AsyncCache<Key, WriteNumber>)[] = [
     journal,
