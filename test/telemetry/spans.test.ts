@@ -211,8 +211,11 @@ test("a gap that the handler receives is not an event of a span", async () => {
   });
   for (let key = 0; key < 25; key++) cache.put(key, "value");
   await whenIdle(cache);
-  // On a slow machine the events may be handled in several slices of time, with a span each.
-  const spans = spansOf(exporter).map(({ attributes }) => attributes);
+  // On a slow machine what is read may take several slices of time, with a span each; the first may
+  // end with the gap.
+  const spans = spansOf(exporter)
+    .map(({ attributes }) => attributes)
+    .filter(({ events }) => events !== 0);
   expect(spans.reduce((sum, { events }) => sum + Number(events), 0)).toBe(10);
   expect(spans.at(0)).toMatchObject({ first_sequence: 15 });
   expect(spans.at(-1)).toMatchObject({ last_sequence: 24 });
