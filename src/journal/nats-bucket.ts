@@ -144,7 +144,12 @@ export class NatsBucket {
     changed: (kept: KeptValue) => void,
     ended: () => void,
   ): Promise<() => void> {
-    const entries = await this.#run(({ kv }) => watchKeys(kv, filter));
+    const entries = await this.#run(async ({ kv }) => {
+      const started = await watchKeys(kv, filter);
+      // Nobody is given it any more.
+      if (this.#session.endedWith !== undefined) started.stop();
+      return started;
+    });
     let isStopped = false;
     const stop = (): void => {
       isStopped = true;

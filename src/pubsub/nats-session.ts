@@ -8,7 +8,7 @@ import {
   subjectOf,
   type Violation,
 } from "./nats-client.js";
-import { nextTurn, queueMicrotask } from "../timers.js";
+import { nextTurn, queueMicrotask, setImmediate } from "../timers.js";
 
 type Subscription = ReturnType<NatsConnection["subscribe"]>;
 
@@ -156,7 +156,9 @@ export class NatsSession implements BrokerSession {
     for (const batch of this.#batches) batch.fail(error);
     this.#batches.clear();
     if (this.#isOurs) {
-      this.connection.close().catch(() => {});
+      // A watch whose answer has just arrived would fail as it starts on a closed connection, and
+      // the client would keep its timer: nothing of this turn must find the connection closed.
+      setImmediate(() => void this.connection.close().catch(() => {}));
       return;
     }
     for (const subscription of this.#subscriptions.values())

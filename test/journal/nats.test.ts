@@ -1,8 +1,10 @@
-import { describe, expect, test } from "@jest/globals";
-import { headers } from "@nats-io/transport-node";
-import { checkServer } from "../../src/journal/jetstream-session.js";
+import { describe, expect, jest, test } from "@jest/globals";
+import type { ConsumerAPI } from "@nats-io/jetstream";
+import { connect, headers } from "@nats-io/transport-node";
+import { checkServer, JetStreamSession } from "../../src/journal/jetstream-session.js";
 import { OptionError, startSupervisor } from "../../src/index.js";
 import { natsJournal } from "../../src/nats.js";
+import { natsDial } from "../../src/pubsub/nats-session.js";
 import {
   acquired,
   bytesOf,
@@ -74,6 +76,51 @@ describeWith("nats-server")("the journal's data in JetStream", () => {
       `orders.main.mailer.0.letter.0-0-${state.generation}`,
       `orders.main.mailer.0.retry.0-0-${state.generation}`,
     ]);
+  });
+
+  test("leaves no timer behind, whenever a session ends while a watch starts", async () => {
+    await using nats = await NatsLab.start();
+    const { host, port } = nats.broker;
+    const timers = new Set<unknown>();
+    const { clearInterval: clear, setInterval: set } = globalThis;
+    jest.spyOn(globalThis, "setInterval").mockImplementation(((fn: () => void, ms: number) => {
+      const timer = set(fn, ms);
+      timers.add(timer);
+      return timer;
+    }) as typeof set);
+    jest.spyOn(globalThis, "clearInterval").mockImplementation((timer) => {
+      timers.delete(timer);
+      clear(timer);
+    });
+    const dial = natsDial(
+      () => connect({ servers: `${host}:${port}`, reconnect: false }),
+      () => {},
+    );
+    let starts = 0;
+    for (let turns = 0; turns < 12; turns++) {
+      const link = await dial(() => {}, new AbortController().signal);
+      const options = { names: nats.names, replicas: 1, timeout: 5000, observes: false };
+      const session = await JetStreamSession.open(link, options);
+      const { consumers } = session.js as unknown as { consumers: { api: ConsumerAPI } };
+      const add = consumers.api.add.bind(consumers.api);
+      jest.spyOn(consumers.api, "add").mockImplementation(async (...args) => {
+        const answer = await add(...args);
+        starts++;
+        const end = (left: number): void =>
+          left === 0 ? session.destroy(new Error("ended")) : queueMicrotask(() => end(left - 1));
+        end(turns);
+        return answer;
+      });
+      const watch = session.state.watch(
+        "some",
+        () => {},
+        () => {},
+      );
+      await watch.catch(() => {});
+      await link.connection.closed();
+    }
+    expect(starts).toBe(12);
+    expect(timers.size).toBe(0);
   });
 
   test("may hold what others have written, which is passed on, or named", async () => {
