@@ -75,11 +75,17 @@ export interface RedisSentinelConnection {
 /** A client of a node. @internal */
 export type RedisNodeConnection = Pick<RedisConnection, "ping" | "sendCommand">;
 
+/** A client of a node that subscribes. @internal */
+export type RedisSubscriberConnection = Pick<RedisConnection, "ping"> & {
+  /** Whether it is connected. */
+  readonly isReady: boolean;
+};
+
 /** The same of a cluster client. @internal */
 export interface RedisClusterConnection {
   readonly masters: readonly {
     readonly client?: RedisNodeConnection | undefined;
-    readonly pubSub?: { readonly client: RedisNodeConnection } | undefined;
+    readonly pubSub?: { readonly client: RedisSubscriberConnection } | undefined;
   }[];
   on(event: string, listener: (error: unknown) => void): unknown;
   connect(): Promise<unknown>;

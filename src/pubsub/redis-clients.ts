@@ -1,6 +1,11 @@
 import type { Milliseconds } from "../options.js";
 import { type Dial, type Session, toError } from "./broker-session.js";
-import { asFailure, type RedisClusterConnection, type RedisConnection } from "./redis-client.js";
+import {
+  asFailure,
+  type RedisClusterConnection,
+  type RedisConnection,
+  type RedisSubscriberConnection,
+} from "./redis-client.js";
 import { Watchdog } from "./redis-watchdog.js";
 
 /** Makes a client, asynchronously since node-redis may have to be loaded. @internal */
@@ -167,9 +172,20 @@ export class RedisClusterClient {
   }
 
   async #ping(): Promise<void> {
-    const clients = this.#cluster.masters.flatMap(({ client, pubSub }) => [client, pubSub?.client]);
-    const connected = clients.filter((client) => client !== undefined);
-    await Promise.all([...connected.map((client) => client.ping()), this.#alsoPing?.()]);
+    const pings = this.#cluster.masters.map(async ({ client, pubSub }) => {
+      await Promise.all([client?.ping(), this.#pingSubscriber(pubSub?.client)]);
+    });
+    await Promise.all([...pings, this.#alsoPing?.()]);
+  }
+
+  /** The cluster client opens and closes the connections that subscribe as they are needed. */
+  async #pingSubscriber(subscriber: RedisSubscriberConnection | undefined): Promise<void> {
+    if (subscriber?.isReady !== true) return;
+    try {
+      await subscriber.ping();
+    } catch (error) {
+      if (this.#cluster.masters.some(({ pubSub }) => pubSub?.client === subscriber)) throw error;
+    }
   }
 }
 

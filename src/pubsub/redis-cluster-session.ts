@@ -13,16 +13,28 @@ export function redisClusterDial(make: Make<RedisClusterConnection>, timeout: Mi
   });
 }
 
+const resolved: Promise<unknown> = Promise.resolve();
+
+/**
+ * The newest requests of one kind in a row, which run together; those of the other kind before and
+ * behind them do not. A cluster client does not keep the order of requests, and it closes its
+ * subscribing connection to a node with the last subscription there, where a subscribe of the same
+ * moment would never settle.
+ */
+interface Requests {
+  readonly kind: "subscribe" | "unsubscribe";
+  /** Settles when those before them have settled. */
+  readonly before: Promise<unknown>;
+  /** Settles when they have settled. */
+  readonly settled: Promise<unknown>;
+}
+
 /** One connection to each node of a cluster, and one more to those where it subscribes. */
 class RedisClusterSession implements BrokerSession {
   readonly #cluster: RedisClusterConnection;
   readonly #client: RedisClusterClient;
   readonly #listeners = new Map<string, Listener>();
-  /**
-   * The last pending request for each channel: a cluster client does not keep the order of requests
-   * itself.
-   */
-  readonly #pending = new Map<string, Promise<unknown>>();
+  #requests: Requests = { kind: "subscribe", before: resolved, settled: resolved };
   /**
    * They are not sent in the order of the calls, so that an answered ping does not show that they
    * have been sent.
@@ -39,9 +51,13 @@ class RedisClusterSession implements BrokerSession {
   }
 
   subscribe(channel: string, onMessage: (payload: Uint8Array) => void): Promise<void> {
-    const listener = (message: Buffer): void => onMessage(message);
+    const listener = (message: Buffer): void => {
+      // What arrives for a subscription that is ending must not be taken for a message of a later
+      // one of the same channel, which does not stand yet.
+      if (this.#listeners.get(channel) === listener) onMessage(message);
+    };
     this.#listeners.set(channel, listener);
-    return this.#next(channel, async () => {
+    return this.#request("subscribe", async () => {
       try {
         await this.#cluster.sSubscribe(wireName(channel), listener, true);
       } catch (error) {
@@ -55,7 +71,9 @@ class RedisClusterSession implements BrokerSession {
     const listener = this.#listeners.get(channel);
     if (listener === undefined) return Promise.resolve();
     this.#listeners.delete(channel);
-    return this.#next(channel, () => this.#cluster.sUnsubscribe(wireName(channel), listener, true));
+    return this.#request("unsubscribe", () =>
+      this.#cluster.sUnsubscribe(wireName(channel), listener, true),
+    );
   }
 
   async publish(channel: string, payload: Uint8Array): Promise<void> {
@@ -78,14 +96,12 @@ class RedisClusterSession implements BrokerSession {
     this.#client.destroy();
   }
 
-  async #next(channel: string, work: () => Promise<void>): Promise<void> {
-    const before = this.#pending.get(channel);
-    const now = before === undefined ? work() : before.then(work, work);
-    this.#pending.set(channel, now);
-    try {
-      await now;
-    } finally {
-      if (this.#pending.get(channel) === now) this.#pending.delete(channel);
-    }
+  #request(kind: Requests["kind"], work: () => Promise<void>): Promise<void> {
+    const { kind: last, before, settled } = this.#requests;
+    const start = last === kind ? before : settled;
+    const now = start.then(work);
+    const all = last === kind ? [settled, now] : [now];
+    this.#requests = { kind, before: start, settled: Promise.allSettled(all) };
+    return now;
   }
 }
