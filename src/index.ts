@@ -7,6 +7,7 @@ export type {
   AdapterContext,
   AsyncAdapter,
   AsyncStore,
+  FetchedOptions,
   FoundValue,
   Store,
   StoreQuery,

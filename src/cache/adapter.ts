@@ -117,7 +117,21 @@ export type AsyncStore<K, V> = {
    * an event also when nothing was there.
    */
   readonly invalidates?: boolean;
+  /**
+   * For `fetchOrStore`: the value or, if there is no entry, what `load` gives, which is stored as far
+   * as the key has not changed since. For a store that several processes share, so that only one of
+   * them loads a value at a time. Without this method each process loads by itself.
+   */
+  fetch?(key: K, load: () => Promise<V>, options: FetchedOptions<V>, cause: Cause): Promise<V>;
 };
+
+/** How a store keeps a value that has been loaded. */
+export interface FetchedOptions<V> {
+  /** The TTL of the value; undefined: the adapter's default. */
+  ttlOf(value: V): Ttl | undefined;
+  /** See `putStale`. Default: no stale values are kept. */
+  readonly staleFor?: Milliseconds | undefined;
+}
 
 /** Makes the stores of a cache whose entries live in the process. */
 export interface Adapter {

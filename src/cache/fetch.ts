@@ -1,12 +1,12 @@
 import { withTimeout } from "../clock.js";
-import { FetchTimeoutError, OptionError } from "../errors.js";
+import { FetchTimeoutError, OptionError, StoreUnavailableError } from "../errors.js";
 import type { Cause } from "../event/event.js";
 import type { Milliseconds } from "../options.js";
-import type { FoundValue, Store } from "./adapter.js";
+import type { AsyncStore, FoundValue, Store } from "./adapter.js";
 import { fetchedTtl } from "./command-options.js";
 import type { Instance, InstanceSlot } from "./instance.js";
 import type { Loader } from "./single-flight.js";
-import type { FetchOptions } from "./types.js";
+import type { FetchOptions, Ttl } from "./types.js";
 
 const absent = Symbol("absent");
 
@@ -58,7 +58,7 @@ export async function fetchBounded<K, V>(
   // The flight itself looks up a key that is elsewhere, unless a stale value is wanted.
   if (!isAsync || staleFor !== undefined) {
     const pending = find(instance, key, staleFor, cause);
-    const found = isAsync ? await within(Promise.resolve(pending), tooLate) : pending;
+    const found = isAsync ? await within(unlessOutage(pending), tooLate) : pending;
     if (found?.isStale === true) flights.refresh(key, loader);
     if (found !== undefined) return found.value;
   }
@@ -90,27 +90,87 @@ function loaderOf<K, V>(
   options: FetchOptions<K, V> | undefined,
   cause: Cause,
 ): Loader<V> {
-  let isNew = true;
+  if (instance.isAsync) return asyncLoaderOf(slot, instance, key, fn, options, cause);
   return {
-    fetch: instance.isAsync
-      ? async () => {
-          const pending: unknown = instance.store.get(key, absent, cause);
-          const found = await (pending as Promise<V | typeof absent>);
-          if (found === absent) return await fn(key);
-          isNew = false;
-          return found;
-        }
-      : () => fn(key),
+    fetch: () => fn(key),
     store: (value) => {
-      if (!isNew || slot.running !== instance) return;
-      if (options === undefined) return instance.store.put(key, value, undefined, cause);
-      const ttl = fetchedTtl(options, value, key);
-      const { staleFor } = options;
-      return staleFor === undefined
-        ? instance.store.put(key, value, ttl, cause)
-        : instance.store.putStale?.(key, value, ttl, staleFor, cause);
+      if (slot.running === instance) return keep(instance.store, key, value, options, cause);
     },
   };
+}
+
+/** Where the store is elsewhere, its outage is none of its caller's: nothing is stored. */
+function asyncLoaderOf<K, V>(
+  slot: InstanceSlot,
+  instance: Instance<K, V>,
+  key: K,
+  fn: (key: K) => V | Promise<V>,
+  options: FetchOptions<K, V> | undefined,
+  cause: Cause,
+): Loader<V> {
+  const store = instance.store as unknown as AsyncStore<K, V>;
+  const load = async (): Promise<V> => await fn(key);
+  if (store.fetch !== undefined) {
+    const ttlOf = (value: V): Ttl | undefined =>
+      options === undefined ? undefined : fetchedTtl(options, value, key);
+    const how = { ttlOf, staleFor: options?.staleFor };
+    const { fetch: join } = store;
+    return { fetch: () => join.call(store, key, load, how, cause), store: () => {} };
+  }
+  let isNew = true;
+  return {
+    fetch: async () => {
+      let found: V | typeof absent = absent;
+      try {
+        found = await store.get(key, absent, cause);
+      } catch (error) {
+        isOutage(error);
+        isNew = false;
+      }
+      if (found === absent) return await fn(key);
+      isNew = false;
+      return found;
+    },
+    store: async (value) => {
+      if (!isNew || slot.running !== instance) return;
+      try {
+        await keep(instance.store, key, value, options, cause);
+      } catch (error) {
+        isOutage(error);
+      }
+    },
+  };
+}
+
+/** A promise, where the store is elsewhere. */
+function keep<K, V>(
+  store: Store<K, V>,
+  key: K,
+  value: V,
+  options: FetchOptions<K, V> | undefined,
+  cause: Cause,
+): void | Promise<void> {
+  if (options === undefined) return store.put(key, value, undefined, cause);
+  const ttl = fetchedTtl(options, value, key);
+  const { staleFor } = options;
+  return staleFor === undefined
+    ? store.put(key, value, ttl, cause)
+    : store.putStale?.(key, value, ttl, staleFor, cause);
+}
+
+/** Undefined where the store is unavailable. */
+async function unlessOutage<T>(step: T): Promise<T | undefined> {
+  try {
+    return await step;
+  } catch (error) {
+    isOutage(error);
+    return undefined;
+  }
+}
+
+/** @throws any other error */
+function isOutage(error: unknown): void {
+  if (!(error instanceof StoreUnavailableError)) throw error;
 }
 
 function keepsStale<K, V>({ getStale, putStale }: Store<K, V>): boolean {

@@ -10,12 +10,15 @@ import { withTimeout } from "../clock.js";
 import { decodeShape, encodeShape } from "../cluster/journal-shape.js";
 import { JournalError, OptionError, ShapeMismatchError, type StreamShape } from "../errors.js";
 import { hashReady } from "../event/key-hash.js";
+import type { JournalEngine } from "../journal/engine.js";
 import { RedisKeys } from "../journal/redis-keys.js";
 import { isRedisJournal } from "../journal/redis-journal.js";
 import { type Journal, journalPort, type JournalWithPort } from "../journal/types.js";
 import {
+  derivedOption,
   integer,
   type Milliseconds,
+  oneOf,
   option,
   positiveMilliseconds,
   readOptions,
@@ -48,6 +51,16 @@ export interface RedisAdapterOptions {
   /** Milliseconds after which a command that the engine has not answered fails. Default 1000. */
   commandTimeout?: Milliseconds;
   /**
+   * Which calls of `fetchOrStore` for a key share one load: those of all processes (`"cluster"`, the
+   * default), or of each.
+   */
+  flight?: "cluster" | "process";
+  /**
+   * Milliseconds that a load holds up those of other processes at most: then the next one loads.
+   * Default 5000. Only with `flight: "cluster"`.
+   */
+  flightLease?: Milliseconds;
+  /**
    * Milliseconds between two sweeps for expired entries: an integer from 1. Of all processes one
    * sweeps. Above 500 the promise of a second does not hold. Default 200.
    */
@@ -59,6 +72,14 @@ const schema = {
   partitions: option((name, value) => integer(name, value, 1, 65_536), 1),
   ttl: option((_name, value) => requireTtl(value), null),
   commandTimeout: option(positiveMilliseconds, 1000),
+  flight: option((name, value) => oneOf(name, value, ["cluster", "process"]), "cluster"),
+  flightLease: derivedOption(
+    (name, value, { flight }: { flight: "cluster" | "process" }) => {
+      if (flight === "cluster") return positiveMilliseconds(name, value);
+      throw OptionError.invalid(name, 'none with flight "process"', value);
+    },
+    () => 5000,
+  ),
   sweepInterval: option((name, value) => integer(name, value, 1), 200),
 } satisfies SchemaOf<RedisAdapterOptions>;
 
@@ -102,10 +123,14 @@ async function open<K, V>(
   }
   await hashReady;
   const stream = { cache, name };
+  let isWarned = false;
   const shape: StreamShape = { partitions, hash: "defaultHash", version: wireVersion };
   let mismatch: Error | undefined;
   const checkShape = async (): Promise<void> => {
-    const stored = await port.engine().shape(stream, encodeShape(shape, port.nodeName));
+    const engine = port.engine();
+    if (!isWarned) void warnOfEviction(engine, name);
+    isWarned = true;
+    const stored = await engine.shape(stream, encodeShape(shape, port.nodeName));
     const { shape: other, node } = decodeShape(stored);
     if (
       other.partitions === partitions &&
@@ -140,8 +165,16 @@ async function open<K, V>(
     throw mismatch;
   }
   const sweeper = new Sweeper(core as StoreCore, { clock, interval: sweepInterval, keys });
-  return new RedisStore(core, () => {
+  const { flight, flightLease: lease } = options;
+  return new RedisStore(core, flight === "cluster" ? { clock, lease } : undefined, () => {
     sweeper.close();
     calls.close();
   });
+}
+
+/** An engine that may evict the journal would lose events. */
+async function warnOfEviction(engine: JournalEngine, name: string): Promise<void> {
+  const problems = await engine.health?.().catch(() => []);
+  for (const { problem } of problems ?? [])
+    if (problem.includes("evict")) warnOfError(`the store of cache ${name}`, problem);
 }

@@ -76,8 +76,8 @@ local refused = false
 if isNew then
   everyPartition(function(_, first, last)
     for at = first, last do
-      local head = redis.call('GETRANGE', KEYS[at], 0, 24)
-      if #head > 24 then
+      local head = redis.call('GETRANGE', KEYS[at], 0, 32)
+      if #head > 32 then
         local due = struct.unpack('>d', head)
         if due == 0 or due > time then refused = true end
       end
@@ -105,7 +105,7 @@ everyPartition(function(base, first, last)
     end
   end
   local function store(item)
-    save(item[4], deadline, ttl, item[2])
+    save(item[4], deadline, ttl, 0, item[2])
     if not item[3] or item[5] ~= deadline then redis.call('ZADD', index, score(deadline), item[1]) end
   end
   emitMany(0, flags, new, store)
@@ -147,8 +147,8 @@ everyPartition(function(base, first, last)
       if int(position) ~= expected then old = false end
     end
     local was = old and valueOf(old)
+    if old or expected == '' then redis.call('UNLINK', key, flightOf(member)) end
     if old then
-      redis.call('UNLINK', key)
       redis.call('ZREM', index, member)
       counts[1] = counts[1] + 1
     end
@@ -199,6 +199,9 @@ for _, member in ipairs(due) do
   end
 end
 if #due == limit then return answer(1) end
+-- What is loaded now, or stale, is from before.
+redis.call('HINCRBY', meta, 'clears', 1)
+redis.call('HSET', meta, 'clearedAt', int(next))
 local total = redis.call('ZCARD', index)
 if prefix ~= '' and total > ${maxSearched} and not isAlways then return answer(${outcomes.conflict}) end
 local found = {}
@@ -294,7 +297,7 @@ local time = now()
 local found = {int(time)}
 for at, key in ipairs(KEYS) do
   local old = redis.call('GET', key)
-  if old and #old > 24 then
+  if old and #old > 32 then
     local due = struct.unpack('>d', old)
     if due > 0 and due <= time then old = false end
   end

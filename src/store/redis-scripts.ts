@@ -1,5 +1,6 @@
 import type { RedisScript } from "../journal/redis-script.js";
 import * as bulk from "./redis-bulk-scripts.js";
+import * as flights from "./redis-flight-scripts.js";
 import * as store from "./redis-store-scripts.js";
 
 const isScript = (value: unknown): value is RedisScript =>
@@ -9,4 +10,5 @@ const isScript = (value: unknown): value is RedisScript =>
 export const allScripts: readonly RedisScript[] = [
   ...Object.values(store),
   ...Object.values(bulk),
+  ...Object.values(flights),
 ].filter(isScript);

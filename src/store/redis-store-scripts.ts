@@ -6,18 +6,23 @@ import { script } from "../journal/redis-script.js";
  * these changes to the partition's journal.
  *
  * An entry is a string under `<tag>:e:<key>`: deadline (0: none), position of its last event, TTL
- * (0: none), each a big-endian double; then the value. The server's own TTL lies behind the
- * deadline, so that the sweep still finds the value. The sorted set `<tag>:index` has the keys, with
- * the deadline as score.
+ * (0: none), for how long a stale value is kept, each a big-endian double; then the value. The
+ * server's own TTL lies behind the deadline, so that the sweep still finds the value. The sorted set
+ * `<tag>:index` has the keys, with the deadline as score: what is under `:e:` and not in it is a
+ * stale value. `<tag>:f:<key>` is the load of a value that is under way. The scripts make the names
+ * of the last two from that of the index; they have the same hash tag.
  */
 
 /** Bytes before the value. @internal */
-export const headerSize = 24;
+export const headerSize = 32;
 
 /** How long the server keeps an entry behind its deadline, for the sweep. */
 const slack = 3_600_000;
 /** The server's TTL of an entry without one: it makes the entry one that may be evicted. */
 const longest = 315_360_000_000;
+
+/** Added to the flags: the new entries are announced, as in a Redis Cluster. @internal */
+export const announce = 64;
 
 /** What a script has done to the entry that it found. @internal */
 export const outcomes = { nothing: -1, conflict: -2, notNumber: -3, notFinite: -4 } as const;
@@ -33,6 +38,8 @@ export const gone = { nothing: 0, expired: 3, evicted: 4 } as const;
  */
 export const opening = `
 local writer, command, flags = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local announces = flags >= ${announce}
+if announces then flags = flags - ${announce} end
 local time = now()
 local meta, log, index, generation, next, trimAt, last
 local made = 0
@@ -59,13 +66,18 @@ local function emit(kind, bits, member, value, was)
     .. command .. member .. (value or '') .. (was or ''))
 end
 local function close()
-  if made > 0 then redis.call('HSET', meta, 'next', int(next), 'last', last) end
+  if made == 0 then return end
+  redis.call('HSET', meta, 'next', int(next), 'last', last)
+  if announces then tell(string.sub(index, 1, #index - 6) .. ':news') end
 end
-local function header(deadline, ttl) return struct.pack('>ddd', deadline, next, ttl) end
-local function valueOf(old) return string.sub(old, 25) end
-local function save(key, deadline, ttl, value)
-  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(ttl > 0 and ttl + ${slack} or ${longest}))
+local function header(deadline, ttl, stale) return struct.pack('>dddd', deadline, next, ttl, stale) end
+local function valueOf(old) return string.sub(old, 33) end
+-- 'left': until the deadline; default: the TTL.
+local function save(key, deadline, ttl, stale, value, left)
+  local life = ttl > 0 and (left or ttl) + stale + ${slack} or ${longest}
+  redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', int(math.max(life, 1)))
 end
+local function flightOf(member) return string.sub(index, 1, #index - 6) .. ':f:' .. member end
 local function score(deadline) return deadline > 0 and int(deadline) or '+inf' end
 -- What is left of an entry that the index has and the server has not: 3 expired, 4 evicted, 0: none.
 local function lost(member)
@@ -83,20 +95,29 @@ end
  * @internal
  */
 export const finding = `
+-- What is due goes: how it went, and what it held. 0: it had gone before, but for its stale value.
+local function retire(key, member, old, deadline, stale)
+  local isFirst = redis.call('ZREM', index, member) == 1
+  local left = deadline + stale - time
+  if left <= 0 then redis.call('UNLINK', key)
+  elseif isFirst then redis.call('PEXPIRE', key, int(left)) end
+  if not isFirst then return 0, false end
+  redis.call('UNLINK', flightOf(member))
+  emit(3, 0, member, false, valueOf(old))
+  return 3, valueOf(old)
+end
 local function find(key)
   local old = redis.call('GET', key)
   local member = memberOf(key)
-  if old and #old > 24 then
-    local deadline, _, ttl = struct.unpack('>ddd', old)
-    if deadline == 0 or deadline > time then return old, deadline, ttl, 0, false end
-    redis.call('UNLINK', key)
-    redis.call('ZREM', index, member)
-    emit(3, 0, member, false, valueOf(old))
-    return false, 0, 0, 3, valueOf(old)
+  if old and #old > 32 then
+    local deadline, _, ttl, stale = struct.unpack('>dddd', old)
+    if deadline == 0 or deadline > time then return old, deadline, ttl, 0, false, stale end
+    return false, 0, 0, retire(key, member, old, deadline, stale)
   end
   local how = lost(member)
   if how > 0 then
     redis.call('ZREM', index, member)
+    redis.call('UNLINK', flightOf(member))
     emit(how, 0, member, false, false)
   end
   return false, 0, 0, how, false
@@ -108,8 +129,8 @@ end
 `;
 
 /**
- * KEYS: and one entry. ARGV: and value, TTL or 0, "1": the reply has what was there. Stores it,
- * whatever was there.
+ * KEYS: and one entry. ARGV: and value, TTL or 0, "1": the reply has what was there, for how long a
+ * stale value is kept. Stores it, whatever was there.
  */
 export const putScript = script(
   "put",
@@ -117,25 +138,30 @@ export const putScript = script(
   opening,
   `
 enter(1)
-local key, value, ttl = KEYS[4], ARGV[4], tonumber(ARGV[5])
+local key, value, ttl, stale = KEYS[4], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
 local member = memberOf(key)
 local deadline = ttl > 0 and time + ttl or 0
-local life = int(ttl > 0 and ttl + ${slack} or ${longest})
-local old = redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life, 'GET')
-local was, how, wasGone, kind = false, 0, false, 0
-if old and #old > 24 then
-  local due = struct.unpack('>d', old)
-  was = valueOf(old)
+local life = int(ttl > 0 and ttl + stale + ${slack} or ${longest})
+local old = redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', life, 'GET')
+local was, how, wasGone, kind, due = false, 0, false, 0, false
+if old and #old > 32 then
+  due = struct.unpack('>d', old)
   if due > 0 and due <= time then
-    how, wasGone, was = 3, was, false
-    emit(3, 0, member, false, wasGone)
-    redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life)
-  else kind = 1 end
-  if due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+    -- Its deadline has passed: it expires first, unless it has done so.
+    if redis.call('ZREM', index, member) == 1 then
+      how, wasGone = 3, valueOf(old)
+      emit(3, 0, member, false, wasGone)
+    end
+    redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', life)
+    redis.call('ZADD', index, score(deadline), member)
+  else
+    kind, was = 1, valueOf(old)
+    if due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
+  end
 elseif redis.call('ZADD', index, 'NX', score(deadline), member) == 0 then
   how = lost(member)
   emit(how, 0, member, false, false)
-  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', life)
+  redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', life)
   redis.call('ZADD', index, score(deadline), member)
 end
 emit(kind, flags, member, value, was)
@@ -162,7 +188,7 @@ local old, due, _, how, wasGone = find(key)
 if (old and 'present' or 'new') ~= ARGV[7] then return reply(${outcomes.nothing}, how, false, ARGV[6] == '1' and wasGone) end
 local deadline = ttl > 0 and time + ttl or 0
 local member = memberOf(key)
-save(key, deadline, ttl, value)
+save(key, deadline, ttl, 0, value)
 if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
 local was = old and valueOf(old)
 emit(old and 1 or 0, flags, member, value, was)
@@ -184,8 +210,9 @@ enter(1)
 local key = KEYS[4]
 local old, _, _, how, wasGone = find(key)
 local member = memberOf(key)
+-- Also a stale value, and a load that is under way.
+redis.call('UNLINK', key, flightOf(member))
 if old then
-  redis.call('UNLINK', key)
   redis.call('ZREM', index, member)
   emit(2, flags, member, false, valueOf(old))
 elseif ARGV[5] == '1' then emit(2, flags, member, false, false) end
@@ -205,7 +232,7 @@ export const expireScript = script(
   `
 enter(1)
 local key = KEYS[4]
-local old, due, had, how, wasGone = find(key)
+local old, due, had, how, wasGone, stale = find(key)
 wasGone = ARGV[5] == '1' and wasGone
 if not old then return reply(${outcomes.nothing}, how, false, wasGone) end
 local ttl = had
@@ -215,7 +242,7 @@ if due == 0 and (ARGV[4] == '' or ttl == 0) then return reply(${outcomes.conflic
 local member = memberOf(key)
 local deadline = ttl > 0 and time + ttl or 0
 local value = valueOf(old)
-save(key, deadline, ttl, value)
+save(key, deadline, ttl, stale, value)
 if due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
 emit(1, flags + 4, member, false, value)
 return reply(1, how, ARGV[5] == '1' and value, wasGone)
@@ -256,9 +283,7 @@ local deadline = ttl > 0 and time + ttl or 0
 if old and ARGV[7] == '1' then deadline, ttl = due, had end
 local member = memberOf(key)
 local was = old and valueOf(old)
-if old and ARGV[7] == '1' and due > 0 then
-  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(math.max(1, due - time) + ${slack}))
-else save(key, deadline, ttl, value) end
+save(key, deadline, ttl, 0, value, deadline - time)
 if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
 emit(old and 1 or 0, flags, member, value, was)
 return reply(old and 1 or 0, how, was, wasGone)
@@ -292,9 +317,7 @@ local value = 'n' .. string.format('%.17g', sum)
 local deadline = ttl > 0 and time + ttl or 0
 if old and ARGV[7] == '1' then deadline, ttl = due, had end
 local member = memberOf(key)
-if old and ARGV[7] == '1' and due > 0 then
-  redis.call('SET', key, header(deadline, ttl) .. value, 'PX', int(math.max(1, due - time) + ${slack}))
-else save(key, deadline, ttl, value) end
+save(key, deadline, ttl, 0, value, deadline - time)
 if not old or due ~= deadline then redis.call('ZADD', index, score(deadline), member) end
 emit(old and 1 or 0, flags, member, value, was)
 return reply(old and 1 or 0, how, value, was, wasGone)

@@ -1,10 +1,13 @@
 import { createHash } from "node:crypto";
-import type { AsyncStore, StoreQuery } from "../cache/adapter.js";
+import type { AsyncStore, FoundValue, StoreQuery } from "../cache/adapter.js";
 import type { CacheInfo, Ttl } from "../cache/types.js";
-import { OptionError } from "../errors.js";
+import { OptionError, StoreUnavailableError } from "../errors.js";
 import type { Cause } from "../event/event.js";
 import { commands } from "../cache/command.js";
+import type { Milliseconds } from "../options.js";
 import { RedisBulk } from "./redis-bulk.js";
+import { readStaleScript } from "./redis-flight-scripts.js";
+import { type FlightOptions, RedisFlights } from "./redis-flights.js";
 import {
   addScript,
   expireScript,
@@ -16,11 +19,13 @@ import {
   removeScript,
   replaceIfScript,
 } from "./redis-store-scripts.js";
-import type { Place, ScriptReply, StoreCore } from "./store-core.js";
+import { type Place, type ScriptReply, staleArgument, type StoreCore } from "./store-core.js";
 
 const deleted = 2;
 const updated = 1;
 const inserted = 0;
+
+type Fetch<K, V> = NonNullable<AsyncStore<K, V>["fetch"]>;
 
 /**
  * A store on Redis that all processes share: entries, and the journal's events of their changes,
@@ -32,12 +37,18 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   readonly invalidates = true;
   readonly #core: StoreCore<K, V>;
   readonly #bulk: RedisBulk<K, V>;
+  /** Undefined: loads of other processes are not waited for. */
+  readonly fetch?: Fetch<K, V>;
   readonly #onClose: () => void;
 
   /** @param onClose called once */
-  constructor(core: StoreCore<K, V>, onClose: () => void) {
+  constructor(core: StoreCore<K, V>, flights: FlightOptions | undefined, onClose: () => void) {
     this.#core = core;
     this.#bulk = new RedisBulk(core);
+    if (flights !== undefined) {
+      const all = new RedisFlights(core, flights);
+      this.fetch = (...args) => this.#fetch(all, ...args);
+    }
     this.#onClose = onClose;
   }
 
@@ -50,6 +61,45 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     }
     core.counts.hits++;
     return core.decode(found);
+  }
+
+  async getStale(key: K, staleFor: Milliseconds, cause: Cause): Promise<FoundValue<V> | undefined> {
+    const core = this.#core;
+    const place = core.place(key);
+    let found: unknown = await core.calls.send(place.entry, ["GET", place.entry], true, false);
+    let isStale = false;
+    if (found !== null && this.#isLive(found) === undefined) {
+      const args = [core.wants, staleArgument(staleFor)];
+      const reply = await core.run(readStaleScript, place, cause, args, false);
+      core.missing(reply.gone, key, reply.rest[1], cause);
+      [found] = reply.rest;
+      isStale = reply.outcome !== outcomes.nothing;
+    }
+    if (!Buffer.isBuffer(found)) {
+      core.counts.misses++;
+      return undefined;
+    }
+    core.counts.hits++;
+    return { value: core.decode(found), isStale };
+  }
+
+  async #fetch(
+    flights: RedisFlights<K, V>,
+    ...[key, load, options, cause]: Parameters<Fetch<K, V>>
+  ): Promise<V> {
+    const core = this.#core;
+    try {
+      const found = await this.#read(core.place(key), key, cause);
+      if (found !== undefined) {
+        core.counts.hits++;
+        return core.decode(found);
+      }
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      core.counts.misses++;
+      return await load();
+    }
+    return await flights.fetch(key, load, options, cause);
   }
 
   async has(key: K, cause: Cause): Promise<boolean> {
@@ -65,9 +115,19 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     return left === undefined ? ttl : Math.max(0, Math.min(left, ttl));
   }
 
-  async put(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<void> {
+  put(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<void> {
+    return this.putStale(key, value, ttl, 0, cause);
+  }
+
+  async putStale(
+    key: K,
+    value: V,
+    ttl: Ttl | undefined,
+    staleFor: Milliseconds,
+    cause: Cause,
+  ): Promise<void> {
     const core = this.#core;
-    const args = [core.encode(value), core.ttlArgument(ttl), core.wants];
+    const args = [core.encode(value), core.ttlArgument(ttl), core.wants, staleArgument(staleFor)];
     const reply = await core.run(putScript, core.place(key), cause, args);
     this.#stored(reply, key, value, cause);
   }

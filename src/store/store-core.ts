@@ -11,11 +11,12 @@ import { encodedName, type RedisKeys } from "../journal/redis-keys.js";
 import { integerOf, listOf, textOf } from "../journal/redis-replies.js";
 import type { RedisScript } from "../journal/redis-script.js";
 import type { JournalPort } from "../journal/types.js";
+import type { Milliseconds } from "../options.js";
 import { keyOfText, keyText } from "../pubsub/key-text.js";
 import { decodeValue, encodeValue } from "../pubsub/value-bytes.js";
 import { monotonicNow } from "../timers.js";
 import { EngineClock } from "./engine-clock.js";
-import { gone, headerSize } from "./redis-store-scripts.js";
+import { announce, gone, headerSize } from "./redis-store-scripts.js";
 import type { StoreCalls } from "./store-calls.js";
 
 /** A TTL of more than this is none that a server could count. */
@@ -174,7 +175,8 @@ export class StoreCore<K = unknown, V = unknown> {
 
   /** The arguments that all scripts take first. */
   head({ command, fill }: Cause): [string, string, string] {
-    return [this.#writer + this.#writes++, command, fill ? String(changeFlags.fill) : "0"];
+    const flags = (fill ? changeFlags.fill : 0) + (this.calls.isCluster ? announce : 0);
+    return [this.#writer + this.#writes++, command, String(flags)];
   }
 
   /** @throws ForeignDataError */
@@ -230,6 +232,11 @@ export class StoreCore<K = unknown, V = unknown> {
       })
       .finally(() => (partition.isTrimming = false));
   }
+}
+
+/** As scripts take it. @internal */
+export function staleArgument(staleFor: Milliseconds): string {
+  return String(Math.min(Math.ceil(staleFor), longestTtl));
 }
 
 function refusal(option: string, value: unknown, cause: unknown): OptionError {

@@ -109,13 +109,19 @@ class StreamServer {
   started(): Promise<StreamServer> | StreamServer {
     const { replicator } = this.#stream;
     if (replicator === undefined) return this;
-    return replicator.shakeHands().then(
-      () => this,
-      (error: unknown) => {
-        this.#close();
-        throw error;
-      },
-    );
+    // Events of a shared store are read from here on, so that none of its own is missed either.
+    const listening = (): Promise<void> | void =>
+      this.#options.isShared === true ? replicator.listening() : undefined;
+    return replicator
+      .shakeHands()
+      .then(listening)
+      .then(
+        () => this,
+        (error: unknown) => {
+          this.#close();
+          throw error;
+        },
+      );
   }
 
   terminate(reason: unknown): Promise<void> | void {

@@ -40,7 +40,8 @@ export function asyncAdapter(): AsyncAdapter {
       };
       return new Proxy({} as AsyncStore<K, V>, {
         get: (_target, name) => {
-          if (name === "then") return undefined;
+          // Of the optional methods it has those of the store in the process.
+          if (typeof store[name as string] !== "function") return undefined;
           if (name === "close") return () => Promise.resolve();
           return (...args: unknown[]) => later(() => store[name as string]?.(...args));
         },
