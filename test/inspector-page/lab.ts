@@ -11,6 +11,7 @@ import {
 } from "playwright-core";
 import { readAssets } from "../../src/inspector/assets.js";
 import { InspectorServer, type ServerSettings } from "../../src/inspector/server.js";
+import type { TreeRow } from "../../src/inspector/snapshot.js";
 import { findBrowser, instruction } from "../helpers/browser.mjs";
 import { projectRoot } from "../helpers/project-root.js";
 import { type FakeOptions, FakeSource } from "../inspector/fake-source.js";
@@ -64,7 +65,9 @@ export class WatchedPage implements AsyncDisposable {
     this.#context = context;
     this.page = page;
     page.on("console", (message) => {
-      if (message.type() === "error") this.errors.push(message.text());
+      // The form for the login comes with this status.
+      const isForm = message.text().includes("401 (Unauthorized)");
+      if (message.type() === "error" && !isForm) this.errors.push(message.text());
     });
     page.on("pageerror", (error) => this.errors.push(String(error)));
   }
@@ -105,6 +108,30 @@ export async function serve({ settings, source, ...options }: ServeOptions = {})
   return { source: shown, server, port, url, [Symbol.asyncDispose]: () => server.close() };
 }
 
+/** Expects that something comes into sight. */
+export async function expectShown(place: Locator): Promise<void> {
+  await place.waitFor();
+}
+
+const token = "0123456789abcdef";
+
+/** Settings with a login and actions. */
+export const acting = { token, actions: true } as const;
+
+/** Logs in as "ana". */
+export async function login(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel("Token").fill(token);
+  await page.getByLabel("Your name").fill("ana");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("tablist").waitFor();
+}
+
+/** The row of the tree with this name, as it is now. */
+export function childOf(source: FakeSource, name: string): TreeRow {
+  return source.read().tree.find((child) => child.name === name) as TreeRow;
+}
+
 /** The row of a grid with this id. */
 export function row(page: Page, id: string): Locator {
   return page.locator(`.grid-body [data-id='${id}']`);
@@ -128,11 +155,21 @@ interface Violation {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
-/** Expects that axe finds nothing serious or critical. */
-export async function expectAccessible(page: Page): Promise<void> {
-  await page.evaluate(`${axe}; undefined`);
+/**
+ * Expects that axe finds nothing serious or critical.
+ *
+ * @param within a selector
+ */
+export async function expectAccessible(
+  page: Page,
+  what: "all" | "colours" = "all",
+  within = "html",
+): Promise<void> {
+  await page.evaluate(`globalThis.axe ?? (() => { ${axe} })()`);
+  const only = what === "all" ? {} : { runOnly: ["color-contrast"] };
+  const rules = { ...only, resultTypes: ["violations"] };
   const violations = await page.evaluate<readonly Violation[]>(
-    "axe.run().then(({ violations }) => violations)",
+    `axe.run(${JSON.stringify(within)}, ${JSON.stringify(rules)}).then(({ violations }) => violations)`,
   );
   const bad = violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")

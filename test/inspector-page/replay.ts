@@ -34,11 +34,17 @@ export class Replay implements AsyncDisposable {
   readonly #pages = new Set<ServerResponse>();
   #messages: string[] = [];
   #lastEntry = 0;
+  #heartbeat: NodeJS.Timeout | undefined;
 
   private constructor(options: FakeOptions, about: Partial<About>, server: Server) {
     this.source = new FakeSource(() => this.time, options);
     this.#about = about;
     this.#server = server;
+    // No time passes, but the page has news.
+    this.#heartbeat = setInterval(
+      () => this.#write(`event: update\ndata: {"time":${this.time}}\n\n`),
+      1000,
+    );
     this.url = `http:${"//"}127.0.0.1:${(server.address() as AddressInfo).port}/`;
     server.on("request", ({ url = "/" }, response) => {
       if (url.startsWith("/events")) this.#watch(response);
@@ -55,6 +61,7 @@ export class Replay implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.silence();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
@@ -85,6 +92,15 @@ export class Replay implements AsyncDisposable {
     const data = `{${members.filter((member) => member !== "").join(",")}}`;
     const message = `event: ${isFirst ? "snapshot" : "update"}\ndata: ${data}\n\n`;
     this.#messages.push(message);
+    this.#write(message);
+  }
+
+  /** Nothing is sent any more, unless time passes. */
+  silence(): void {
+    clearInterval(this.#heartbeat);
+  }
+
+  #write(message: string): void {
     for (const page of this.#pages) page.write(message);
   }
 
