@@ -17,7 +17,6 @@ const start = (port: number, options: StoreNodeOptions = {}): Promise<StoreNode>
       heartbeat: 600,
       ...options.journal,
     },
-    adapter: { commandTimeout: 200, ...options.adapter },
   });
 
 /** Waits until the store takes commands again. */
@@ -61,8 +60,18 @@ describeWith("redis-server")("an outage of a shared store", () => {
   test("that no reply tells of: the fate of writes is unknown, and calls soon fail at once", async () => {
     await using redis = await startRedis();
     await using proxy = await Proxy.start({ host: "127.0.0.1", port: redis.port });
-    await using a = await start(proxy.port, { journal: { connectionTimeout: 60_000 } });
-    await a.cache.put("k", 1);
+    await using a = await start(proxy.port, {
+      journal: { connectionTimeout: 60_000 },
+      adapter: { commandTimeout: 400 },
+    });
+    await waitFor(
+      () =>
+        a.cache.put("k", 1).then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 20_000 },
+    );
     proxy.stall();
     const [read, write] = await Promise.all([
       failure(a.cache.get("k")),
@@ -70,7 +79,7 @@ describeWith("redis-server")("an outage of a shared store", () => {
     ]);
     expect(read).toMatchObject({ code: "E_STORE_UNAVAILABLE", applied: "no" });
     expect(write).toMatchObject({ code: "E_STORE_UNAVAILABLE", applied: "unknown" });
-    expect((write as Error).message).toContain("200 ms");
+    expect((write as Error).message).toContain("400 ms");
     // The breaker is open: but for one trial in each timeout nothing is sent.
     const errors = await Promise.all(Array.from({ length: 20 }, () => failure(a.cache.get("k"))));
     const fast = errors.filter((error) => (error as Error).message.includes("does not answer"));

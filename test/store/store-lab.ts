@@ -47,7 +47,8 @@ export class StoreNode implements AsyncDisposable {
   static async start(options: StoreNodeOptions): Promise<StoreNode> {
     const { name = `node${names++}`, stream = {}, children = () => [] } = options;
     const journal = redisJournal({ nodeName: name, ...options.journal });
-    const adapter = redisAdapter({ journal, ...options.adapter });
+    // No test but those of outages depends on how fast the server answers.
+    const adapter = redisAdapter({ journal, commandTimeout: 20_000, ...options.adapter });
     const cache: Store = defineCache({ name: options.cache ?? "products", adapter });
     const include: Include[] = ["value", "previous"];
     const server = stream === false ? [] : [streamServer({ cache, include, ...stream })];
