@@ -1,9 +1,10 @@
 import { afterEach } from "@jest/globals";
 import fc from "fast-check";
 
-// On a busy machine a property does fewer runs. No run has a limit of its own: how long one takes
-// depends on what else the machine does.
-fc.configureGlobal({ interruptAfterTimeLimit: 15_000 });
+// On a busy machine a property does fewer runs; `npm run stress` gives it longer. No run has a limit
+// of its own: how long one takes depends on what else the machine does.
+const limit = Number(process.env["PROPERTY_TIME"] ?? 4000);
+fc.configureGlobal({ interruptAfterTimeLimit: limit });
 
 let underWay: Promise<unknown> | undefined;
 

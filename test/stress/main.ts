@@ -7,6 +7,9 @@ import { projectRoot } from "../helpers/project-root.js";
 import { readOptions, type StressOptions, usage } from "./options.js";
 import { failuresOf, formatFailures, type RunResult } from "./report.js";
 
+// Milliseconds that a property is tried for, where its number of runs takes longer.
+process.env["PROPERTY_TIME"] ??= "15000";
+
 async function main(): Promise<number> {
   let options: StressOptions;
   try {

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { compiled } from "../../helpers/compiled.js";
 import { projectRoot } from "../../helpers/project-root.js";
 
 /** A call of a method of what runs in another process. */
@@ -38,9 +39,10 @@ export class RemoteProcess<Api extends Methods<Api>> implements AsyncDisposable 
 
   constructor(name: string, program: string, config: object) {
     this.name = name;
-    this.#child = fork(program, {
+    const { path, execArgv } = compiled(program);
+    this.#child = fork(path, {
       cwd: projectRoot,
-      execArgv: ["--import", "tsx"],
+      execArgv: [...execArgv],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       env: { ...process.env, [configVariable]: JSON.stringify(config) },
