@@ -2,6 +2,12 @@
 export { defineCache, type CacheOptions } from "./cache/define-cache.js";
 export { localAdapter, type LocalAdapterOptions } from "./cache/adapters/local-adapter.js";
 export { nilAdapter } from "./cache/adapters/nil-adapter.js";
+export {
+  storeAdapter,
+  type StoreAdapterOptions,
+  type StoreName,
+} from "./cache/adapters/store-adapter.js";
+export type { StoreFunctions } from "./cache/adapters/store-calls.js";
 export type {
   Adapter,
   AdapterContext,
@@ -199,8 +205,8 @@ export {
   QueryTimeoutError,
   RegistryError,
   ShapeMismatchError,
-  StoreUnavailableError,
   StreamNotFoundError,
+  StoreUnavailableError,
   type StreamShape,
   SupervisorError,
   type SupervisorErrorReason,

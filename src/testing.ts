@@ -58,6 +58,11 @@ export {
   pubSubConformance,
   type PubSubConformanceOptions,
 } from "./testing/pubsub-conformance.js";
+export {
+  type ConformanceStore,
+  storeConformance,
+  type StoreConformanceOptions,
+} from "./testing/store-conformance.js";
 
 // Errors
 export { InjectedFaultError, WaitTimeoutError } from "./errors.js";

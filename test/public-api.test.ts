@@ -58,6 +58,7 @@ const mainNames = [
   "logTo",
   "lookupStream",
   "nilAdapter",
+  "storeAdapter",
   "streamServer",
   "whenIdle",
   "workerPool",
@@ -82,6 +83,7 @@ const testingNames = [
   "recordTree",
   "refuseRegistration",
   "slowDown",
+  "storeConformance",
   "waitFor",
 ];
 

@@ -17,7 +17,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ["how-it-works", "examples", "recipes", "coming-from-elixir"],
   Use: ["api", "options", "errors", "guarantees", "supervision", "cluster", "journal"],
   Operate: ["production", "journal-redis", "journal-nats", "telemetry", "performance"],
-  Develop: ["testing", "journal-engines", "development", "architecture"],
+  Develop: ["testing", "adapters", "journal-engines", "development", "architecture"],
 };
 
 /** The guides, in groups; `names` are those of docs/, without ".md". */

@@ -77,7 +77,7 @@ export function invalidateAll<K, V>(
   if (flights.size > 0) flights.supersedeMatching(query);
   const settle = (deleted: number, missing: Iterable<K>): number => {
     if (query.kind === "where" || instance.invalidates) return deleted;
-    if (query.kind === "keys" ? deleted === query.keys.size : deleted > 0) return deleted;
+    if (query.kind === "keys" ? deleted === query.keys.size : deleted !== 0) return deleted;
     instance.emptyInvalidations++;
     if (!emitter.active) return deleted;
     if (query.kind !== "keys") {

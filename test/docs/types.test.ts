@@ -35,6 +35,7 @@ test("docs/options.md names options that there are", () => {
     invalidator: "InvalidatorOptions",
     pools: "HandlerPoolOptions",
     pubsubs: "PubSubOptions",
+    storeAdapter: "StoreAdapterOptions",
     startSupervisor: "StartSupervisorOptions",
     streamServer: "StreamServerOptions",
     subscribe: "SubscribeOptions",

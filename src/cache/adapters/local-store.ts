@@ -142,8 +142,7 @@ export class LocalStore<K, V> implements Store<K, V> {
       return sum;
     }
     const value = table.valueOf(slot);
-    if (typeof value !== "number") throw OptionError.invalid("key", "the key of a number", value);
-    const sum = checkSum(value + amount, amount);
+    const sum = checkSum(checkNumber(value) + amount, amount);
     this.#overwrite(key, sum as V, ttl, cause);
     return sum;
   }
@@ -233,7 +232,14 @@ export class LocalStore<K, V> implements Store<K, V> {
   }
 }
 
-function checkSum(sum: number, amount: number): number {
+/** @internal */
+export function checkSum(sum: number, amount: number): number {
   if (Number.isFinite(sum)) return sum;
   throw OptionError.invalid("amount", "a number that keeps the sum finite", amount);
+}
+
+/** @internal */
+export function checkNumber(value: unknown): number {
+  if (typeof value === "number") return value;
+  throw OptionError.invalid("key", "the key of a number", value);
 }

@@ -20,6 +20,7 @@ interface StaleCopy<V> {
 export class StaleCopies<K, V> {
   readonly #clock: StoreClock;
   readonly #limit: number;
+  readonly #slots: number;
   /** By the slot of an entry: how long its value is kept after its TTL. 0: not at all. */
   #marks = new Float64Array(0);
   readonly #copies = new UnlimitedEntries<K, StaleCopy<V>>();
@@ -27,10 +28,14 @@ export class StaleCopies<K, V> {
   /** Goes on where it ended: the start of a Map that is used as a queue is slow to find. */
   #oldest = this.#copies.slots.keys();
 
-  /** @param limit how many entries there may be */
-  constructor(clock: StoreClock, sweepInterval: Milliseconds, limit: number) {
+  /**
+   * @param limit how many copies, and entries with them, there may be
+   * @param slots how many slots of entries there may be
+   */
+  constructor(clock: StoreClock, sweepInterval: Milliseconds, limit: number, slots = limit) {
     this.#clock = clock;
     this.#limit = limit;
+    this.#slots = slots;
     this.#expiry = new ExpiryWheel(clock, sweepInterval, limit, (slot) => this.#drop(slot));
   }
 
@@ -41,7 +46,7 @@ export class StaleCopies<K, V> {
   /** Has the value of an entry kept for so long after its TTL. */
   mark(slot: number, staleFor: Milliseconds): void {
     if (slot >= this.#marks.length) {
-      const longer = new Float64Array(columnLength(slot, this.#limit));
+      const longer = new Float64Array(columnLength(slot, this.#slots));
       longer.set(this.#marks);
       this.#marks = longer;
     }
@@ -58,7 +63,10 @@ export class StaleCopies<K, V> {
     const staleFor = slot < this.#marks.length ? (this.#marks[slot] as number) : 0;
     const now = this.#clock.now();
     const left = dueAt + staleFor - now;
-    if (left > 0) this.#expiry.start(this.#copies.add(key, { value, dueAt }), left, now);
+    if (left <= 0) return;
+    this.delete(key);
+    if (this.size >= this.#limit) this.#dropOldest();
+    this.#expiry.start(this.#copies.add(key, { value, dueAt }), left, now);
   }
 
   /** To be called for an entry that has been added. */
