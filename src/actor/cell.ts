@@ -40,6 +40,7 @@ export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
   readonly id: string;
   readonly path: string;
   readonly ready: Promise<ActorRef<Msg>>;
+  readonly startedAt: Milliseconds;
   exitReason: ExitReason = undefined;
   supervised = false;
 
@@ -79,6 +80,7 @@ export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
     options: CellOptions,
   ) {
     this.#runtime = runtime;
+    this.startedAt = runtime.system.clock.now();
     this.id = options.id ?? options.name ?? runtime.nextId();
     this.path = `${parentPath}/${this.id}`;
     this.ref = new ActorRef<Msg>(this);
@@ -105,6 +107,14 @@ export class ActorCell<State = unknown, Msg = unknown> implements Cell<Msg> {
     return (
       this.#stopRequest !== undefined || this.#phase === "terminating" || this.#phase === "dead"
     );
+  }
+
+  get starting(): boolean {
+    return this.#phase === "starting";
+  }
+
+  get waiting(): number {
+    return this.#mailbox.size;
   }
 
   get signal(): AbortSignal {

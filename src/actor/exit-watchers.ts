@@ -2,6 +2,7 @@ import { callSafely } from "../callbacks.js";
 import { OptionError } from "../errors.js";
 import { callable } from "../options.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 import { type ExitReason, isCleanExit } from "./exit.js";
 import { Task } from "./mailbox.js";
@@ -135,8 +136,8 @@ export function reportAbnormalEnd(actor: Ended, reason: ExitReason, monitored: b
   setImmediate(() => {
     if (actor.supervised) return;
     const { ref } = actor;
-    if (channels.actorExit.hasSubscribers) channels.actorExit.publish({ ref, reason });
-    else if (!monitored) warnOfError(`actor ${withoutNumbers(ref.path)} ended`, reason);
+    if (!report(channels.actorExit, () => ({ ref, reason })) && !monitored)
+      warnOfError(`actor ${withoutNumbers(ref.path)} ended`, reason);
   });
 }
 

@@ -24,6 +24,12 @@ export interface Target {
   readonly alive: boolean;
   /** Whether its end has been requested, is under way, or is over. */
   readonly stopping: boolean;
+  /** Whether its `init` has not settled. */
+  readonly starting: boolean;
+  /** When it began, by the system's clock. */
+  readonly startedAt: Milliseconds;
+  /** How many messages are in its mailbox. */
+  readonly waiting: number;
   /** Whether a supervisor reports its end. */
   supervised: boolean;
   dispatch(message: unknown): void;

@@ -11,6 +11,14 @@ import { Emitter } from "./emitter.js";
 import { Instance, type InstanceSlot } from "./instance.js";
 import type { CacheInfo } from "./types.js";
 
+/** The running instances by their actors. */
+const instances = new WeakMap<ActorRef, Instance>();
+
+/** The instance that an actor runs; undefined: it runs none. @internal */
+export function instanceRunBy(ref: ActorRef): Instance | undefined {
+  return instances.get(ref);
+}
+
 /** Starts an instance as an actor. Settles when the store is open. @internal */
 export async function startInstance(
   slot: InstanceSlot,
@@ -87,6 +95,7 @@ class InstanceLife {
       this.#adapter.async === true,
     );
     this.#instance = instance;
+    instances.set(ctx.self, instance);
     this.#metrics = new CacheMetrics(instance);
     observe(this.#metrics);
     ActorRef.targetOf(ctx.self).onDeath(() => void this.#endAtOnce());

@@ -1,6 +1,7 @@
 import { type NebulexError, PubSubError, show, type StreamShape } from "../errors.js";
 import type { CacheEvent } from "../event/event.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import type { StateMessage } from "./messages.js";
 import type { Replica } from "./replica.js";
 
@@ -33,8 +34,7 @@ export class ClusterReports {
   /** The status of another node. */
   node({ node, epoch }: Pick<Replica, "node" | "epoch">, status: string): void {
     const { cache, name, pubsub } = this.#subject;
-    if (channels.node.hasSubscribers)
-      channels.node.publish({ cache, name, pubsub, node, epoch, status });
+    report(channels.node, () => ({ cache, name, pubsub, node, epoch, status }));
   }
 
   /** A node that this one cannot exchange events with; reported once for each of its epochs. */
@@ -44,9 +44,8 @@ export class ClusterReports {
     if (this.#conflicts.has(id) || this.#conflicts.size >= maxConflicts) return;
     this.#conflicts.add(id);
     const { cache, name, shape: own } = this.#subject;
-    if (channels.shapeMismatch.hasSubscribers)
-      channels.shapeMismatch.publish({ cache, name, node, own, other, error });
-    else warnOfError(this.#where, error);
+    if (!report(channels.shapeMismatch, () => ({ cache, name, node, own, other, error })))
+      warnOfError(this.#where, error);
   }
 
   /**

@@ -27,6 +27,11 @@ export function metricsOf(stream: Stream, group: string): GroupMetrics {
   return metrics;
 }
 
+/** Those of all cluster groups of a stream that have had a pool on this node. @internal */
+export function allMetricsOf(stream: Stream): Iterable<[group: string, metrics: GroupMetrics]> {
+  return all.get(stream) ?? [];
+}
+
 /** @internal */
 export class GroupMetrics implements MetricSource {
   ownerChanges = 0;

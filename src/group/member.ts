@@ -12,6 +12,7 @@ import type { JournalPort } from "../journal/types.js";
 import type { Milliseconds } from "../options.js";
 import type { Stream } from "../stream/stream.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import { type GroupMetrics, metricsOf } from "./group-metrics.js";
@@ -114,8 +115,7 @@ export class GroupMember {
         this.#metrics.commits++;
         if (status !== "fenced") return;
         this.#metrics.fencedCommits++;
-        if (channels.fencedCommit.hasSubscribers)
-          channels.fencedCommit.publish({ ...this.#describe(index), fence, position });
+        report(channels.fencedCommit, () => ({ ...this.#describe(index), fence, position }));
       },
     };
   }
@@ -384,9 +384,9 @@ export class GroupMember {
   }
 
   #publish(index: number, fence: number, owner: string | null, reason: Release | null): void {
-    if (channels.ownerChange.hasSubscribers)
-      channels.ownerChange.publish({ ...this.#describe(index), owner, fence, reason });
-    else if (reason === "expired" || reason === "fenced")
+    const change = (): object => ({ ...this.#describe(index), owner, fence, reason });
+    if (report(channels.ownerChange, change)) return;
+    if (reason === "expired" || reason === "fenced")
       this.#warn(
         `has lost partition ${index} on node ${this.#me}`,
         reason === "expired" ? "no commit was answered in time" : "its lease was over",

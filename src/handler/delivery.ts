@@ -8,6 +8,7 @@ import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
 import { type Message, notBegun, type VisitResult } from "../log/message.js";
 import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
 import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";
 import { monotonicNow } from "../timers.js";
@@ -215,8 +216,7 @@ export class Delivery {
     const left: Message[] = [];
     for (const message of messages) {
       const attempt = this.#cursor.unacked.countFailure(message);
-      if (channels.handlerError.hasSubscribers)
-        channels.handlerError.publish(this.#describe(message, error, attempt));
+      report(channels.handlerError, () => this.#describe(message, error, attempt));
       if (attempt < this.#options.maxAttempts) {
         left.push(message);
         continue;
@@ -231,9 +231,8 @@ export class Delivery {
 
   async #giveUp(message: Message, error: unknown, attempt: number): Promise<void> {
     const { onDeadLetter } = this.#options;
-    if (channels.deadLetter.hasSubscribers)
-      channels.deadLetter.publish(this.#describe(message, error, attempt));
-    else if (onDeadLetter === undefined) {
+    const isRead = report(channels.deadLetter, () => this.#describe(message, error, attempt));
+    if (!isRead && onDeadLetter === undefined) {
       const { group, log } = this.#cursor;
       warnOfError(`dead letter of group ${group} on stream ${log.source.name}`, error);
     }

@@ -8,6 +8,7 @@ import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { type ChildSpec, resolveChildSpec, type Shutdown } from "../supervisor/child-spec.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
 import { Delivery, type WorkerOptions } from "./delivery.js";
@@ -156,26 +157,26 @@ export function reportUndelivered(cursor: Cursor, worker: "stopped" | "failed"):
   if (count === 0) return;
   const { log, group, firstUnhandled: from } = cursor;
   const { cache, name, partition } = log.source;
-  if (!channels.undelivered.hasSubscribers) {
-    warnOfError(
-      `undelivered events of group ${group} on ${partition === null ? "" : `partition ${partition} of `}stream ${name}`,
-      `${count} ${count === 1 ? "event is" : "events are"} left at a stop`,
-    );
-    return;
-  }
-  const others = cursor
-    .unhandledOfOthers()
-    .map(({ source: { node, epoch }, first, last, count: left }) => {
-      return { node, epoch, from: first, to: last, count: left };
-    });
-  channels.undelivered.publish({
-    cache,
-    name,
-    partition,
-    group,
-    from,
-    to: log.nextSequence - 1,
-    count,
-    ...(others.length > 0 ? { others } : undefined),
-  });
+  const describe = (): object => {
+    const others = cursor
+      .unhandledOfOthers()
+      .map(({ source: { node, epoch }, first, last, count: left }) => {
+        return { node, epoch, from: first, to: last, count: left };
+      });
+    return {
+      cache,
+      name,
+      partition,
+      group,
+      from,
+      to: log.nextSequence - 1,
+      count,
+      ...(others.length > 0 ? { others } : undefined),
+    };
+  };
+  if (report(channels.undelivered, describe)) return;
+  warnOfError(
+    `undelivered events of group ${group} on ${partition === null ? "" : `partition ${partition} of `}stream ${name}`,
+    `${count} ${count === 1 ? "event is" : "events are"} left at a stop`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { EventSource } from "../event/event.js";
-import type { GapEvent } from "../event/types.js";
+import type { GapEvent, GapReason } from "../event/types.js";
 
 /**
  * Events of one source that a reader is not given: sequences `first` to `last`, inclusive;
@@ -130,6 +130,8 @@ export class Gaps {
   /** How many events were reported as lost, and in how many gaps. */
   dropped = 0;
   count = 0;
+  /** How many gaps, by reason. */
+  readonly reasons: Partial<Record<GapReason, number>> = {};
   /** Unread events that the log does not keep any more, and that no gap reports yet. */
   unreported: LostRanges | undefined;
   readonly #waiting = new PlacedGaps();
@@ -153,6 +155,7 @@ export class Gaps {
   record(gap: GapEvent): void {
     this.dropped += gap.to - gap.from + 1;
     this.count++;
+    this.reasons[gap.reason] = (this.reasons[gap.reason] ?? 0) + 1;
   }
 
   /** @param at default: given next, behind others without an offset */

@@ -119,6 +119,11 @@ export abstract class ReaderPosition extends LogPosition<PartitionLog> {
     return this.gaps?.count ?? 0;
   }
 
+  /** The same by reason. */
+  get gapReasons(): Readonly<Partial<Record<GapReason, number>>> {
+    return this.gaps?.reasons ?? {};
+  }
+
   /**
    * How many events there are from this position to the end of the log, those that are not
    * acknowledged and those of other types included.

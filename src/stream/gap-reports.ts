@@ -1,6 +1,7 @@
 import type { GapEvent } from "../event/types.js";
 import type { GapReader } from "../log/reader-position.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { setImmediate } from "../timers.js";
 
 interface UncoveredGap {
@@ -27,10 +28,7 @@ export class GapReports {
   }
 
   add(gap: GapEvent, { group, receivesGaps }: GapReader, isLoss: boolean): void {
-    if (channels.gap.hasSubscribers) {
-      channels.gap.publish({ ...gap, group });
-      return;
-    }
+    if (report(channels.gap, () => ({ ...gap, group }))) return;
     if (!isLoss) return;
     if (gap.reason === "overrun") {
       if (!receivesGaps) this.#warnOf({ gap, group });

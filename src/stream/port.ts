@@ -8,6 +8,7 @@ import type {
 } from "../cache/stream-port.js";
 import { ActorExitError, OptionError } from "../errors.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { ActorReader } from "./actor-reader.js";
 import { CallbackReader } from "./callback-reader.js";
 import type { Message } from "../log/message.js";
@@ -64,21 +65,18 @@ function subscribeFunction(
   options: ReaderOptions,
 ): Subscription {
   const { cacheName: cache, name } = stream.slot;
-  const report = (message: Message, error: unknown): void => {
-    if (!channels.handlerError.hasSubscribers) {
-      warnOfError(`callback of stream ${name}`, error);
-      return;
-    }
+  const reportError = (message: Message, error: unknown): void => {
     const partition = message.type === "gap" ? message.partition : message.metadata.partition;
     const { group } = options;
     const failure = { cache, name, partition, group, event: message, error, attempt: 1 };
-    channels.handlerError.publish(failure);
+    if (!report(channels.handlerError, () => failure))
+      warnOfError(`callback of stream ${name}`, error);
   };
   return new StreamSubscription(
     stream,
     options,
     { tracked: true },
-    (mux) => new CallbackReader(stream, mux, callback, report),
+    (mux) => new CallbackReader(stream, mux, callback, reportError),
   );
 }
 

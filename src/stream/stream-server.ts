@@ -6,6 +6,7 @@ import { ActorExitError, JournalError, PubSubError } from "../errors.js";
 import type { ChildSpec } from "../supervisor/child-spec.js";
 import { actor } from "../supervisor/specs.js";
 import { channels } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { hashReady, isHashReady } from "../event/key-hash.js";
 import { registerWithBackoff } from "./registration.js";
 import type { Stream } from "./stream.js";
@@ -149,8 +150,7 @@ class StreamServer {
       random: this.#ctx.system.random,
       signal: retries.signal,
       onRetry: (retry) => {
-        if (channels.registrationRetry.hasSubscribers)
-          channels.registrationRetry.publish({ cache, name, ...retry });
+        report(channels.registrationRetry, () => ({ cache, name, ...retry }));
       },
     });
   }

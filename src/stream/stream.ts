@@ -12,6 +12,7 @@ import type { GapEvent, GapReason } from "../event/types.js";
 import { includesOf } from "../event/event.js";
 import { wireVersion } from "../pubsub/frame.js";
 import { channels } from "../telemetry/channels.js";
+import { report } from "../telemetry/reports.js";
 import { removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
 import type { Cursor } from "../log/cursor.js";
@@ -38,6 +39,14 @@ export interface StreamReader {
   partitionsChanged(): void;
   /** The system that the stream ran in has been stopped. */
   systemStopped(): void;
+}
+
+/** The streams by their servers. */
+const streams = new WeakMap<ActorRef, Stream>();
+
+/** The stream that an actor serves; undefined: it serves none. @internal */
+export function streamServedBy(server: ActorRef): Stream | undefined {
+  return streams.get(server);
 }
 
 /**
@@ -147,6 +156,7 @@ export class Stream {
     const same =
       this.logs.length > 0 && this.system === system && canKeepLogs(this.options, options);
     this.server = server;
+    streams.set(server, this);
     this.system = system;
     this.options = options;
     if (!same) this.#disconnect();
@@ -177,8 +187,7 @@ export class Stream {
     if (this.#mayHaveMissed(instance)) this.#reportMissedChanges();
     this.registeredWith = instance;
     this.#isEmpty = false;
-    if (channels.listenerRegistered.hasSubscribers)
-      channels.listenerRegistered.publish(this.#describe());
+    report(channels.listenerRegistered, () => this.#describe());
   }
 
   #mayHaveMissed(instance: Instance): boolean {
@@ -321,8 +330,7 @@ export class Stream {
     if (instance === undefined) return;
     this.registeredWith = undefined;
     instance.emitter.unregister(this.listenerId);
-    if (channels.listenerUnregistered.hasSubscribers)
-      channels.listenerUnregistered.publish(this.#describe());
+    report(channels.listenerUnregistered, () => this.#describe());
   }
 
   #beginEpoch(reason: GapReason | null): void {

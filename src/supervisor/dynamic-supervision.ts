@@ -6,7 +6,14 @@ import type { RestartLimit } from "./restart-window.js";
 import type { RunningChild } from "./running-child.js";
 import { nameOf, refusal } from "./static-supervision.js";
 import { isRestartDue } from "./strategy.js";
-import { type ChildCounts, type ChildInfo, failedToStart, Supervision } from "./supervision.js";
+import {
+  type ChildCounts,
+  type ChildInfo,
+  failedToStart,
+  type LastExit,
+  type ObservedChild,
+  Supervision,
+} from "./supervision.js";
 
 /** What a dynamic supervisor is made of. @internal */
 export interface DynamicOptions {
@@ -18,6 +25,8 @@ export interface DynamicOptions {
 interface Entry {
   readonly spec: ResolvedChildSpec;
   running: RunningChild | undefined;
+  incarnations: number;
+  lastExit?: LastExit;
 }
 
 /**
@@ -49,7 +58,7 @@ export class DynamicSupervision extends Supervision {
     const accept = (outcome: RunningChild | "ignore"): void => {
       if (outcome === "ignore") return;
       ref = outcome.ref;
-      this.#entries.set(ref, { spec: outcome.spec, running: outcome });
+      this.#entries.set(ref, { spec: outcome.spec, running: outcome, incarnations: 1 });
     };
     try {
       await this.startOne(spec, accept, kept(spec));
@@ -96,6 +105,18 @@ export class DynamicSupervision extends Supervision {
     return { specs, active, supervisors, workers: specs - supervisors };
   }
 
+  get strategy(): "dynamic" {
+    return "dynamic";
+  }
+
+  *observe(): Iterable<ObservedChild> {
+    for (const entry of this.#entries.values()) {
+      const { spec, running, incarnations, lastExit } = entry;
+      const next = running === undefined ? "restarting" : undefined;
+      yield { key: entry, spec, ref: running?.ref, next, incarnations, lastExit };
+    }
+  }
+
   protected async startAll(): Promise<void> {}
 
   protected async endAll(): Promise<void> {
@@ -113,6 +134,7 @@ export class DynamicSupervision extends Supervision {
     this.reportExit(child);
     if (isRestartDue(entry.spec.restart, child.reason)) {
       entry.running = undefined;
+      entry.lastExit = this.exitNow(child.reason);
       await this.#restart(entry, child.ref, child.reason);
     } else this.#entries.delete(child.ref);
   }
@@ -124,12 +146,14 @@ export class DynamicSupervision extends Supervision {
         this.#entries.delete(ref);
         if (outcome === "ignore") return;
         entry.running = outcome;
+        entry.incarnations++;
         this.#entries.set(outcome.ref, entry);
       });
       this.restarted();
     } catch (error) {
       if (error === interrupted) throw error;
       this.restarted({ error });
+      entry.lastExit = this.exitNow(error);
       // If the child is terminated meanwhile, its entry is gone and the attempt has no effect.
       this.later(async () => {
         if (this.#entries.get(ref) === entry) await this.#restart(entry, ref, error);

@@ -23,6 +23,8 @@ import {
   type ChildInfo,
   type Failure,
   failedToStart,
+  type LastExit,
+  type ObservedChild,
   Supervision,
 } from "./supervision.js";
 
@@ -43,6 +45,13 @@ interface Slot {
   retry: Failure | undefined;
   /** Counted where there are pauses between restarts. */
   series?: FailureSeries;
+  incarnations: number;
+  isStarting: boolean;
+  lastExit?: LastExit;
+}
+
+function newSlot(spec: ResolvedChildSpec): Slot {
+  return { spec, running: undefined, retry: undefined, incarnations: 0, isStarting: false };
 }
 
 /** @internal */
@@ -64,8 +73,7 @@ export class StaticSupervision extends Supervision {
     const known = this.#slots.get(spec.id);
     if (known?.running !== undefined) throw refusal("already_started", spec.id, known.running.ref);
     if (known !== undefined) throw refusal("already_present", spec.id);
-    const slot: Slot = { spec, running: undefined, retry: undefined };
-    return this.#startOrThrow(slot);
+    return this.#startOrThrow(newSlot(spec));
   }
 
   async restartChild(id: string): Promise<ActorRef | undefined> {
@@ -106,13 +114,20 @@ export class StaticSupervision extends Supervision {
     };
   }
 
+  get strategy(): Strategy {
+    return this.#options.strategy;
+  }
+
+  *observe(): Iterable<ObservedChild> {
+    for (const slot of this.#slots.values()) {
+      const { spec, running, retry, isStarting, incarnations, lastExit } = slot;
+      const next = isStarting ? "starting" : retry === undefined ? undefined : "restarting";
+      yield { key: slot, spec, ref: running?.ref, next, incarnations, lastExit };
+    }
+  }
+
   protected async startAll(): Promise<void> {
-    const slots = this.#options.children.map((spec): Slot => ({
-      spec,
-      running: undefined,
-      retry: undefined,
-    }));
-    for (const slot of slots) await this.#startOrThrow(slot);
+    for (const spec of this.#options.children) await this.#startOrThrow(newSlot(spec));
   }
 
   protected async endAll(): Promise<void> {
@@ -131,6 +146,7 @@ export class StaticSupervision extends Supervision {
     const slot = this.#slots.get(child.spec.id);
     if (slot?.running !== child) return;
     slot.running = undefined;
+    slot.lastExit = this.exitNow(child.reason);
     this.reportExit(child);
     if (isRestartDue(slot.spec.restart, child.reason)) {
       const pause = this.#pauseBefore(slot);
@@ -161,6 +177,7 @@ export class StaticSupervision extends Supervision {
       } catch (error) {
         if (error === interrupted) throw error;
         this.restarted({ error });
+        slot.lastExit = this.exitNow(error);
         const failure = { ref: slot === failed ? ref : undefined, reason: error };
         this.#retryLater(slot, failure, this.#pauseBefore(slot));
         return;
@@ -201,12 +218,18 @@ export class StaticSupervision extends Supervision {
    * temporary one that is ignored.
    */
   async #start(slot: Slot): Promise<void> {
-    await this.startOne(slot.spec, (outcome) => {
-      slot.retry = undefined;
-      slot.running = outcome === "ignore" ? undefined : outcome;
-      this.#slots.set(slot.spec.id, slot);
-      if (outcome === "ignore") this.#dropIfTemporary(slot);
-    });
+    slot.isStarting = true;
+    try {
+      await this.startOne(slot.spec, (outcome) => {
+        slot.retry = undefined;
+        slot.running = outcome === "ignore" ? undefined : outcome;
+        if (slot.running !== undefined) slot.incarnations++;
+        this.#slots.set(slot.spec.id, slot);
+        if (outcome === "ignore") this.#dropIfTemporary(slot);
+      });
+    } finally {
+      slot.isStarting = false;
+    }
   }
 
   async #end(slot: Slot): Promise<void> {

@@ -8,12 +8,13 @@ import type { Milliseconds } from "../options.js";
 import { channels, warnOfError } from "../telemetry/channels.js";
 import type { Activity } from "../telemetry/open-telemetry.js";
 import { countRestart } from "../telemetry/restarts.js";
+import { report } from "../telemetry/reports.js";
 import { startRestartSpan } from "../telemetry/spans.js";
 import type { ResolvedChildSpec } from "./child-spec.js";
 import { interrupted, Interruption, Operation, Request } from "./operation.js";
 import { admitRestart, type RestartHistory, type RestartLimit } from "./restart-window.js";
 import { endActor, RunningChild } from "./running-child.js";
-import { isEndReported, isExitReported } from "./strategy.js";
+import { isEndReported, isExitReported, type Strategy } from "./strategy.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 
 /**
@@ -49,6 +50,27 @@ export interface ChildCounts {
 export interface Failure {
   readonly ref: ActorRef | undefined;
   readonly reason: ExitReason;
+}
+
+/** A child as an inspector sees it. @internal */
+export interface ObservedChild {
+  /** The same object as long as the child stays, over restarts. */
+  readonly key: object;
+  readonly spec: ResolvedChildSpec;
+  /** Undefined: it is dead. */
+  readonly ref: ActorRef | undefined;
+  /** If it is dead: it is being started, or waits for that. */
+  readonly next: "starting" | "restarting" | undefined;
+  /** How often it has been started. */
+  readonly incarnations: number;
+  readonly lastExit: LastExit | undefined;
+}
+
+/** How a child ended by itself, or why it could not be started again. @internal */
+export interface LastExit {
+  readonly reason: ExitReason;
+  /** By the system's clock. */
+  readonly at: Milliseconds;
 }
 
 /** By the refs of the supervisors. */
@@ -128,6 +150,15 @@ export abstract class Supervision {
     return this.cell.ref;
   }
 
+  get limit(): RestartLimit {
+    return this.#limit;
+  }
+
+  /** The restarts that counted at the last one. */
+  get restarts(): RestartHistory {
+    return this.#restarts;
+  }
+
   /** Settles when it has ended, after the monitors were notified. */
   ended(): Promise<ExitReason> {
     return new Promise((resolve) => {
@@ -153,6 +184,9 @@ export abstract class Supervision {
   abstract getChildSpec(id: unknown): ResolvedChildSpec;
   abstract whichChildren(): ChildInfo[];
   abstract countChildren(): ChildCounts;
+  abstract readonly strategy: Strategy | "dynamic";
+  /** The children in start order, read at once: for whoever can't wait for a request. */
+  abstract observe(): Iterable<ObservedChild>;
 
   protected abstract startAll(): Promise<void>;
   /** Ends all children; called once, when nothing else is going on. */
@@ -212,8 +246,8 @@ export abstract class Supervision {
     const decision = admitRestart(this.#restarts, this.cell.system.clock.now(), this.#limit);
     if (decision.verdict === "giveUp") {
       const restart = { supervisor: this.ref, childId, ref, reason };
-      if (channels.gaveUp.hasSubscribers) channels.gaveUp.publish(restart);
-      else if (recorders.size === 0) this.#warnOfEnd(childId, reason);
+      if (!report(channels.gaveUp, () => restart) && recorders.size === 0)
+        this.#warnOfEnd(childId, reason);
       for (const record of recorders) record({ ...restart, attempt: null });
       this.endSelf();
       return false;
@@ -224,7 +258,7 @@ export abstract class Supervision {
     countRestart(this.cell.system, supervisor, childId);
     this.#restarting = startRestartSpan({ supervisor, childId, attempt });
     const restart = { supervisor: this.ref, childId, ref, reason, attempt };
-    if (channels.restart.hasSubscribers) channels.restart.publish(restart);
+    report(channels.restart, () => restart);
     for (const record of recorders) record(restart);
     return true;
   }
@@ -256,6 +290,10 @@ export abstract class Supervision {
       this.cell.dispatch(operation);
     }, pause);
     this.#pauseTimers.add(timer);
+  }
+
+  protected exitNow(reason: ExitReason): LastExit {
+    return { reason, at: this.cell.system.clock.now() };
   }
 
   protected endSelf(): void {
@@ -325,15 +363,10 @@ export abstract class Supervision {
   }
 
   #reportExit({ spec, ref, reason }: RunningChild): void {
-    if (channels.childTerminated.hasSubscribers)
-      channels.childTerminated.publish({
-        supervisor: this.ref,
-        childId: spec.id,
-        ref,
-        reason,
-      });
+    const exit = { supervisor: this.ref, childId: spec.id, ref, reason };
+    if (report(channels.childTerminated, () => exit)) return;
     // A kill was requested by its caller.
-    else if (!isCleanExit(reason) && reason !== "killed")
+    if (!isCleanExit(reason) && reason !== "killed")
       warnOfError(`child "${spec.id}" of ${this.cell.path} ended (${ref.path})`, reason);
   }
 

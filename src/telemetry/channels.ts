@@ -1,4 +1,5 @@
 import { channel, type Channel } from "node:diagnostics_channel";
+import { report } from "./reports.js";
 import { warningChannel, warnOfError } from "./warnings.js";
 
 /**
@@ -47,8 +48,7 @@ export function reportCallbackError(
   error: unknown,
   details: object = {},
 ): void {
-  if (to.hasSubscribers) to.publish({ ...details, what, error });
-  else warnOfError(what, error);
+  if (!report(to, () => ({ ...details, what, error }))) warnOfError(what, error);
 }
 
 export { warnOfError };

@@ -7,6 +7,8 @@ import {
   whenIdle,
 } from "../../src/index.js";
 import { actor, type ActorRef, createSystem, spawn } from "../../src/actor.js";
+import { channels } from "../../src/telemetry/channels.js";
+import { observeReports } from "../../src/telemetry/reports.js";
 import { SimulatedClock } from "../../src/testing.js";
 import { failure, Listener, rest, until } from "../helpers/actors.js";
 
@@ -55,6 +57,21 @@ test("a child that crashes and a supervisor that gives up are warned of, the fir
     /^NebulexWarning: child "fragile" of .* ended \(.*\): Error: boom\n.* at /s,
   );
   expect(all[1]).toMatch(/gives up: child "fragile" fails too often; 1 sibling is ended with it/);
+});
+
+test("what observes the reports of a channel silences nothing", async () => {
+  const { all } = warnings();
+  const ids: string[] = [];
+  const note = ({ childId }: { childId: string }) => void ids.push(childId);
+  const ends = [channels.childTerminated, channels.restart, channels.gaveUp].map((channel) =>
+    observeReports(channel, note),
+  );
+  await crashUntilItEnds("observed");
+  expect(all).toHaveLength(2);
+  expect(ids).toEqual(["observed", "observed", "observed", "observed"]);
+  for (const end of ends) end();
+  await crashUntilItEnds("not observed");
+  expect(ids).toHaveLength(4);
 });
 
 test("whoever listens to the channel silences it; so do orderly ends and kills", async () => {
