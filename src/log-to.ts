@@ -166,6 +166,8 @@ const kinds: readonly Kind[] = [
   { channel: channels.listenerError, level: "error", text: "listener failed" },
   { channel: channels.topicSubscriberError, level: "error", text: "subscriber of a topic failed" },
   { channel: channels.messageRejected, level: "warn", text: "message rejected" },
+  { channel: channels.inspectorListening, level: "info", text: "inspector listens" },
+  { channel: channels.inspectorAction, level: "warn", text: "action on the inspector's page" },
   { channel: channels.warning, level: "warn", text: ({ what = "" }) => what },
 ];
 

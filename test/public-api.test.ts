@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as main from "nebulex-streams";
 import * as actor from "nebulex-streams/actor";
+import * as inspector from "nebulex-streams/inspector";
 import * as nats from "nebulex-streams/nats";
 import * as redis from "nebulex-streams/redis";
 import * as testing from "nebulex-streams/testing";
@@ -90,6 +91,11 @@ const testingNames = [
 test.each([
   { entry: "nebulex-streams", exports: main, names: mainNames },
   { entry: "nebulex-streams/actor", exports: actor, names: actorNames },
+  {
+    entry: "nebulex-streams/inspector",
+    exports: inspector,
+    names: ["inspector", "inspectorAddress"],
+  },
   { entry: "nebulex-streams/nats", exports: nats, names: ["natsJournal", "natsPubSub"] },
   {
     entry: "nebulex-streams/redis",

@@ -21,6 +21,10 @@ const entryPoints: Readonly<Record<string, { name: string; about: string }>> = {
     name: "nebulex-streams/actor",
     about: "Actors and supervisors alone, without caches and streams.",
   },
+  inspector: {
+    name: "nebulex-streams/inspector",
+    about: "A page that shows a running tree, its streams and its cluster.",
+  },
   redis: { name: "nebulex-streams/redis", about: "A pubsub over Redis." },
   nats: { name: "nebulex-streams/nats", about: "A pubsub over NATS." },
   testing: {

@@ -16,7 +16,7 @@ interface Node {
 const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ["how-it-works", "examples", "recipes", "coming-from-elixir"],
   Use: ["api", "options", "errors", "guarantees", "supervision", "cluster", "journal"],
-  Operate: ["production", "journal-redis", "journal-nats", "telemetry", "performance"],
+  Operate: ["production", "inspector", "journal-redis", "journal-nats", "telemetry", "performance"],
   Develop: ["testing", "adapters", "journal-engines", "development", "architecture"],
 };
 

@@ -114,7 +114,7 @@ export class JournalNodes {
     }
   }
 
-  #update({ node, epoch, info, expired }: SeenNode): void {
+  #update({ node, epoch, startedAt, info, expired }: SeenNode): void {
     const { now, status } = this.#options;
     const before = this.#known.get(node);
     const isSame = before?.epoch === epoch;
@@ -122,6 +122,7 @@ export class JournalNodes {
     const tracked: TrackedNode = {
       node,
       epoch,
+      startedAt,
       info,
       silent: expired,
       lastHeard: isNews ? now() : (before?.lastHeard ?? now()),

@@ -201,6 +201,10 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     return known;
   }
 
+  get waiting(): number {
+    return this.#epochs.waiting;
+  }
+
   nodes(): Iterable<KnownNode> {
     return this.#nodes.all();
   }

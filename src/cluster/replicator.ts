@@ -222,6 +222,10 @@ export class Replicator implements StreamReplicator {
     return this.outboxes.drain();
   }
 
+  get waiting(): number {
+    return this.outboxes.waiting;
+  }
+
   nodes(): Iterable<KnownNode> {
     return this.replicas.all();
   }

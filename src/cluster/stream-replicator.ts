@@ -7,6 +7,8 @@ export interface KnownNode {
   readonly epoch: string;
   /** Whether nothing was received from it for longer than a heartbeat. */
   readonly silent: boolean;
+  /** When its epoch began, by its own clock. */
+  readonly startedAt: Milliseconds;
   /** When something was received from it, by the stream's clock. */
   readonly lastHeard: Milliseconds;
   /** How many of its events it had not sent yet when it said so last. */
@@ -26,6 +28,8 @@ export interface KnownNode {
 export interface StreamReplicator {
   /** Whether it has logs. */
   readonly begun: boolean;
+  /** How many events of this node are not sent yet. */
+  readonly waiting: number;
   /** Whether this node is cut off from what carries the events. */
   readonly broker: { readonly isGone: boolean };
   /** Begins an epoch, with new logs. */

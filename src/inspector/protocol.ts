@@ -102,6 +102,8 @@ export interface ActionResult {
   readonly text: string;
   /** Children, partitions or dead letters that it was done to. */
   readonly count: number;
+  /** As in the timeline: a path, `<instance>` or `<instance>/<partition>`. */
+  readonly subject: string;
 }
 
 /** Dead letters of a cluster group. */

@@ -4,7 +4,7 @@ import { OptionError } from "../errors.js";
 import { warnOfError } from "../telemetry/channels.js";
 import { type Asset, type Assets } from "./assets.js";
 import { Guard, namesOwnOrigin } from "./guard.js";
-import { type Action, paths } from "./protocol.js";
+import { type Action, type ActionResult, paths } from "./protocol.js";
 import { BadRequest, bodyOf, readAction, readLettersRequest } from "./requests.js";
 import { Sessions, type Viewer } from "./sessions.js";
 import { type InspectorSource, Refusal } from "./source.js";
@@ -34,7 +34,7 @@ export interface ActionReport {
   /** The name given at the login, or the remote address. */
   readonly who: string;
   /** Null: it was refused, or has failed. */
-  readonly done: { readonly text: string; readonly count: number } | null;
+  readonly done: ActionResult | null;
   readonly error: unknown;
 }
 

@@ -61,26 +61,39 @@ function applyChanges(rows: readonly Row[], changes: TableChanges | undefined): 
   return [...byId.values()];
 }
 
+/** A row as it was read, and as it is sent. */
+interface KnownRow {
+  readonly row: Row;
+  readonly json: string;
+}
+
+type KnownRows = ReadonlyMap<string, KnownRow>;
+
 /**
- * Finds what has changed in the tables between two looks. It keeps the JSON of each row, which is
- * compared, and is what is sent.
+ * Finds what has changed in the tables between two looks. A row is made into JSON once, and again
+ * when it has changed.
  */
 export class ChangeDetector {
-  #before: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map();
+  #known: ReadonlyMap<string, KnownRows> = new Map();
 
   /** The changes since the last call, as JSON members of an {@link Update}; none: "". */
   changes(tables: Tables): string {
-    const before = this.#before;
-    const now = jsonOf(tables);
-    this.#before = now;
+    const known = new Map<string, KnownRows>();
     const members: string[] = [];
     for (const name of tableNames) {
-      const old = before.get(name);
-      const rows = now.get(name) as ReadonlyMap<string, string>;
+      const before = this.#known.get(name) ?? new Map<string, KnownRow>();
+      const now = new Map<string, KnownRow>();
+      known.set(name, now);
       const set: string[] = [];
-      for (const [id, json] of rows) if (old?.get(id) !== json) set.push(json);
+      for (const row of tables[name]) {
+        const old = before.get(row.id);
+        const isKnown = old !== undefined && isSame(old.row, row);
+        const one = isKnown ? old : { row, json: JSON.stringify(row) };
+        now.set(row.id, one);
+        if (!isKnown) set.push(one.json);
+      }
       const gone: string[] = [];
-      for (const id of old?.keys() ?? []) if (!rows.has(id)) gone.push(id);
+      for (const id of before.keys()) if (!now.has(id)) gone.push(id);
       if (set.length === 0 && gone.length === 0) continue;
       const parts = [
         ...(set.length === 0 ? [] : [`"set":[${set.join(",")}]`]),
@@ -88,28 +101,37 @@ export class ChangeDetector {
       ];
       members.push(`"${name}":{${parts.join(",")}}`);
     }
+    this.#known = known;
     return members.join(",");
   }
 
   /** All tables as they were at the last call, as JSON members of a {@link Snapshot}. */
   get all(): string {
     return tableNames
-      .map((name) => `"${name}":[${[...(this.#before.get(name)?.values() ?? [])].join(",")}]`)
+      .map((name) => {
+        const rows = Array.from(this.#known.get(name)?.values() ?? [], ({ json }) => json);
+        return `"${name}":[${rows.join(",")}]`;
+      })
       .join(",");
   }
 
   /** Frees the memory: the next changes are everything. */
   forget(): void {
-    this.#before = new Map();
+    this.#known = new Map();
   }
 }
 
-function jsonOf(tables: Tables): Map<string, Map<string, string>> {
-  const names = new Map<string, Map<string, string>>();
-  for (const name of tableNames) {
-    const rows = new Map<string, string>();
-    for (const row of tables[name]) rows.set(row.id, JSON.stringify(row));
-    names.set(name, rows);
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Whether two values of JSON are the same. Nothing is allocated: it looks at every field of a row. */
+function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  let fields = 0;
+  for (const key in a) {
+    if (!isSame((a as Fields)[key], (b as Fields)[key])) return false;
+    fields++;
   }
-  return names;
+  for (const _ in b) fields--;
+  return fields === 0;
 }

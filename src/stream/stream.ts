@@ -296,7 +296,7 @@ export class Stream {
     const common = {
       cache: slot.cacheName,
       name: slot.name,
-      shape: { partitions, hash: nameOf(hash), version: wireVersion },
+      shape: { partitions, hash: hashName(hash), version: wireVersion },
       clock: system.clock,
       brokerWatchers: this.brokerWatchers,
       fail: (error: Error) => this.onFailure?.(error),
@@ -406,8 +406,12 @@ export class Stream {
   }
 }
 
-/** What nodes compare. A bundler may rename functions; the default is the same all the same. */
-function nameOf(hash: Hash): string {
+/**
+ * What nodes compare. A bundler may rename functions; the default is the same all the same.
+ *
+ * @internal
+ */
+export function hashName(hash: Hash): string {
   if (hash === defaultHash) return "defaultHash";
   return hash.name === "" ? "anonymous" : hash.name;
 }

@@ -33,6 +33,8 @@ export const channels = {
   listenerError: channel("nebulex.cache.listener_error"),
   topicSubscriberError: channel("nebulex.pubsub.subscriber_error"),
   messageRejected: channel("nebulex.pubsub.message_rejected"),
+  inspectorListening: channel("nebulex.inspector.listening"),
+  inspectorAction: channel("nebulex.inspector.action"),
   warning: warningChannel,
 } as const satisfies Record<string, Channel>;
 

@@ -27,6 +27,7 @@ const layers: readonly string[] = [
   "inspector",
   "testing",
   "actor.ts",
+  "inspector.ts",
   "redis.ts",
   "nats.ts",
   "testing.ts",

@@ -167,7 +167,7 @@ export class FakeSource implements InspectorSource {
           incarnation: row.incarnation + (isUp ? 1 : 0),
           startedAt: isUp ? Math.round(this.#now()) : null,
         });
-        return { text: `${name} of ${row.name}: done`, count: 1 };
+        return { text: `${name} of ${row.name}: done`, count: 1, subject: row.path };
       }
       case "pause":
       case "resume":
@@ -184,7 +184,11 @@ export class FakeSource implements InspectorSource {
             paused: name === "seek" ? row.paused : name === "pause",
             ...(name === "seek" ? { lag: of.to === "latest" ? 0 : row.last + 1 } : {}),
           });
-        return { text: `${name} of ${rows.length} partitions: done`, count: rows.length };
+        return {
+          text: `${name} of ${rows.length} partitions: done`,
+          count: rows.length,
+          subject: "orders",
+        };
       }
       case "retry":
       case "drop": {
@@ -196,7 +200,7 @@ export class FakeSource implements InspectorSource {
           this.#letters.splice(at, 1);
           count++;
         }
-        return { text: `${count} dead letters: ${name}`, count };
+        return { text: `${count} dead letters: ${name}`, count, subject: "orders" };
       }
     }
   }

@@ -28,20 +28,20 @@ async function work() {
       return error instanceof actor.OptionError && names === "OptionError,OptionError";
     }
   });
-  const entries = [typeof redis.redisPubSub, typeof nats.natsPubSub, typeof testing.SimulatedClock];
+  const entries = [typeof redis.redisPubSub, typeof nats.natsPubSub, typeof testing.SimulatedClock, typeof inspector.inspector];
   console.log(JSON.stringify({ seen, hashed, refused, entries, ...more }));
 }
 void work();
 `;
 
-const names = ["actor", "nats", "redis", "testing"];
+const names = ["actor", "inspector", "nats", "redis", "testing"];
 
 /** What it prints. */
 export const printed = {
   seen: ["inserted ada", "updated ada", "deleted ada"],
   hashed: true,
   refused: true,
-  entries: ["function", "function", "function"],
+  entries: ["function", "function", "function", "function"],
 };
 
 /** By `import`; \`oneCopy\`: whether \`require()\` gives the same. */
@@ -60,6 +60,7 @@ ${body}`;
 /** In TypeScript, for either format: exits that types don't fit are the compiler's. */
 export const ts = `import { defineCache, handlerPool, OptionError, streamServer, whenIdle, type CacheEntryEvent } from "nebulex-streams";
 import { startSupervisor, type Supervisor } from "nebulex-streams/actor";
+import { inspector, type InspectorOptions } from "nebulex-streams/inspector";
 import { natsPubSub, type NatsPubSubOptions } from "nebulex-streams/nats";
 import { redisPubSub, type RedisPubSubOptions } from "nebulex-streams/redis";
 import { SimulatedClock } from "nebulex-streams/testing";
@@ -70,6 +71,7 @@ const handler = ({ type, value }: CacheEntryEvent<string, number>): void => {
   seen.push(\`\${type} \${String(value)}\`);
 };
 const brokers: [(options: RedisPubSubOptions) => unknown, (options: NatsPubSubOptions) => unknown] = [redisPubSub, natsPubSub];
+const look = (options: InspectorOptions): unknown => inspector(options);
 // @ts-expect-error a cache of strings has no entry of a number
 const misuse = (): unknown => users.put(1, 2);
 
@@ -87,7 +89,7 @@ async function work(): Promise<void> {
   } catch (error) {
     refused = error instanceof OptionError && error.name === "OptionError";
   }
-  console.log(JSON.stringify({ seen, refused, others: [...brokers, SimulatedClock, misuse].map((it) => typeof it) }));
+  console.log(JSON.stringify({ seen, refused, others: [...brokers, SimulatedClock, misuse, look].map((it) => typeof it) }));
 }
 void work();
 `;
@@ -96,5 +98,5 @@ void work();
 export const printedByTs = {
   seen: ["inserted 1"],
   refused: true,
-  others: ["function", "function", "function", "function"],
+  others: ["function", "function", "function", "function", "function"],
 };
