@@ -35,6 +35,7 @@ export function writeGuides(): void {
     writePage(page, extname(path) === ".ts" ? exampleOf(path, source) : withLinks(path, source));
   }
   cpSync(join(siteRoot, "public"), join(pagesFolder, "public"), { recursive: true });
+  cpSync(join(projectRoot, "docs", "images"), join(pagesFolder, "images"), { recursive: true });
   const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
   const [program] = /^```ts\n.*?^```$/ms.exec(readme) ?? [];
   if (program === undefined) throw new Error("the README has no program");
@@ -56,7 +57,7 @@ function exampleOf(path: string, source: string): string {
   return `# ${name}\n\n\`${path}\`\n\n\`\`\`\`ts\n${source}\`\`\`\`\n`;
 }
 
-/** The text with its links between files as links between pages. */
+/** The text with its links between files as links between pages; images stay as they are. */
 function withLinks(path: string, text: string): string {
   return text
     .split(/(^```.*?^```$|`[^`\n]+`)/ms)
@@ -66,7 +67,7 @@ function withLinks(path: string, text: string): string {
 
 function linked(path: string, prose: string): string {
   return prose.replaceAll(
-    /\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)/g,
+    /(?<!!)\[([^\]]*)\]\((?![a-z]+:|#)([^)#\s]+)/g,
     (_link, text: string, target: string) => {
       const file = posix.join(posix.dirname(path), target);
       const page = pages.get(file);

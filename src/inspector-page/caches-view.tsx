@@ -73,12 +73,14 @@ function columnsOf(history: History): Column<CacheRow>[] {
   const line = (id: "hits" | "misses", title: string, tone: string): Column<CacheRow> => ({
     id: `${id} a second`,
     title,
-    width: "11.5rem",
+    width: "10.6rem",
     tight: "5.5rem",
     end: true,
     sort: (row) => history.latest(`${id} ${row.id}`) ?? -1,
+    // The hit ratio says it where there is little room.
     cell: (row, room) =>
-      row.counts && (
+      row.counts &&
+      (room !== "narrow" || id === "hits") && (
         <>
           {room === "wide" && <Sparkline history={history} id={`${id} ${row.id}`} tone={tone} />}
           <span class="number">{rate(history.latest(`${id} ${row.id}`))}</span>
@@ -127,7 +129,7 @@ function columnsOf(history: History): Column<CacheRow>[] {
       id: "near",
       title: "Near copies",
       hint: "Local copies of a remote store, and the share of reads that they answer",
-      width: "minmax(8rem, 1fr)",
+      width: "minmax(10rem, 1fr)",
       sort: ({ near }) => near?.entries ?? -1,
       cell: ({ near }) =>
         near &&
@@ -141,9 +143,6 @@ function Details({ row }: { row: CacheRow }) {
   const { counts, near } = row;
   return (
     <>
-      <p class="path">
-        {row.cache} / {row.name}
-      </p>
       {counts === null ? (
         <p class="muted">Its store was not asked, or has not answered.</p>
       ) : (
@@ -159,6 +158,8 @@ function Details({ row }: { row: CacheRow }) {
       )}
       <Facts
         of={[
+          ["Cache", row.cache],
+          ["Instance", row.name],
           ["Store", row.store === "local" ? "local" : "remote, shared with other processes"],
           ["Entries", count(row.entries)],
           ...(counts === null

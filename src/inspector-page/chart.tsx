@@ -4,7 +4,7 @@ import { rate, shortCount } from "./format.js";
 import { type History, type Line, maxSamples } from "./history.js";
 import { useDark } from "./media.js";
 
-const spark = { width: 84, height: 24 } as const;
+const spark = { width: 72, height: 24 } as const;
 const chartHeight = 150;
 
 /** The colour of a line, as the style sheet has it. */

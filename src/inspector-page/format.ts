@@ -56,6 +56,11 @@ export function age(now: Milliseconds, then: Milliseconds | null): string {
   return time < 1000 ? "0 s" : duration(time);
 }
 
+/** The same by its largest unit alone: "4 min", "2 h". */
+export function roughAge(now: Milliseconds, then: Milliseconds | null): string {
+  return age(now, then).split(" ").slice(0, 2).join(" ");
+}
+
 /** The time of day; with the date where that is not today's. */
 export function moment(time: Milliseconds, now: Milliseconds): string {
   return (now - time < 12 * 3_600_000 ? timeOfDay : dayAndTime).format(time);

@@ -147,7 +147,7 @@ function columnsOf(time: number): Column<Node>[] {
       sort: ({ row }) => row.outbox ?? -1,
       cell: ({ row }) =>
         row.outbox !== null && (
-          <span class={row.outbox > 0 ? "strong" : ""}>{count(row.outbox)}</span>
+          <span class={row.outbox > 0 ? "strong" : "muted"}>{count(row.outbox)}</span>
         ),
     },
     {

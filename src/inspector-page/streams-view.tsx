@@ -1,4 +1,4 @@
-import { age, count, plural, rate, shortCount } from "./format.js";
+import { count, plural, rate, roughAge, shortCount } from "./format.js";
 import { Sparkline } from "./chart.js";
 import { type Column, Grid, orderBy, type Room } from "./grid.js";
 import { Icon } from "./icon.js";
@@ -109,14 +109,14 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
     {
       id: "name",
       title: "Stream, group, partition",
-      width: "minmax(14rem, 2fr)",
+      width: "minmax(13rem, 3fr)",
       cell: (item) => <Name item={item} />,
     },
     {
       id: "in",
       title: "In",
       hint: "Events a second that come in",
-      width: "11.5rem",
+      width: "10.6rem",
       tight: "5.5rem",
       end: true,
       sort: ({ incoming }) => history.latest(incoming) ?? -1,
@@ -128,7 +128,7 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
       id: "handled",
       title: "Handled",
       hint: "Events a second that this process has handled",
-      width: "11.5rem",
+      width: "10.6rem",
       tight: "5.5rem",
       end: true,
       sort: (item) => history.latest(handledOf(item) ?? "") ?? -1,
@@ -142,7 +142,7 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
       id: "lag",
       title: "Lag",
       hint: "Events that are not handled yet",
-      width: "11.5rem",
+      width: "10.6rem",
       tight: "5.5rem",
       end: true,
       sort: ({ places }) => totalsOf(places).lag,
@@ -152,7 +152,7 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
       id: "oldest",
       title: "Oldest",
       hint: "Age of the oldest event that is not handled",
-      width: "8.5rem",
+      width: "6rem",
       end: true,
       wide: true,
       sort: ({ places }) => time - (totalsOf(places).oldestAt ?? time),
@@ -163,7 +163,7 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
         return (
           <span class={isLate ? "bad strong" : ""}>
             {isLate && <Icon name="warn" />}
-            {age(time, oldestAt)}
+            {roughAge(time, oldestAt)}
           </span>
         );
       },
@@ -181,7 +181,7 @@ function columnsOf(time: number, history: History): Column<StreamItem>[] {
       title: "Trouble",
       hint: "Attempts that have failed, dead letters, gaps",
       plain: true,
-      width: "minmax(13.5rem, 2fr)",
+      width: "minmax(15.5rem, 1fr)",
       tight: "minmax(9rem, 2fr)",
       sort: ({ places }) => {
         const { deadLetters, gaps, failures } = totalsOf(places);
@@ -243,7 +243,7 @@ function lagOf(item: StreamItem, history: History, room: Room) {
       {series !== undefined && room === "wide" && (
         <Sparkline history={history} id={series.lag} tone="lag" />
       )}
-      <span class={`number ${lag > 0 ? "strong" : ""}`}>{shortCount(lag)}</span>
+      <span class={`number ${lag > 0 ? "strong" : "muted"}`}>{shortCount(lag)}</span>
     </>
   );
 }
@@ -273,19 +273,20 @@ function ownerOf({ kind, places }: StreamItem, room: Room) {
   );
 }
 
-function troubleOf({ places }: StreamItem) {
+function troubleOf({ places }: StreamItem, room: Room) {
+  const isShort = room === "tight";
   const { failures, deadLetters, gaps } = totalsOf(places);
   if (failures + deadLetters + gaps === 0) return null;
   return (
     <>
       {failures > 0 && (
         <Badge tone="warn" icon="restarting">
-          {plural(failures, "failed attempt")}
+          {isShort ? `${count(failures)} failed` : plural(failures, "failed attempt")}
         </Badge>
       )}
       {deadLetters > 0 && (
         <Badge tone="error" icon="error">
-          {plural(deadLetters, "dead letter")}
+          {isShort ? `${count(deadLetters)} dead` : plural(deadLetters, "dead letter")}
         </Badge>
       )}
       {gaps > 0 && (

@@ -186,7 +186,7 @@ function columnsOf(time: number): Column<Child>[] {
       sort: ({ row }) => row.mailbox,
       cell: ({ row: { mailbox } }, room) =>
         (room !== "narrow" || mailbox > 0) && (
-          <span class={mailbox > 0 ? "strong" : ""}>{count(mailbox)}</span>
+          <span class={mailbox > 0 ? "strong" : "muted"}>{count(mailbox)}</span>
         ),
     },
     {
@@ -216,10 +216,11 @@ export function StateBadge({ row }: { row: TreeRow }) {
 function Restarts({ row, time }: { row: TreeRow; time: number }) {
   const now = restartsNow(row, time);
   const { maxRestarts, window } = row.supervisor as NonNullable<TreeRow["supervisor"]>;
-  if (maxRestarts === null) return <>{count(now)}, no limit</>;
+  if (maxRestarts === null)
+    return <span class={now > 0 ? "strong" : "muted"}>{count(now)}, no limit</span>;
   const isNear = now > 0 && now >= maxRestarts;
   return (
-    <span class={isNear ? "bad strong" : now > 0 ? "strong" : ""}>
+    <span class={isNear ? "bad strong" : now > 0 ? "strong" : "muted"}>
       {isNear && <Icon name="warn" />}
       {count(now)} of {count(maxRestarts)} in {duration(window)}
     </span>

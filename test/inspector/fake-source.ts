@@ -2,6 +2,7 @@ import type { Action, ActionResult, DeadLetterPage } from "../../src/inspector/p
 import type {
   About,
   CacheRow,
+  ErrorText,
   Exit,
   GroupRow,
   NodeRow,
@@ -23,18 +24,16 @@ export interface FakeOptions {
   /** Default 8. */
   readonly partitions?: number;
   readonly kind?: About["kind"];
+  /** Of what goes wrong. Default {@link hostile}. */
+  readonly key?: string;
 }
 
-const crash: Exit = {
-  time: 0,
-  clean: false,
-  reason: `PaymentError: card of customer ${hostile} was declined`,
-  error: {
-    name: "PaymentError",
-    message: `card of customer ${hostile} was declined`,
-    stack: `PaymentError: card of customer ${hostile} was declined\n    at charge (file:///app/pay.js:12:9)\n    at handle (file:///app/main.js:40:3)`,
-  },
-};
+function crashOf(key: string): Exit & { error: ErrorText } {
+  const message = `card of customer ${key} was declined`;
+  const reason = `PaymentError: ${message}`;
+  const stack = `${reason}\n    at charge (file:///app/pay.js:12:9)\n    at handle (file:///app/main.js:40:3)`;
+  return { time: 0, clean: false, reason, error: { name: "PaymentError", message, stack } };
+}
 
 /** An invented system, for work on the page: it lives, crashes and lags with every `step`. */
 export class FakeSource implements InspectorSource {
@@ -45,6 +44,7 @@ export class FakeSource implements InspectorSource {
   readonly #random = new SeededRandom(16);
   readonly #now: () => number;
   readonly #kind: About["kind"];
+  readonly #key: string;
   readonly #tree = new Map<string, TreeRow>();
   readonly #streams: StreamRow[];
   readonly #partitions = new Map<string, PartitionRow>();
@@ -54,9 +54,10 @@ export class FakeSource implements InspectorSource {
   readonly #letters: string[] = ["0:1", "0:2", "1:7"];
 
   constructor(now: () => number, options: FakeOptions = {}) {
-    const { children = 40, partitions = 8, kind = "process" } = options;
+    const { children = 40, partitions = 8, kind = "process", key = hostile } = options;
     this.#now = now;
     this.#kind = kind;
+    this.#key = key;
     this.timeline = new Timeline(now);
     this.#streams = [stream("s1", "orders", partitions), stream("s2", "sessions", null)];
     if (kind === "process") this.#makeTree(children, partitions);
@@ -111,6 +112,7 @@ export class FakeSource implements InspectorSource {
     const row = workers[Math.floor(this.#random.next() * workers.length)];
     if (row === undefined) return;
     const time = Math.round(this.#now());
+    const crash = crashOf(this.#key);
     this.#tree.set(row.id, {
       ...row,
       incarnation: row.incarnation + 1,
@@ -145,10 +147,10 @@ export class FakeSource implements InspectorSource {
       type: "inserted",
       command: "put",
       node: "shop-2",
-      keys: [hostile],
-      value: values ? `{ customer: '${hostile}' }` : null,
+      keys: [this.#key],
+      value: values ? `{ customer: '${this.#key}' }` : null,
       previous: null,
-      error: { name: "PaymentError", message: hostile, stack: null },
+      error: { name: "PaymentError", message: crashOf(this.#key).error.message, stack: null },
     }));
     return Promise.resolve({ letters, more: this.#letters.length > limit });
   }

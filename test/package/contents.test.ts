@@ -43,7 +43,7 @@ test("the package has what its users need, and nothing else", async () => {
   );
   expect(types.filter((path) => !path.endsWith(".d.ts"))).toEqual(["dist/types/package.json"]);
   const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-  const guides = await tracked("docs", ":!docs/site", "examples");
+  const guides = await tracked("docs", ":!docs/site", ":!docs/images", "examples");
   const others = [...documents, ...guides];
   expect(files.filter((path) => !path.startsWith("dist/"))).toEqual(others.sort());
 });

@@ -1,0 +1,94 @@
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
+import { projectRoot } from "../helpers/project-root.js";
+import { type ContextOptions, describeInBrowser, Lab, row, rows } from "./lab.js";
+import { Replay } from "./replay.js";
+
+// UPDATE_SCREENSHOTS=1 npm run test:page -- screenshots
+const isUpdate = process.env["UPDATE_SCREENSHOTS"] === "1";
+const folder = join(projectRoot, "docs", "images");
+const maxSize = 150_000;
+
+const wide: ContextOptions = { viewport: { width: 1160, height: 600 } };
+const phone: ContextOptions = {
+  viewport: { width: 390, height: 640 },
+  deviceScaleFactor: 1.5,
+  isMobile: true,
+  hasTouch: true,
+};
+
+interface Screenshot {
+  readonly name: string;
+  readonly view: string;
+  readonly options: ContextOptions;
+  readonly prepare?: (page: Page, replay: Replay) => Promise<void>;
+}
+
+const screenshots: readonly Screenshot[] = [
+  {
+    name: "inspector-tree-light",
+    view: "tree",
+    options: { ...wide, colorScheme: "light" },
+    prepare: async (page, { source }) => {
+      const crashed = source.read().tree.find(({ name }) => name === "orders:handlers:3");
+      await row(page, crashed?.id ?? "").click();
+      await page.locator(".details pre").waitFor();
+    },
+  },
+  {
+    name: "inspector-streams-phone",
+    view: "streams",
+    options: { ...phone, colorScheme: "light" },
+  },
+  {
+    name: "inspector-streams-light",
+    view: "streams",
+    options: { ...wide, colorScheme: "light" },
+  },
+  {
+    name: "inspector-streams-dark",
+    view: "streams",
+    options: { ...wide, colorScheme: "dark" },
+    prepare: async (page) => {
+      await row(page, "place s1:2:mail").click();
+      await page.locator(".details canvas").first().waitFor();
+    },
+  },
+  {
+    name: "inspector-timeline-light",
+    view: "timeline",
+    options: { ...wide, colorScheme: "light" },
+    prepare: async (page) => {
+      await rows(page).filter({ hasText: "exit" }).first().click();
+      await page.locator(".details pre").waitFor();
+    },
+  },
+];
+
+test.each(screenshots)("$name is there, and small", ({ name }) => {
+  const path = join(folder, `${name}.png`);
+  expect(existsSync(path) || isUpdate).toBe(true);
+  if (!isUpdate) expect(statSync(path).size).toBeLessThan(maxSize);
+});
+
+const describeUpdate = isUpdate ? describeInBrowser : describe.skip;
+
+describeUpdate("screenshots for docs/", () => {
+  const lab = new Lab();
+
+  test.each(screenshots)("$name", async ({ name, view, options, prepare }) => {
+    const system = { children: 60, key: "c-1041" };
+    await using replay = await Replay.start(system, { actions: true, viewer: "ana" });
+    replay.run(300);
+    await using watched = await lab.page(options);
+    const { page, errors } = watched;
+    await page.goto(`${replay.url}#${view}`);
+    await rows(page).first().waitFor();
+    await prepare?.(page, replay);
+    mkdirSync(folder, { recursive: true });
+    await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
+    expect(errors).toEqual([]);
+  });
+});
