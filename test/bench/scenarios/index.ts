@@ -29,6 +29,7 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   t: async () => (await import("./startup.js")).startup,
   u: async () => (await import("./journal.js")).overRedisJournal,
   v: async () => (await import("./journal.js")).overNatsJournal,
+  w: async () => (await import("./shared-store.js")).sharedStore,
 };
 
 const idOf = (part: string): string => part.charAt(0);
