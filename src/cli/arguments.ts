@@ -8,6 +8,8 @@ import {
   parse,
   partitionIn,
   place,
+  type PlaceOptions,
+  placeOptions,
   positionIn,
   type StreamPlaceOptions,
   streamPlaceOptions,
@@ -35,10 +37,17 @@ export interface DoctorOptions extends StreamOptions {
   readonly timeout: Milliseconds;
 }
 
+/** @internal */
+export interface DoctorOfStoresOptions extends PlaceOptions {
+  /** How long the engine has to answer the first time. */
+  readonly timeout: Milliseconds;
+}
+
 /** What the command line asks for. @internal */
 export type Command =
   | { readonly kind: "tail"; readonly options: TailOptions }
   | { readonly kind: "doctor"; readonly options: DoctorOptions }
+  | { readonly kind: "stores"; readonly options: DoctorOfStoresOptions }
   | { readonly kind: "help"; readonly of: CommandName | null }
   | { readonly kind: "version" }
   | GroupCommand;
@@ -50,6 +59,8 @@ const tailOnly = {
   journal: { type: "boolean" },
   from: { type: "string" },
 } as const;
+/** Milliseconds that an engine has to answer the first time, unless others are given. */
+const maxWait = 5000;
 const doctorOnly = { timeout: { type: "string" } } as const;
 
 /** The command that is meant; undefined: none. @internal */
@@ -104,15 +115,18 @@ function parseDoctor(argv: readonly string[]): Command {
   const { values } = parse(argv, { ...common, ...doctorOnly });
   if (values.help === true) return { kind: "help", of: "doctor" };
   if (values.version === true) return { kind: "version" };
+  const timeout =
+    values.timeout === undefined ? undefined : integer("timeout", values.timeout, 1, maxTime);
+  if (values.cache === undefined && values.redis !== undefined) {
+    const other = (["name", "heartbeat"] as const).find((name) => values[name] !== undefined);
+    if (other !== undefined)
+      throw new UsageError(`option --${other}: expected --cache with it, got none`);
+    return { kind: "stores", options: { ...placeOptions(values), timeout: timeout ?? maxWait } };
+  }
   const options = streamOptions(values);
-  const { timeout } = values;
   return {
     kind: "doctor",
-    options: {
-      ...options,
-      timeout:
-        timeout === undefined ? 1.5 * options.heartbeat : integer("timeout", timeout, 1, maxTime),
-    },
+    options: { ...options, timeout: timeout ?? 1.5 * options.heartbeat },
   };
 }
 

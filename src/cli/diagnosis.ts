@@ -21,7 +21,8 @@ export interface Problem {
     | "unowned"
     | "owner"
     | "flapping"
-    | "journal_lost";
+    | "journal_lost"
+    | "sweep";
   readonly message: string;
   readonly advice: string;
 }

@@ -3,11 +3,11 @@ import type { DoctorOptions } from "./arguments.js";
 import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
 import { diagnose, refusal } from "./diagnosis.js";
 import type { Output } from "./output.js";
-import { type Report, reportJson, reportText } from "./report.js";
+import { healthOfReport, type Report, reportJson, reportText } from "./report.js";
 import type { Milliseconds } from "../options.js";
 import { ClusterWatch, type Findings } from "./cluster-watch.js";
 import { diagnoseJournal } from "./journal-diagnosis.js";
-import { watchJournal } from "./journal-watch.js";
+import { type JournalFindings, watchJournal } from "./journal-watch.js";
 import { monotonicNow } from "../timers.js";
 
 /** The outcome. @internal */
@@ -31,7 +31,7 @@ export async function doctor(options: DoctorOptions, output: Output): Promise<He
     const { findings, watched } = await examine(options, watch, session, busIn(pubsub), signal);
     const journal = await watching;
     if (signal.aborted) return "interrupted";
-    const hasNodes = journal.kind === "seen" && journal.findings.nodes.some((it) => !it.silent);
+    const hasNodes = journal.kind === "seen" && isUsed(journal.findings);
     const problems = [
       ...diagnose(findings, options).filter(({ kind }) => kind !== "nobody" || !hasNodes),
       ...diagnoseJournal(journal, findings),
@@ -67,6 +67,9 @@ async function examine(
 function write(report: Report, output: Output): Health {
   const { options, problems } = report;
   output.write(options.json ? reportJson(report) : reportText(report));
-  if (problems.some(({ kind }) => kind === "unreachable" || kind === "refused")) return "no_broker";
-  return problems.length === 0 ? "healthy" : "problems";
+  return healthOfReport(problems);
 }
+
+/** A process may use a shared store without a stream. */
+const isUsed = ({ nodes, store }: JournalFindings): boolean =>
+  [...nodes, ...(store?.processes ?? [])].some(({ silent }) => !silent);

@@ -7,6 +7,7 @@ import type {
   WatchedPartition,
 } from "./journal-watch.js";
 import { shapeText } from "./show-event.js";
+import { diagnoseStore } from "./store-look.js";
 
 /** Changes of a partition's owner within a few seconds that are no deployment. */
 const maxChanges = 1;
@@ -32,14 +33,21 @@ export function diagnoseJournal(look: JournalLook, pubsub: Findings | null): Pro
     ];
   if (look.kind !== "seen") return [];
   const { findings } = look;
+  const { store } = findings;
   return [
-    ...findings.health.map((problem): Problem => {
-      const message = `The engine endangers the journal: ${problem}.`;
-      return { kind: "engine", message, advice: "Change the settings of the engine." };
-    }),
+    ...healthOf(findings.health),
     ...ofNodes(findings, pubsub),
     ...findings.groups.flatMap((group) => ofGroup(group, findings)),
+    ...(store === null ? [] : diagnoseStore(findings.name, store)),
   ];
+}
+
+/** What in an engine's settings endangers journals. @internal */
+export function healthOf(health: readonly string[]): Problem[] {
+  return health.map((problem) => {
+    const message = `The engine endangers the journal: ${problem}.`;
+    return { kind: "engine", message, advice: "Change the settings of the engine." };
+  });
 }
 
 function ofNodes(

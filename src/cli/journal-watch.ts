@@ -4,10 +4,12 @@ import type { StreamShape } from "../errors.js";
 import type { ClusterGroupStatus } from "../group/group-state.js";
 import type { SeenNode } from "../journal/engine.js";
 import type { Milliseconds } from "../options.js";
+import type { StoreFindings } from "../store/redis-observe.js";
 import type { DoctorOptions } from "./arguments.js";
 import { BrokerFailure, failure, isDefect, maxMessageSize } from "./broker.js";
 import { groupTable } from "./groups.js";
 import { type JournalStream, journalStream, NoJournal, NotFound, openJournal } from "./journal.js";
+import { lookAtStore } from "./store-look.js";
 
 /** Looks at a journal while it is watched, about. */
 const looks = 8;
@@ -49,6 +51,8 @@ export interface ClockSample {
 /** What was seen of a stream's journal. @internal */
 export interface JournalFindings {
   readonly engine: string;
+  /** The instance whose stream it is. */
+  readonly name: string;
   readonly shape: StreamShape;
   readonly nodes: readonly JournalNode[];
   readonly groups: readonly WatchedGroup[];
@@ -57,6 +61,8 @@ export interface JournalFindings {
   readonly clocks: readonly ClockSample[];
   /** What in the engine's settings endangers a journal. */
   readonly health: readonly string[];
+  /** The store that all processes share; null: the stream is that of another cache. */
+  readonly store: StoreFindings | null;
 }
 
 /**
@@ -135,10 +141,12 @@ export class JournalWatch {
   }
 
   async findings(): Promise<JournalFindings> {
-    const { engine, shape } = this.#stream;
+    const { engine, shape, address } = this.#stream;
+    const store = await lookAtStore(this.#stream);
     const health = (await engine.health?.().catch(() => [])) ?? [];
     return {
       engine: engine.kind,
+      name: address.name,
       shape,
       nodes: this.#nodes
         .map(({ node, epoch, startedAt, expired }) => {
@@ -156,6 +164,7 @@ export class JournalWatch {
       renewed: [...this.#renewed].sort((a, b) => a - b),
       clocks: Array.from(this.#clocks, ([node, sample]) => ({ node, ...sample })),
       health: health.map(({ problem }) => problem),
+      store,
     };
   }
 

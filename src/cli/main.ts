@@ -1,6 +1,12 @@
-import { commandIn, parseCommand, type TailOptions } from "./arguments.js";
+import {
+  commandIn,
+  type DoctorOfStoresOptions,
+  parseCommand,
+  type TailOptions,
+} from "./arguments.js";
 import { BrokerFailure, failure, isDefect } from "./broker.js";
 import { doctor, type Health } from "./doctor.js";
+import { doctorOfStores } from "./stores-doctor.js";
 import type { Output } from "./output.js";
 import { listDead } from "./dead.js";
 import { act } from "./act.js";
@@ -43,6 +49,8 @@ export async function main(argv: readonly string[], output: Output): Promise<num
         return await tailOf(command.options, output);
       case "doctor":
         return exitOf[await doctor(command.options, output)];
+      case "stores":
+        return exitOf[await storesOf(command.options, output)];
       case "streams":
         return await onJournal(command, output, listStreams);
       case "groups":
@@ -71,6 +79,15 @@ async function tailOf(options: TailOptions, output: Output): Promise<number> {
   if (from !== null) return onJournal({ options: { ...options, from } }, output, tailJournal);
   await tail(options, output);
   return exit.ok;
+}
+
+async function storesOf(options: DoctorOfStoresOptions, output: Output): Promise<Health> {
+  try {
+    return await doctorOfStores(options, output);
+  } catch (error) {
+    if (output.signal.aborted) return "interrupted";
+    throw isForUser(error) ? error : failure(options.broker, error);
+  }
 }
 
 /** Runs a command over a connection to journals, and returns the exit status. */

@@ -3,8 +3,10 @@ import type { DoctorOptions } from "./arguments.js";
 import type { Problem } from "./diagnosis.js";
 import { jsonText, printable, shapeText, timeText } from "./show-event.js";
 import type { Findings, WatchedNode } from "./cluster-watch.js";
+import type { Health } from "./doctor.js";
 import { groupText } from "./groups.js";
 import type { JournalFindings, JournalLook } from "./journal-watch.js";
+import { storeLines } from "./store-look.js";
 import { table } from "./table.js";
 
 /** The result of `doctor`. @internal */
@@ -57,10 +59,20 @@ export function reportText({ options, watched, findings, journal, problems }: Re
   if (journal.kind === "seen") lines.push(...journalLines(journal.findings));
   else if (journal.kind !== "none") lines.push(`journal  not looked at: ${journal.why}`);
   lines.push("");
-  if (problems.length === 0) lines.push("All is well.");
-  for (const { message, advice } of problems)
-    lines.push(`PROBLEM  ${message}`, `         ${advice}`);
+  lines.push(...problemLines(problems));
   return `${lines.map(printable).join("\n")}\n`;
+}
+
+/** @internal */
+export function problemLines(problems: readonly Problem[]): string[] {
+  if (problems.length === 0) return ["All is well."];
+  return problems.flatMap(({ message, advice }) => [`PROBLEM  ${message}`, `         ${advice}`]);
+}
+
+/** @internal */
+export function healthOfReport(problems: readonly Problem[]): Health {
+  if (problems.some(({ kind }) => kind === "unreachable" || kind === "refused")) return "no_broker";
+  return problems.length === 0 ? "healthy" : "problems";
 }
 
 function findingLines(findings: Findings, watched: Milliseconds): string[] {
@@ -74,14 +86,15 @@ function findingLines(findings: Findings, watched: Milliseconds): string[] {
   ];
 }
 
-function journalJson({ nodes, ...rest }: JournalFindings): object {
+function journalJson(findings: JournalFindings): object {
+  const { nodes, name: _name, ...rest } = findings;
   return {
     ...rest,
     nodes: nodes.map(({ startedAt, ...node }) => ({ ...node, startedAt: timeText(startedAt) })),
   };
 }
 
-function journalLines({ engine, shape, nodes, groups }: JournalFindings): string[] {
+function journalLines({ engine, shape, nodes, groups, store }: JournalFindings): string[] {
   const rows = nodes.map(({ node, epoch, startedAt, silent }) => [
     node,
     epoch,
@@ -94,6 +107,7 @@ function journalLines({ engine, shape, nodes, groups }: JournalFindings): string
     `nodes    ${nodes.length}, ${groups.length === 1 ? "1 group" : `${groups.length} groups`}`,
     ...(rows.length === 0 ? [] : table([["node", "epoch", "started", "state"], ...rows])),
     ...groups.flatMap((group) => ["", ...groupText(group)]),
+    ...(store === null ? [] : storeLines(store)),
   ];
 }
 

@@ -132,7 +132,7 @@ class TailView {
     const { cache, name, namespace } = this.#options;
     const instance = name === cache ? "" : `, instance ${name}`;
     this.#say(
-      `no node has a stream of cache ${cache}${instance} in namespace ${namespace} now: waiting for one`,
+      `no node has a stream of cache ${cache}${instance} in namespace ${namespace} now: waiting for one (tail --journal shows the events of a shared store, or of a journal)`,
     );
   }
 

@@ -54,11 +54,13 @@ ${onePartition}  --journal          read the stream's journal, for nodes that ha
 Runs until interrupted. Exit status: 0 interrupted; 1 there is no such journal; 2 a bad option, or a
 broker that refuses.
 `,
-  doctor: `Says which nodes have a stream of a cache, how they are, and what is wrong.
+  doctor: `Says which nodes have a stream of a cache, how they are, and what is wrong. With --redis and
+without --cache: the stores that processes share (redisAdapter), and what is wrong with them.
 
-Usage: nebulex-streams doctor (--redis URL | --nats URL) --cache NAME [options]
+Usage: nebulex-streams doctor (--redis URL [--cache NAME] | --nats URL --cache NAME) [options]
 
-${connection}  --timeout MS       how long to watch (default one and a half heartbeats)
+${connection}  --timeout MS       how long to watch (default one and a half heartbeats); without --cache: how
+                     long the engine has to answer (default 5000)
   --json             print one JSON object
   --help             print this text
 

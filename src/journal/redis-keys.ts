@@ -25,6 +25,8 @@ export interface PartitionKeys {
   readonly log: string;
   readonly writers: string;
   readonly positions: string;
+  /** The keys of a shared store's entries. */
+  readonly index: string;
   /** The channel on which a new entry is announced in a Redis Cluster. */
   readonly news: string;
 }
@@ -74,6 +76,11 @@ export class RedisKeys {
     return `{${this.#stream(stream)}}:sweeper`;
   }
 
+  /** The processes that use a shared store. */
+  store(stream: StreamName): string {
+    return `{${this.#stream(stream)}}:store`;
+  }
+
   groups(stream: StreamName): string {
     return `{${this.#stream(stream)}}:groups`;
   }
@@ -97,6 +104,7 @@ export class RedisKeys {
         log: `${tag}:log`,
         writers: `${tag}:writers`,
         positions: `${tag}:positions`,
+        index: `${tag}:index`,
         news: `${tag}:news`,
       };
       this.#partitions.set(id, keys);

@@ -28,6 +28,7 @@ import {
 } from "../options.js";
 import { wireVersion } from "../pubsub/frame.js";
 import { warnOfError } from "../telemetry/channels.js";
+import { Announcer } from "./announcer.js";
 import { allScripts } from "./redis-scripts.js";
 import { RedisStore } from "./redis-store.js";
 import { StoreCalls } from "./store-calls.js";
@@ -165,9 +166,11 @@ async function open<K, V>(
     throw mismatch;
   }
   const sweeper = new Sweeper(core as StoreCore, { clock, interval: sweepInterval, keys });
+  const announcer = new Announcer(core as StoreCore, { port, keys, clock, near: () => null });
   const { flight, flightLease: lease } = options;
   return new RedisStore(core, flight === "cluster" ? { clock, lease } : undefined, () => {
     sweeper.close();
+    announcer.close();
     calls.close();
   });
 }

@@ -91,9 +91,9 @@ export class StoreCore<K = unknown, V = unknown> {
     this.#ttl = options.ttl;
     this.#writer = `${encodedName(port.nodeName)}:${randomBytes(8).toString("hex")}:`;
     this.partitions = Array.from({ length: partitions }, (_, index) => {
-      const { meta, log } = keys.partition({ ...stream, partition: index });
+      const { meta, log, index: sorted } = keys.partition({ ...stream, partition: index });
       const tag = meta.slice(0, meta.lastIndexOf("}") + 1);
-      const all = [meta, log, `${tag}:index`] as const;
+      const all = [meta, log, sorted] as const;
       return { index, keys: all, prefix: `${tag}:e:`, isTrimming: false };
     });
   }
