@@ -7,6 +7,7 @@ import type { JournalPort } from "../journal/types.js";
 import type { Milliseconds } from "../options.js";
 import { toError } from "../pubsub/broker-session.js";
 import type { RedisArguments } from "../pubsub/redis-client.js";
+import { setImmediate } from "../timers.js";
 
 /** @internal */
 export interface StoreCallsOptions {
@@ -207,24 +208,24 @@ export class StoreCalls {
   #time(delay: Milliseconds): void {
     const { clock, timeout } = this.#options;
     this.#isTiming = true;
-    this.#timer = setBackgroundTimeout(
-      clock,
-      () => {
-        this.#isTiming = false;
-        const now = clock.now();
-        for (let oldest = this.#pending[this.#oldest]; oldest !== undefined;) {
-          const left = oldest.sentAt + timeout - now;
-          if (!oldest.isSettled && left > 0) {
-            this.#time(left);
-            return;
-          }
-          if (!oldest.isSettled) oldest.expire();
-          this.#settle(oldest);
-          oldest = this.#pending[this.#oldest];
-        }
-      },
-      delay,
-    );
+    // Where this process was held up, replies may have come that it has not read: these come first.
+    const check = (): void => void setImmediate(() => this.#expireOverdue(clock.now() - timeout));
+    this.#timer = setBackgroundTimeout(clock, check, delay);
+  }
+
+  /** @param sentAt of the oldest command that may still be waited for */
+  #expireOverdue(sentAt: Milliseconds): void {
+    this.#isTiming = false;
+    for (let oldest = this.#pending[this.#oldest]; oldest !== undefined;) {
+      const left = oldest.sentAt - sentAt;
+      if (!oldest.isSettled && left > 0) {
+        this.#time(left);
+        return;
+      }
+      if (!oldest.isSettled) oldest.expire();
+      this.#settle(oldest);
+      oldest = this.#pending[this.#oldest];
+    }
   }
 
   #open(): void {

@@ -3,6 +3,7 @@ import { runCluster } from "./cluster/main.js";
 import { runJournal } from "./journal/main.js";
 import { parseOptions, usage, UsageError } from "./options.js";
 import { formatJson, formatTable } from "./report.js";
+import { runStore } from "./store/main.js";
 import { allProblems, runExperiments } from "./table.js";
 
 /** The exit statuses. */
@@ -12,6 +13,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
   if (name === "cluster") return verdict(await runCluster(rest));
   if (name === "journal") return verdict(await runJournal(rest));
+  if (name === "store") return verdict(await runStore(rest));
   return verdict(await runAll(argv));
 }
 

@@ -20,6 +20,7 @@ export const usage = `Measures what is lost, handled twice or handled out of ord
 Usage: npm run experiments -- [options]
        npm run experiments -- cluster --help
        npm run experiments -- journal --help
+       npm run experiments -- store --help
 
   --only IDS        which experiments, e.g. a,c (default: ${experimentIds.join(",")})
   --seed N          seed of the keys, and of when the faults strike (default ${defaultSizes.seed})

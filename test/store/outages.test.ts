@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { expect, test } from "@jest/globals";
 import { StoreUnavailableError } from "../../src/index.js";
 import { waitFor } from "../../src/testing/wait-for.js";
@@ -89,6 +90,30 @@ describeWith("redis-server")("an outage of a shared store", () => {
     await answers(a);
     expect([1, 2]).toContain(await a.cache.get("k"));
   }, 60_000);
+
+  test("is none when this process was held up: replies that it has not read yet count", async () => {
+    await using redis = await startRedis();
+    await using a = await start(redis.port, { adapter: { commandTimeout: 300 } });
+    await waitFor(
+      () =>
+        a.cache.put("k", 1).then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 20_000 },
+    );
+    const began = performance.now();
+    const write = a.cache.put("k", 2);
+    // It has been sent by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    // The server has answered this, hence also what came before.
+    const ping = `require("net").connect(${redis.port}, "127.0.0.1", function () {
+      this.on("data", () => this.destroy()).write("PING\\r\\n");
+    })`;
+    expect(spawnSync(process.execPath, ["-e", ping]).status).toBe(0);
+    while (performance.now() - began < 400);
+    await write;
+  });
 
   test("does not hold up the start", async () => {
     const port = await freePort();
