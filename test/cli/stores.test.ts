@@ -28,8 +28,7 @@ describeWith("redis-server")("shared stores, from the command line", () => {
     namespace: string,
     name: string,
     rest: Omit<Parameters<typeof StoreNode.start>[0], "name" | "journal"> = {},
-  ): Promise<StoreNode> =>
-    StoreNode.start({ name, journal: { url: urlOf(), namespace }, ...rest });
+  ): Promise<StoreNode> => StoreNode.start({ name, journal: { url: urlOf(), namespace }, ...rest });
   /** Runs a command in this process. */
   async function run(namespace: string, command: string, ...rest: string[]) {
     const output = new TestOutput();
