@@ -63,6 +63,22 @@ export function encodeEvents(
   return frame(codec, [...headOf(kinds.events, address, head), to, columnsOf(rows, to)]);
 }
 
+/**
+ * How the content of all entries of events begins that one epoch of a node writes to a partition, by
+ * one codec.
+ *
+ * @internal
+ */
+export function contentHead(codec: Codec, address: StreamAddress, head: EntryHead): Uint8Array {
+  const fields = headOf(kinds.events, address, head);
+  // What follows is different in the first byte.
+  const one = codec.encode([...fields, 0, null]);
+  const other = codec.encode([...fields, 2 ** 31, null]);
+  let length = 0;
+  while (one[length] === other[length]) length++;
+  return one.subarray(0, length);
+}
+
 /** A marker as it is stored. @internal */
 export function encodeLoss(
   codec: Codec,

@@ -5,7 +5,8 @@ import type { PartitionLog } from "../log/partition-log.js";
 import { setImmediate } from "../timers.js";
 import { appendBatch, WriterCauses } from "./append-batch.js";
 import { BoundedMap } from "./bounded-map.js";
-import { decodeEntry, type Entry, type EventsEntry } from "./entry.js";
+import { contentBeginsWith } from "../pubsub/frame.js";
+import { contentHead, decodeEntry, type Entry, type EventsEntry } from "./entry.js";
 import type { StreamAddress } from "./messages.js";
 
 /** Events that are appended in one turn of the event loop, at most. */
@@ -58,8 +59,10 @@ export class JournalFeed {
   #position = 0;
   /** The position behind the last one that is known to have been written. */
   #knownEnd = 0;
-  /** `<node>:<epoch>:<to>` of the entry before `#position`. */
-  #before: string | undefined;
+  /** The entry before `#position`: as it is stored, if it is an own one, or what identifies it. */
+  #before: StoredEntry | string | undefined;
+  /** How own entries of a log's epoch begin. */
+  #own: { readonly log: PartitionLog; readonly head: Uint8Array | undefined } | undefined;
   #engine: JournalEngine | undefined;
   #tail: Tail | undefined;
   /** The oldest position that the journal kept when it was looked at last. */
@@ -117,7 +120,7 @@ export class JournalFeed {
 
   async #check(engine: JournalEngine): Promise<void> {
     const at = this.#position;
-    const before = this.#before;
+    const before = this.#identify();
     const probe = before === undefined ? undefined : at - 1;
     const bounds = await engine.bounds(this.#partition, probe);
     if (this.#isClosed) return;
@@ -177,6 +180,10 @@ export class JournalFeed {
     const skipped = Math.max(0, this.#position - position);
     this.#position = end;
     this.#knownEnd = Math.max(this.#knownEnd, end);
+    if (this.#isOwn(stored)) {
+      this.#before = stored;
+      return;
+    }
     const entry = this.#decode(stored);
     this.#before = entry?.kind === "events" ? idOf(entry) : undefined;
     if (entry === undefined) {
@@ -237,6 +244,31 @@ export class JournalFeed {
       if (cursor.reader !== undefined)
         slowest = Math.min(slowest, Math.max(cursor.unreadFrom, this.log.first));
     return slowest;
+  }
+
+  /**
+   * Whether an entry is one of the log's epoch, which is not decoded then. Where that can't be told
+   * by its first bytes, it is.
+   */
+  #isOwn({ payload }: StoredEntry): boolean {
+    const { port, address, isOwn } = this.#options;
+    const { log } = this;
+    if (this.#own?.log !== log) {
+      const { node, epoch, startedAt } = log.source;
+      const head = { node, epoch, startedAt, partition: log.index };
+      const known = isOwn(node, epoch) ? contentHead(port.codec, address, head) : undefined;
+      this.#own = { log, head: known };
+    }
+    const { head } = this.#own;
+    return head !== undefined && contentBeginsWith(payload, port.codec, head);
+  }
+
+  /** What identifies the entry before the next position, if there is one that could be read. */
+  #identify(): string | undefined {
+    const before = this.#before;
+    if (before === undefined || typeof before === "string") return before;
+    const entry = this.#decode(before);
+    return (this.#before = entry?.kind === "events" ? idOf(entry) : undefined);
   }
 
   #decode(stored: StoredEntry): Entry | undefined {

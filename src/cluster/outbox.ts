@@ -17,6 +17,8 @@ export interface MessageSpan {
 export interface OutboxPort {
   /** Messages of one partition that may be in flight at a time. */
   readonly maxInFlight: number;
+  /** Events of which there have to be as many for another message while one is in flight. */
+  fewEvents(): number;
   /** Whether anything may be sent now. */
   isOpen(): boolean;
   /** Bytes of a message at most. */
@@ -145,9 +147,18 @@ export class Outbox implements CursorReader {
     if (this.#stopped || this.#waitsForRetry || this.#position.resting || !this.#port.isOpen())
       return;
     this.#next = Math.max(this.#next, this.#position.position);
-    while (this.#inFlight.length < this.#port.maxInFlight && this.#next < this.#log.next)
-      this.#sendSome();
-    this.#settle();
+    do {
+      while (this.#maySend()) this.#sendSome();
+      this.#settle();
+    } while (this.#maySend());
+  }
+
+  /** A message of few events waits for those before it: by then, it has more. */
+  #maySend(): boolean {
+    const left = this.#log.next - this.#next;
+    const inFlight = this.#inFlight.length;
+    if (left <= 0 || inFlight >= this.#port.maxInFlight) return false;
+    return inFlight === 0 || left >= this.#port.fewEvents();
   }
 
   /** Tries again to send what could not be sent. */

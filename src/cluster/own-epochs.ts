@@ -14,6 +14,8 @@ const maxEnded = 4;
 const manyInFlight = 256;
 const fewInFlight = 16;
 const fewEvents = 16;
+/** Where entries have many events, one of fewer waits for the one in flight. */
+const smallEntry = 256;
 
 /** One epoch of this node's stream. @internal */
 export type EpochHead = Omit<EntryHead, "partition">;
@@ -152,6 +154,7 @@ function sending(own: OwnEpoch): OutboxesOptions {
     get maxInFlight() {
       return port.maxEvents < fewEvents ? manyInFlight : fewInFlight;
     },
+    fewEvents: () => (port.maxEvents < fewEvents ? 1 : smallEntry),
     isConnected: () => port.status === "connected" && own.owner.isReleased,
     maxSize: () => port.maxMessageSize,
     maxEvents: () => port.maxEvents,

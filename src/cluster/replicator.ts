@@ -112,6 +112,7 @@ export class Replicator implements StreamReplicator {
     this.outboxes = new Outboxes({
       clock,
       maxInFlight: 16,
+      fewEvents: () => 1,
       isConnected: () => bus.status === "connected",
       maxSize: () => bus.maxMessageSize,
       maxEvents: () => maxBatch,

@@ -49,8 +49,8 @@ export class Segment {
   ownBefore = 0;
   readonly #includes: Includes;
   readonly #hasValues: boolean;
-  /** Whether its events have no values, and no sequences but their offsets. */
-  readonly #isPlain: boolean;
+  /** Whether an event's sequence may be another number than its offset. */
+  readonly #numbered: boolean;
   /**
    * The bit of each event's type and, above it, its time after that of the first event, plus 1; 0:
    * its time is in `#times`. Small integers, which the garbage collector does not look at.
@@ -70,25 +70,26 @@ export class Segment {
   /** The cause of all events, unless they have several. */
   #cause: Cause | undefined;
   #causes: Cause[] | undefined;
-  /** Each event's sequence, where it is not its offset. */
-  readonly #numbers: number[] | undefined;
+  /** Whether sequences are in `#numbers`: they are not the next ones of this node, one by one. */
+  #isMixed = false;
+  /** Each event's sequence. */
+  #numbers: number[] | undefined;
   /** Each event's position in the journal, once there is one that has a position. */
   #positions: (number | null)[] | undefined;
   #made: (CacheEvent | undefined)[] | undefined;
 
   /**
-   * @param numbered whether an event's sequence is not its offset: `setSequence` is to be called
-   * after each `append`
+   * @param numbered whether an event's sequence may be another number than its offset: `setSequence`
+   * is to be called after each `append`
    */
   constructor(includes: Includes, numbered: boolean) {
     this.#includes = includes;
     this.#hasValues = includes.value || includes.previous;
-    this.#isPlain = !numbered && !this.#hasValues;
+    this.#numbered = numbered;
     this.#values = includes.value ? new Array<unknown>(segmentSize).fill(undefined) : undefined;
     this.#previous = includes.previous
       ? new Array<unknown>(segmentSize).fill(undefined)
       : undefined;
-    this.#numbers = numbered ? new Array<number>(segmentSize).fill(0) : undefined;
   }
 
   /**
@@ -118,10 +119,26 @@ export class Segment {
 
   /** Sets the sequence, and the position if it has one, of the event that was appended last. */
   setSequence(number: number, position?: number): void {
-    (this.#numbers as number[])[this.length - 1] = number;
+    const row = this.length - 1;
+    if (!this.#isMixed) {
+      if (number === this.ownBefore + row && position === undefined) return;
+      this.#mix(row);
+    }
+    (this.#numbers as number[])[row] = number;
     if (position === undefined) return;
     this.#positions ??= new Array<number | null>(segmentSize).fill(null);
-    this.#positions[this.length - 1] = position;
+    this.#positions[row] = position;
+  }
+
+  /** Gives the rows before one the sequences that they have had without a column. */
+  #mix(row: number): void {
+    const numbers = (this.#numbers ??= new Array<number>(segmentSize).fill(0));
+    for (let before = 0; before < row; before++) numbers[before] = this.ownBefore + before;
+    this.#isMixed = true;
+  }
+
+  #sequenceOf(row: number): number {
+    return this.#isMixed ? ((this.#numbers as number[])[row] as number) : this.ownBefore + row;
   }
 
   /** The parts of an event; only for a segment that is numbered. */
@@ -131,7 +148,7 @@ export class Segment {
       at: this.#timeOf(row),
       cause: this.#causeOf(row),
       subject: this.#subjects[row],
-      sequence: (this.#numbers as number[])[row] as number,
+      sequence: this.#sequenceOf(row),
       value: this.#values?.[row],
       previous: this.#previous?.[row],
     };
@@ -156,7 +173,8 @@ export class Segment {
   /** The event in a row, with its offset in the log; with `shared`, the same object each time. */
   event(row: number, source: EventSource, offset: number, shared: boolean): CacheEvent {
     if (shared) return this.#made?.[row] ?? this.#share(row, source, offset);
-    if (!this.#isPlain) return this.#make(row, source, offset);
+    if (this.#hasValues || (this.#numbered && !this.#isAtOffset(row, offset)))
+      return this.#make(row, source, offset);
     const type = typeOfBit(this.#bitOf(row));
     const at = this.#timeOf(row);
     return new CacheEvent(type, this.#causeOf(row), source, this.#subjects[row], offset, at);
@@ -169,11 +187,17 @@ export class Segment {
     this.#subjects.fill(undefined);
     this.#values?.fill(undefined);
     this.#previous?.fill(undefined);
+    this.#isMixed = false;
     this.#cause = undefined;
     this.#causes = undefined;
     this.#times = undefined;
     this.#positions = undefined;
     this.#made = undefined;
+  }
+
+  /** Whether an event's sequence is its offset, and it has no position. */
+  #isAtOffset(row: number, offset: number): boolean {
+    return !this.#isMixed && this.ownBefore + row === offset;
   }
 
   #share(row: number, source: EventSource, offset: number): CacheEvent {
@@ -188,9 +212,8 @@ export class Segment {
     const subject = this.#subjects[row];
     const cause = this.#causeOf(row);
     const at = this.#timeOf(row);
-    const number = this.#numbers?.[row];
     const event =
-      number === undefined
+      !this.#numbered || this.#isAtOffset(row, offset)
         ? new CacheEvent(type, cause, source, subject, offset, at)
         : new NumberedEvent(
             type,
@@ -199,7 +222,7 @@ export class Segment {
             subject,
             offset,
             at,
-            number,
+            this.#sequenceOf(row),
             this.#positions?.[row] ?? null,
           );
     CacheEvent.addValues(event, this.#includes, this.#values?.[row], this.#previous?.[row]);

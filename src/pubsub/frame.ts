@@ -49,6 +49,13 @@ export function frame(codec: Codec, value: unknown): Uint8Array {
   return bytes;
 }
 
+/** Whether the content of a message, which may be damaged elsewhere, begins with some bytes. @internal */
+export function contentBeginsWith(bytes: Uint8Array, codec: Codec, start: Uint8Array): boolean {
+  const end = headSize + start.length;
+  if (bytes.length < end || bytes[0] !== wireVersion || bytes[1] !== codec.id) return false;
+  return Buffer.compare(bytes.subarray(headSize, end), start) === 0;
+}
+
 /**
  * The content of a received message.
  *

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { type CacheEvent, causeOf, MultiTarget } from "../../src/event/event.js";
 import { appendBatch, WriterCauses } from "../../src/cluster/append-batch.js";
 import {
+  contentHead,
   decodeEntry,
   encodeEvents,
   encodeLoss,
@@ -10,7 +11,7 @@ import {
 import { PartitionLog } from "../../src/log/partition-log.js";
 import type { Row } from "../../src/log/segment.js";
 import { binaryCodec } from "../../src/pubsub/binary-codec.js";
-import { frame } from "../../src/pubsub/frame.js";
+import { contentBeginsWith, frame } from "../../src/pubsub/frame.js";
 import { jsonCodec } from "../../src/pubsub/json-codec.js";
 import { source } from "../log/logs.js";
 
@@ -66,6 +67,25 @@ describe.each([binaryCodec, jsonCodec])("an entry, by codec $name", (codec) => {
     ]);
     expect(events[0]?.values).toEqual(new Map([["b", 2]]));
     expect(events[1]?.value).toEqual(new Date(5));
+  });
+
+  test("begins as all of its epoch and partition do, and as no others", () => {
+    const start = contentHead(codec, address, head);
+    const begins = (payload: Uint8Array): boolean => contentBeginsWith(payload, codec, start);
+    for (const to of [7, 127, 128, 255, 256, 65_536, 2 ** 31, 2 ** 40])
+      expect(begins(encodeEvents(codec, address, head, rows, to))).toBe(true);
+    const others = [
+      encodeEvents(codec, { ...address, cache: "user" }, head, rows, 7),
+      encodeEvents(codec, address, { ...head, node: "write" }, rows, 7),
+      encodeEvents(codec, address, { ...head, epoch: "e2" }, rows, 7),
+      encodeEvents(codec, address, { ...head, startedAt: 1001 }, rows, 7),
+      encodeEvents(codec, address, { ...head, partition: 1 }, rows, 7),
+      encodeEvents(codec === jsonCodec ? binaryCodec : jsonCodec, address, head, rows, 7),
+      encodeLoss(codec, address, head, 5, 4, "transport"),
+      encodeEvents(codec, address, head, rows, 7).subarray(0, 20),
+      new Uint8Array(),
+    ];
+    for (const other of others) expect(begins(other)).toBe(false);
   });
 
   test("keeps a marker", () => {

@@ -13,6 +13,7 @@ import {
   startSupervisor,
   streamServer,
 } from "../../src/index.js";
+import type { StoredEntry } from "../../src/journal/engine.js";
 import { failure, Listener } from "../helpers/actors.js";
 import { heartbeat, JournalCluster, portOf } from "./journal-cluster.js";
 
@@ -38,6 +39,27 @@ describe("streams over a journal", () => {
     expect(reader.events.map(({ metadata }) => [metadata.node, metadata.position])).toEqual([
       ["a", null],
     ]);
+  });
+
+  test("don't decode own events that come back: what is wrong with them concerns others", async () => {
+    await using cluster = new JournalCluster();
+    const a = await cluster.start("a");
+    const b = await cluster.start("b");
+    const [onA, onB] = [await cluster.read(a), await cluster.read(b)];
+    a.cache.put("whole", 1);
+    await cluster.until(() => onB.events.length === 1);
+    const engine = portOf(a).engine();
+    const partition = { cache: "users", name: "users", partition: 0 };
+    const { generation } = await engine.bounds(partition);
+    const entry = await engine.entryAt(partition, 0);
+    const payload = (entry as StoredEntry).payload.slice(0, -1);
+    const damaged = { node: "x", epoch: "e", startedAt: 0, after: -1, to: 0, count: 1, payload };
+    expect((await engine.append(partition, damaged)).status).toBe("appended");
+    b.cache.put("behind", 1);
+    await cluster.until(() => onA.events.length === 2 && onB.gaps.length === 1);
+    expect(onB.gaps).toMatchObject([{ reason: "journal_lost", from: 1, to: 1, epoch: generation }]);
+    expect(onA.gaps).toEqual([]);
+    expect(onA.keysFrom("b")).toEqual(["behind"]);
   });
 
   test("keep values and types", async () => {

@@ -70,6 +70,34 @@ describe("a segment", () => {
     expect(CacheEvent.sequenceOf(segment.event(1, source, 301, false))).toBe(40);
   });
 
+  test("that is numbered has sequences one by one until there are others, and again when reused", () => {
+    const segment = new Segment(none, true);
+    for (let use = 0; use < 2; use++) {
+      segment.ownBefore = 300;
+      const append = (cause: Cause, sequence: number, position?: number): void => {
+        segment.append(bitOf("inserted"), cause, "k", 0, undefined, undefined);
+        segment.setSequence(sequence, position);
+      };
+      for (const sequence of [300, 301, 302]) append(put, sequence);
+      const own = segment.event(1, source, 301, false);
+      expect(own.constructor).toBe(CacheEvent);
+      expect(own.metadata).toMatchObject({ sequence: 301, position: null });
+      expect(segment.event(1, source, 999, false).metadata.sequence).toBe(301);
+      append(remote, 12, 70);
+      append(put, 303);
+      const events = [0, 1, 2, 3, 4].map((row) => segment.event(row, source, 300 + row, false));
+      expect(events.map(({ metadata: { sequence, position } }) => [sequence, position])).toEqual([
+        [300, null],
+        [301, null],
+        [302, null],
+        [12, 70],
+        [303, null],
+      ]);
+      expect(events.map((_, row) => segment.row(row).sequence)).toEqual([300, 301, 302, 12, 303]);
+      segment.clear();
+    }
+  });
+
   test("has each event's time and cause, whatever those before it have", () => {
     const segment = new Segment(none, true);
     const times = [5, 5, 5 + 2 ** 24 - 1, 5 + 2 ** 24, 3, 5.5, 2 ** 40, 5, 6];
