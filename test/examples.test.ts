@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { example } from "./helpers/compiled.js";
 import { expectedOutput } from "./helpers/expected-output.js";
 import { projectRoot } from "./helpers/project-root.js";
 import { runOk } from "./helpers/run.js";
@@ -26,6 +27,6 @@ test.concurrent.each(examples)("%s prints what it says", async (name) => {
   const path = join(folder, name);
   const expected = expectedOutput(readFileSync(path, "utf8"));
   if (expected.length === 0) throw new Error(`${name} does not end with "// => " lines`);
-  const printed = await runOk(process.execPath, ["--import", "tsx", path]);
+  const printed = await runOk(process.execPath, example(path));
   expect(printed.trimEnd().split("\n")).toEqual(expected);
 });

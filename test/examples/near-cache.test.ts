@@ -10,6 +10,7 @@ import { waitFor } from "nebulex-streams/testing";
 import type { BrokerName } from "../helpers/brokers/binaries.mjs";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import { startNats, startRedis } from "../helpers/brokers/servers.js";
+import { example } from "../helpers/compiled.js";
 import { expectedOutput } from "../helpers/expected-output.js";
 import { projectRoot } from "../helpers/project-root.js";
 import { run } from "../helpers/run.js";
@@ -21,7 +22,7 @@ const patience = 60_000;
 const printed = expectedOutput(readFileSync(join(projectRoot, program), "utf8"));
 
 const nearCache = (args: readonly string[], env: NodeJS.ProcessEnv = process.env) =>
-  run(process.execPath, ["--import", "tsx", program, ...args], { env });
+  run(process.execPath, [...example(program), ...args], { env });
 
 const engines = [
   { engine: "redis", server: "redis-server", start: startRedis, scheme: "redis:" },
@@ -67,7 +68,7 @@ for (const { engine, server, how, signal, toGroup, status } of [
     test(
       `end, the broker included, with ${how}`,
       async () => {
-        const main = spawn(process.execPath, ["--import", "tsx", program, engine], {
+        const main = spawn(process.execPath, [...example(program), engine], {
           cwd: projectRoot,
           detached: true,
           stdio: ["ignore", "pipe", "inherit"],

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { waitFor } from "nebulex-streams/testing";
 import { describeWith } from "../helpers/brokers/describe-with.js";
+import { example } from "../helpers/compiled.js";
 import { expectedOutput } from "../helpers/expected-output.js";
 import { projectRoot } from "../helpers/project-root.js";
 import { run } from "../helpers/run.js";
@@ -24,9 +25,7 @@ for (const [engine, server] of [
       "sends each mail once, and prints what the program says",
       async () => {
         const { status, stdout, stderr } = await run(process.execPath, [
-          "--import",
-          "tsx",
-          program,
+          ...example(program),
           engine,
         ]);
         expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -42,7 +41,7 @@ describeWith("redis-server")("the processes of the order mailer", () => {
   test(
     "end with a SIGKILL of the main one, those that stand still included",
     async () => {
-      const main = spawn(process.execPath, ["--import", "tsx", program], {
+      const main = spawn(process.execPath, example(program), {
         cwd: projectRoot,
         stdio: ["ignore", "pipe", "inherit"],
       });
@@ -69,12 +68,7 @@ describeWith("redis-server")("the processes of the order mailer", () => {
 
 describe("the order mailer", () => {
   test("shows how to use it", async () => {
-    const { status, stdout, stderr } = await run(process.execPath, [
-      "--import",
-      "tsx",
-      program,
-      "kafka",
-    ]);
+    const { status, stdout, stderr } = await run(process.execPath, [...example(program), "kafka"]);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(/^Usage: npx tsx examples\/order-mailer\/main\.ts /);
   });

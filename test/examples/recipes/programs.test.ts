@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { example } from "../../helpers/compiled.js";
 import { expectedOutput } from "../../helpers/expected-output.js";
 import { projectRoot } from "../../helpers/project-root.js";
 import { runOk } from "../../helpers/run.js";
 
-const runProgram = (path: string): Promise<string> =>
-  runOk(process.execPath, ["--import", "tsx", path]);
+const runProgram = (path: string): Promise<string> => runOk(process.execPath, example(path));
 
 interface Line {
   readonly level: number;

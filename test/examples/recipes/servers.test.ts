@@ -4,6 +4,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request } from "node:h
 import { connect } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { waitFor } from "nebulex-streams/testing";
+import { example } from "../../helpers/compiled.js";
 import { projectRoot } from "../../helpers/project-root.js";
 
 /** A recipe that serves, in a process of its own. */
@@ -15,7 +16,7 @@ class Program implements AsyncDisposable {
 
   constructor(recipe: string, env: Record<string, string> = {}) {
     const program = `examples/recipes/${recipe}/main.ts`;
-    this.#child = spawn(process.execPath, ["--import", "tsx", program], {
+    this.#child = spawn(process.execPath, example(program), {
       cwd: projectRoot,
       env: { ...process.env, PORT: "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import type { Request } from "../../../examples/replay/request.js";
+import { example } from "../../helpers/compiled.js";
 import { run } from "../../helpers/run.js";
 import { traceFolder } from "./helpers.js";
 import { lruModel } from "./lru-model.js";
@@ -10,8 +11,7 @@ const folder = traceFolder();
 afterAll(() => folder.remove());
 
 const program = "examples/replay/main.ts";
-const replayMain = (...args: string[]) =>
-  run(process.execPath, ["--import", "tsx", program, ...args]);
+const replayMain = (...args: string[]) => run(process.execPath, [...example(program), ...args]);
 
 /** The JSON result of a replay that must succeed. */
 async function replayJson(...args: string[]): Promise<Record<string, unknown>> {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { describeWith } from "../../helpers/brokers/describe-with.js";
+import { example } from "../../helpers/compiled.js";
 import { run } from "../../helpers/run.js";
 import { traceFolder } from "./helpers.js";
 
@@ -12,7 +13,7 @@ afterAll(() => folder.remove());
 const replayShared = (args: readonly string[], env: NodeJS.ProcessEnv = process.env) =>
   run(
     process.execPath,
-    ["--import", "tsx", "examples/replay/main.ts", "--store", "redis", "--json", ...args],
+    [...example("examples/replay/main.ts"), "--store", "redis", "--json", ...args],
     { env },
   );
 
