@@ -43,11 +43,26 @@ export interface DoctorOfStoresOptions extends PlaceOptions {
   readonly timeout: Milliseconds;
 }
 
+/** @internal */
+export interface InspectOptions extends StreamOptions {
+  readonly port: number;
+  /** Whether dead letters are shown with their values. */
+  readonly values: boolean;
+}
+
+/** @internal */
+export interface TopOptions extends StreamOptions {
+  /** Whether the table is printed once. */
+  readonly once: boolean;
+}
+
 /** What the command line asks for. @internal */
 export type Command =
   | { readonly kind: "tail"; readonly options: TailOptions }
   | { readonly kind: "doctor"; readonly options: DoctorOptions }
   | { readonly kind: "stores"; readonly options: DoctorOfStoresOptions }
+  | { readonly kind: "inspect"; readonly options: InspectOptions }
+  | { readonly kind: "top"; readonly options: TopOptions }
   | { readonly kind: "help"; readonly of: CommandName | null }
   | { readonly kind: "version" }
   | GroupCommand;
@@ -61,6 +76,7 @@ const tailOnly = {
 } as const;
 /** Milliseconds that an engine has to answer the first time, unless others are given. */
 const maxWait = 5000;
+const inspectOnly = { port: { type: "string" }, values: { type: "boolean" } } as const;
 const doctorOnly = { timeout: { type: "string" } } as const;
 
 /** The command that is meant; undefined: none. @internal */
@@ -80,7 +96,9 @@ export function parseCommand(argv: readonly string[]): Command {
   if (command === undefined) return parseGeneral(argv);
   const rest = argv.slice(1);
   if (command === "tail") return parseTail(rest);
-  return command === "doctor" ? parseDoctor(rest) : parseGroupCommand(command, rest);
+  if (command === "doctor") return parseDoctor(rest);
+  if (command === "inspect") return parseInspect(rest);
+  return command === "top" ? parseTop(rest) : parseGroupCommand(command, rest);
 }
 
 function parseGeneral(argv: readonly string[]): Command {
@@ -128,6 +146,27 @@ function parseDoctor(argv: readonly string[]): Command {
     kind: "doctor",
     options: { ...options, timeout: timeout ?? 1.5 * options.heartbeat },
   };
+}
+
+function parseInspect(argv: readonly string[]): Command {
+  const { values } = parse(argv, { ...common, ...inspectOnly });
+  if (values.help === true) return { kind: "help", of: "inspect" };
+  if (values.version === true) return { kind: "version" };
+  const { port } = values;
+  const options: InspectOptions = {
+    ...streamOptions(values),
+    port: port === undefined ? defaults.port : integer("port", port, 0, 65_535),
+    values: values.values === true,
+  };
+  return { kind: "inspect", options };
+}
+
+function parseTop(argv: readonly string[]): Command {
+  const { values } = parse(argv, { ...common, once: { type: "boolean" } });
+  if (values.help === true) return { kind: "help", of: "top" };
+  if (values.version === true) return { kind: "version" };
+  const options = streamOptions(values);
+  return { kind: "top", options: { ...options, once: values.once === true || options.json } };
 }
 
 function streamOptions(

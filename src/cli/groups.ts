@@ -203,8 +203,8 @@ export function ageText(age: Milliseconds): string {
   return hours < 100 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} d`;
 }
 
-/** Replaces on a terminal what it has shown before. */
-class Screen {
+/** Replaces on a terminal what it has shown before. @internal */
+export class Screen {
   readonly #output: Output;
   #height = 0;
 

@@ -13,8 +13,10 @@ import { act } from "./act.js";
 import { listStreams, showGroups } from "./groups.js";
 import { type JournalConnection, NotFound, openJournal } from "./journal.js";
 import type { PlaceOptions } from "./argument-values.js";
+import { inspect } from "./inspect.js";
 import { printable } from "./show-event.js";
 import { tail } from "./tail.js";
+import { top } from "./top.js";
 import { tailJournal } from "./journal-tail.js";
 import { helpText, shortUsage, UsageError } from "./usage.js";
 import { packageVersion } from "../package-copy.js";
@@ -47,6 +49,12 @@ export async function main(argv: readonly string[], output: Output): Promise<num
         return exit.ok;
       case "tail":
         return await tailOf(command.options, output);
+      case "inspect":
+        await inspect(command.options, output);
+        return exit.ok;
+      case "top":
+        await top(command.options, output);
+        return exit.ok;
       case "doctor":
         return exitOf[await doctor(command.options, output)];
       case "stores":

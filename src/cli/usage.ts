@@ -4,12 +4,12 @@ export class UsageError extends Error {
 }
 
 /** @internal */
-export const defaults = { namespace: "nebulex", heartbeat: 3000 } as const;
+export const defaults = { namespace: "nebulex", heartbeat: 3000, port: 4040 } as const;
 
 const groupCommandNames = ["groups", "pause", "resume", "seek", "dead", "retry", "drop"] as const;
 
 /** @internal */
-export const commandNames = ["tail", "doctor", ...groupCommandNames] as const;
+export const commandNames = ["inspect", "top", "tail", "doctor", ...groupCommandNames] as const;
 
 /** A command about cluster groups. @internal */
 export type GroupCommandName = (typeof groupCommandNames)[number];
@@ -40,6 +40,28 @@ option, nobody to ask, or an engine that can't be used.
 `;
 
 const texts: Record<CommandName, string> = {
+  inspect: `Serves a page about the nodes of a cache's streams: partitions, cluster groups, dead letters, what happened.
+
+Usage: nebulex-streams inspect (--redis URL | --nats URL) --cache NAME [options]
+
+${connection}  --port N           the port on this machine, 0 for any free one (default ${defaults.port})
+  --values           show the values of dead letters, too
+  --json             print the page's address as one JSON object
+  --help             print this text
+
+Prints the page's address, and runs until interrupted. Only this machine can connect. Exit status: 0
+interrupted; 2 a bad option, a port that is in use, or a broker that can't be used.
+`,
+  top: `Shows the nodes and the cluster groups of a cache's streams in a table, with their rates.
+
+Usage: nebulex-streams top (--redis URL | --nats URL) --cache NAME [options]
+
+${connection}  --once             print the table once; on a terminal it is refreshed until interrupted
+  --json             print one JSON object
+  --help             print this text
+
+Exit status: 0 printed or interrupted; 2 a bad option, or a broker that can't be used.
+`,
   tail: `Shows the events of a cache's streams on all nodes as they happen, and what was lost on the way.
 
 Usage: nebulex-streams tail (--redis URL | --nats URL) --cache NAME [options]
@@ -122,6 +144,8 @@ ${acting}`,
 
 const general = `Usage: nebulex-streams COMMAND [options]
 
+  inspect    serve a page about the nodes of a cache's streams
+  top        show them in a table, refreshed
   tail       show the events of a cache's streams on all nodes as they happen
   doctor     say which nodes there are, how they are, and what is wrong
 

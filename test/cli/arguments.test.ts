@@ -114,13 +114,31 @@ describe("what is understood", () => {
   );
 });
 
+test("what inspect and top take", () => {
+  const place = ["--redis", "redis://h", "--cache", "users"];
+  expect(parseCommand(["inspect", ...place])).toMatchObject({
+    kind: "inspect",
+    options: { cache: "users", port: 4040, values: false, heartbeat: 3000, json: false },
+  });
+  expect(parseCommand(["inspect", ...place, "--port", "0", "--values"])).toMatchObject({
+    options: { port: 0, values: true },
+  });
+  expect(parseCommand(["top", ...place])).toMatchObject({ kind: "top", options: { once: false } });
+  expect(parseCommand(["top", ...place, "--json"])).toMatchObject({
+    options: { once: true, json: true },
+  });
+  expect(() => parseCommand(["inspect", ...place, "--port", "70000"])).toThrow(
+    "option --port: expected an integer from 0 to 65535",
+  );
+});
+
 describe("what is not", () => {
   test.each([
     [
       [],
-      "expected a command: tail, doctor, groups, pause, resume, seek, dead, retry or drop, got none",
+      "expected a command: inspect, top, tail, doctor, groups, pause, resume, seek, dead, retry or drop, got none",
     ],
-    [["trail"], 'unknown command "trail": expected tail, doctor, groups, '],
+    [["trail"], 'unknown command "trail": expected inspect, top, tail, doctor, '],
     [
       ["tail", ...redis, "--cache", "c", "--from", "1"],
       "option --from: expected --journal with it",

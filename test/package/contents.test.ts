@@ -7,10 +7,6 @@ import { runOk } from "../helpers/run.js";
 import { packed } from "./project.js";
 
 const entries = ["index", "actor", "inspector", "nats", "redis", "testing"];
-/** What a browser loads. */
-const page = ["index.html", "login.html", "page.css", "page.js"].map(
-  (name) => `dist/inspector/${name}`,
-);
 
 async function contents(): Promise<string[]> {
   const args = ["pack", packed.tarball, "--dry-run", "--json"];
@@ -31,7 +27,6 @@ test("the package has what its users need, and nothing else", async () => {
   expect(built.filter((path) => !types.includes(path) && !chunks.includes(path))).toEqual(
     [
       ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/${name}.cjs`]),
-      ...page,
       "dist/bundle.cjs",
       "dist/cli.js",
       "dist/thread-main.js",
@@ -66,5 +61,5 @@ test("each chunk and each declaration is used", async () => {
     await visit(`dist/${name}.js`);
   for (const name of entries) await visit(`dist/${name}.d.ts`);
   const code = files.filter((path) => /^dist\/.*(?:\.js|\.d\.ts)$/.test(path));
-  expect(code.filter((path) => !used.has(path) && !page.includes(path))).toEqual([]);
+  expect(code.filter((path) => !used.has(path))).toEqual([]);
 });

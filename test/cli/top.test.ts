@@ -1,0 +1,121 @@
+import { describe, expect, test } from "@jest/globals";
+import { ClusterSource } from "../../src/cli/cluster-source.js";
+import { showTop } from "../../src/cli/top.js";
+import { localPubSub, startSupervisor } from "../../src/index.js";
+import { busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
+import { Cluster, heartbeat } from "../cluster/cluster.js";
+import { ask, FakePage, serve } from "../inspector/client.js";
+import { LocalFixture, TestOutput } from "./journal-fixture.js";
+
+const place = { cache: "users", name: "users", namespace: "nebulex", title: "users on a broker" };
+const options = { cache: "users", name: "users", once: true, json: false, heartbeat: 1 };
+
+async function seeded(): Promise<LocalFixture> {
+  const fixture = await LocalFixture.start();
+  const { writer } = fixture;
+  await writer.declare();
+  await writer.beat("a");
+  await writer.events(0, ["k0", "k1", "k2", "k3", "k4"]);
+  await writer.own(0, "a", 2, { dead: ["k0", "k1"] });
+  return fixture;
+}
+
+const sourceOf = ({ connection }: LocalFixture): ClusterSource =>
+  new ClusterSource({ ...place, bus: undefined, engine: connection.engine });
+
+describe("top", () => {
+  test("prints nodes and groups once", async () => {
+    await using fixture = await seeded();
+    const output = new TestOutput();
+    await showTop(sourceOf(fixture), options, output);
+    const lines = output.out.split("\n").map((line) => line.replaceAll(/ {2,}/g, " | "));
+    expect(lines[0]).toBe("stream | cache users: 0.0 events a second");
+    expect(lines).toContain("node | over | status | up | heard | outbox | clock");
+    expect(lines.some((line) => line.startsWith("a | journal | up | "))).toBe(true);
+    expect(lines).toContain(
+      "group | partition | owner | events/s | lag | oldest | paused | dead letters",
+    );
+    expect(lines.some((line) => /^mailer \| 0 \| a \| 0\.0 \| 3 \| .* \| - \| 2$/.test(line))).toBe(
+      true,
+    );
+  });
+
+  test("prints the same as JSON", async () => {
+    await using fixture = await seeded();
+    const output = new TestOutput();
+    await showTop(sourceOf(fixture), { ...options, json: true }, output);
+    expect(JSON.parse(output.out)).toMatchObject({
+      cache: "users",
+      name: "users",
+      partitions: 2,
+      trouble: null,
+      nodes: [{ node: "a", over: "journal", status: "up" }],
+      events: [
+        { partition: 0, events: 5, kept: 5, rate: 0 },
+        { partition: 1, events: 0, kept: 0, rate: 0 },
+      ],
+      groups: expect.arrayContaining([
+        expect.objectContaining({
+          group: "mailer",
+          partition: 0,
+          owner: "a",
+          lag: 3,
+          deadLetters: 2,
+        }),
+      ]),
+    });
+  });
+});
+
+describe("the page about a cluster", () => {
+  test("shows what is in the journal, and what happens there", async () => {
+    await using fixture = await seeded();
+    const source = sourceOf(fixture);
+    await using inspector = await serve(source, { values: true });
+    using page = await FakePage.open(inspector.port);
+    const state = await page.until(({ groups }) => groups.length > 0);
+    expect(state.about).toMatchObject({
+      kind: "cluster",
+      title: "users on a broker",
+      actions: false,
+    });
+    expect(state.streams).toMatchObject([{ name: "users", partitions: 2, epoch: null }]);
+    expect(state.groups.find(({ partition }) => partition === 0)).toMatchObject({
+      group: "mailer",
+      scope: "cluster",
+      owner: "a",
+      here: false,
+      position: 2,
+      last: 4,
+      lag: 3,
+      handled: null,
+      deadLetters: 2,
+    });
+    expect(state.partitions[0]).toMatchObject({ events: 5, kept: 5 });
+    const answer = await ask(inspector.port, "/dead-letters?stream=s1&group=mailer&limit=1");
+    expect(JSON.parse(answer.text)).toMatchObject({ more: true, letters: [{ keys: ["k0"] }] });
+    await fixture.writer.beat("b");
+    const later = await page.until(({ timeline }) => timeline.length > 0);
+    expect(later.timeline).toMatchObject([{ kind: "node", text: "node b: up" }]);
+  });
+
+  test("shows what the nodes publish, and observes only while somebody looks", async () => {
+    await using cluster = new Cluster();
+    await cluster.start("a");
+    const pubsub = localPubSub({ hub: cluster.hub, nodeName: "watcher", heartbeat });
+    const tree = await cluster.passing(
+      startSupervisor({ strategy: "one_for_one", clock: cluster.clock, children: [pubsub] }),
+    );
+    const bus = (pubsub as PubSubWithBus)[busOf];
+    const source = new ClusterSource({ ...place, bus, engine: undefined });
+    expect(source.read().nodes).toEqual([]);
+    source.begin();
+    await cluster.until(() => source.read().nodes.length === 1);
+    expect(source.read().nodes).toMatchObject([{ node: "a", over: "pubsub", status: "up" }]);
+    expect(source.read().groups).toEqual([]);
+    expect(source.timeline.since(0).map(({ kind }) => kind)).toContain("stream");
+    source.end();
+    expect(source.read().nodes).toEqual([]);
+    await tree.stop();
+  });
+});
