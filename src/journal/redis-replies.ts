@@ -44,9 +44,10 @@ function entryOf(raw: unknown): ReadEntry {
   if (Array.isArray(fields))
     for (let index = 0; index + 1 < fields.length; index += 2)
       found.set(textOf(fields[index]), fields[index + 1]);
-  const count = wholeNumber(found.get("count"));
-  const time = wholeNumber(found.get("time"));
   const change = found.get("change");
+  // A change is one event.
+  const count = change === undefined ? wholeNumber(found.get("count")) : 1;
+  const time = wholeNumber(found.get("time"));
   const payload = change ?? found.get("payload");
   const isEntry =
     match?.[2] === entrySequence &&

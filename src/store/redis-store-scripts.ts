@@ -56,8 +56,8 @@ end
 local function memberOf(key) return string.sub(key, #index - 2) end
 local function keep(change)
   local id = made == 0 and writer or writer .. '.' .. made
-  redis.call('XADD', log, int(next) .. '-1', 'change', change, 'count', '1', 'time', int(time),
-    'writer', id, 'previous', last)
+  redis.call('XADD', log, int(next) .. '-1', 'change', change, 'time', int(time), 'writer', id,
+    'previous', last)
   last, next, made = id, next + 1, made + 1
 end
 -- One event about one key. 'value' and 'was' are false where there is none.
@@ -129,20 +129,63 @@ end
 `;
 
 /**
+ * What most puts come to: an entry that is not due is replaced, or there is none. It does without the
+ * functions of `opening`, whose making takes longer than the rest, and leaves it to the server to
+ * print numbers. `old` is what was there, nil: nothing has been stored yet.
+ */
+const usualPut = `
+local call, pack = redis.call, struct.pack
+local key, value, ttl, stale = KEYS[4], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
+local deadline, life, old = 0, ${longest}, nil
+do
+  local meta, index, writer, command, flags = KEYS[1], KEYS[3], ARGV[1], ARGV[2], tonumber(ARGV[3])
+  local known = call('HMGET', meta, 'generation', 'next', 'trimAt', 'last')
+  local id = known[2]
+  local position = known[1] and id and tonumber(id)
+  if position and flags < ${announce} then
+    local clock = call('TIME')
+    local time = clock[1] * 1000 + math.floor(clock[2] / 1000)
+    if ttl > 0 then deadline, life = time + ttl, ttl + stale + ${slack} end
+    local member = string.sub(key, #index - 2)
+    old = call('SET', key, pack('>dddd', deadline, position, ttl, stale) .. value, 'PX', life, 'GET')
+    local kind, was, size = nil, false, #value
+    if old and #old > 32 then
+      local due = struct.unpack('>d', old)
+      if due == 0 or due > time then
+        kind, was = 1, string.sub(old, 33)
+        if due ~= deadline then call('ZADD', index, deadline > 0 and deadline or '+inf', member) end
+      end
+    elseif call('ZADD', index, 'NX', deadline > 0 and deadline or '+inf', member) == 1 then kind = 0 end
+    if kind then
+      call('XADD', KEYS[2], id .. '-1', 'change',
+        pack('>BBBBI2I4I4', 1, 16, kind, flags + 2 * kind, #command, #member, size) .. command .. member .. value .. (was or ''),
+        'time', time, 'writer', writer, 'previous', known[4] or '')
+      call('HSET', meta, 'next', position + 1, 'last', writer)
+      local trim = position + 1 >= (tonumber(known[3] or 0) or 0) and 1 or 0
+      if ARGV[6] == '1' then return {time, position, kind, 0, trim, was, false} end
+      return {time, position, kind, 0, trim}
+    end
+  end
+end
+`;
+
+/**
  * KEYS: and one entry. ARGV: and value, TTL or 0, "1": the reply has what was there, for how long a
  * stale value is kept. Stores it, whatever was there.
  */
 export const putScript = script(
   "put",
+  usualPut,
   openPartition,
   opening,
   `
 enter(1)
-local key, value, ttl, stale = KEYS[4], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[7])
 local member = memberOf(key)
-local deadline = ttl > 0 and time + ttl or 0
-local life = int(ttl > 0 and ttl + stale + ${slack} or ${longest})
-local old = redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', life, 'GET')
+if old == nil then
+  deadline = ttl > 0 and time + ttl or 0
+  life = int(ttl > 0 and ttl + stale + ${slack} or ${longest})
+  old = redis.call('SET', key, header(deadline, ttl, stale) .. value, 'PX', life, 'GET')
+end
 local was, how, wasGone, kind, due = false, 0, false, 0, false
 if old and #old > 32 then
   due = struct.unpack('>d', old)
