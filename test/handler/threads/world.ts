@@ -162,12 +162,23 @@ export class World implements AsyncDisposable {
     return this.#package.whenIdle(this.cache);
   }
 
-  /** As `idle`; as soon as a handler is stuck, so much time passes at once. */
-  async idleWhilePassing(milliseconds: number): Promise<void> {
+  /** How many events are written and not handled yet. */
+  get lag(): number {
+    const groups = this.#package.getStream(this.cache).groups();
+    return groups.reduce((sum, { lag }) => sum + lag, 0);
+  }
+
+  /**
+   * As `idle`; as soon as a handler is stuck, so much time passes at once. What the thread can still
+   * handle would be taken to have been at it for so long, and has to be handled before.
+   *
+   * @param left how many events may not be handled yet
+   */
+  async idleWhilePassing(milliseconds: number, left = Infinity): Promise<void> {
     let isIdle = false;
     const idle = this.idle().finally(() => (isIdle = true));
     for (let stuck = 0; !isIdle;) {
-      await eventually(() => isIdle || this.calls("stuck").length > stuck);
+      await eventually(() => isIdle || (this.calls("stuck").length > stuck && this.lag <= left));
       if (isIdle) break;
       stuck++;
       this.clock.jump(milliseconds);
