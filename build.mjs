@@ -10,7 +10,7 @@ import { build } from "esbuild";
 const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, "dist");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const entries = ["index", "actor", "inspector", "nats", "redis", "testing"];
+const entries = ["index", "actor", "inspector", "keyv", "nats", "redis", "testing"];
 
 /** One tree of declarations, in CommonJS' format: what both formats can import. */
 function types() {

@@ -39,7 +39,7 @@ const config: Config = {
   moduleNameMapper: {
     "^(\\.{1,2}/.*)\\.js$": "$1",
     "^nebulex-streams$": "<rootDir>/src/index.ts",
-    "^nebulex-streams/(actor|inspector|nats|redis|testing)$": "<rootDir>/src/$1.ts",
+    "^nebulex-streams/(actor|inspector|keyv|nats|redis|testing)$": "<rootDir>/src/$1.ts",
   },
   transform: {
     "^.+\\.ts$": [

@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import * as main from "nebulex-streams";
 import * as actor from "nebulex-streams/actor";
 import * as inspector from "nebulex-streams/inspector";
+import * as keyv from "nebulex-streams/keyv";
 import * as nats from "nebulex-streams/nats";
 import * as redis from "nebulex-streams/redis";
 import * as testing from "nebulex-streams/testing";
@@ -96,6 +97,7 @@ test.each([
     exports: inspector,
     names: ["inspector", "inspectorAddress"],
   },
+  { entry: "nebulex-streams/keyv", exports: keyv, names: ["keyvAdapter"] },
   { entry: "nebulex-streams/nats", exports: nats, names: ["natsJournal", "natsPubSub"] },
   {
     entry: "nebulex-streams/redis",

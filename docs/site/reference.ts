@@ -25,6 +25,7 @@ const entryPoints: Readonly<Record<string, { name: string; about: string }>> = {
     name: "nebulex-streams/inspector",
     about: "A page that shows a running tree, its streams and its cluster.",
   },
+  keyv: { name: "nebulex-streams/keyv", about: "Caches over a Keyv." },
   redis: { name: "nebulex-streams/redis", about: "A pubsub over Redis." },
   nats: { name: "nebulex-streams/nats", about: "A pubsub over NATS." },
   testing: {

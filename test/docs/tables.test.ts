@@ -2,13 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import * as main from "nebulex-streams";
+import * as keyv from "nebulex-streams/keyv";
 import * as nats from "nebulex-streams/nats";
 import * as redis from "nebulex-streams/redis";
 import * as testing from "nebulex-streams/testing";
 import { codeOf, documentAt, rowsOf } from "../helpers/documents.js";
 import { projectRoot } from "../helpers/project-root.js";
 
-const exported: Record<string, unknown> = { ...testing, ...redis, ...nats, ...main };
+const exported: Record<string, unknown> = { ...testing, ...redis, ...nats, ...keyv, ...main };
 const errorFiles = readdirSync(join(projectRoot, "src", "errors")).map((name) =>
   join("errors", name),
 );
@@ -35,7 +36,7 @@ test("docs/api.md lists every function of the package, and none that it does not
   const names = rowsOf(documentAt("docs/api.md"))
     .flatMap(([code]) => codeOf(code))
     .map((code) => /^(\w+)(?=$|[(<])/.exec(code)?.[1] ?? "");
-  const values = Object.keys({ ...redis, ...nats, ...main }).filter(
+  const values = Object.keys({ ...redis, ...nats, ...keyv, ...main }).filter(
     (name) => !isError(exported[name]) && name !== "NebulexError",
   );
   expect(values.filter((name) => !names.includes(name))).toEqual([]);

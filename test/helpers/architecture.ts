@@ -28,6 +28,7 @@ const layers: readonly string[] = [
   "testing",
   "actor.ts",
   "inspector.ts",
+  "keyv.ts",
   "redis.ts",
   "nats.ts",
   "testing.ts",

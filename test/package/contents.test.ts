@@ -6,7 +6,7 @@ import { projectRoot } from "../helpers/project-root.js";
 import { runOk } from "../helpers/run.js";
 import { packed } from "./project.js";
 
-const entries = ["index", "actor", "inspector", "nats", "redis", "testing"];
+const entries = ["index", "actor", "inspector", "keyv", "nats", "redis", "testing"];
 
 async function contents(): Promise<string[]> {
   const args = ["pack", packed.tarball, "--dry-run", "--json"];

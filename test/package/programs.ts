@@ -28,20 +28,20 @@ async function work() {
       return error instanceof actor.OptionError && names === "OptionError,OptionError";
     }
   });
-  const entries = [typeof redis.redisPubSub, typeof nats.natsPubSub, typeof testing.SimulatedClock, typeof inspector.inspector];
+  const entries = [typeof redis.redisPubSub, typeof nats.natsPubSub, typeof testing.SimulatedClock, typeof inspector.inspector, typeof keyv.keyvAdapter];
   console.log(JSON.stringify({ seen, hashed, refused, entries, ...more }));
 }
 void work();
 `;
 
-const names = ["actor", "inspector", "nats", "redis", "testing"];
+const names = ["actor", "inspector", "keyv", "nats", "redis", "testing"];
 
 /** What it prints. */
 export const printed = {
   seen: ["inserted ada", "updated ada", "deleted ada"],
   hashed: true,
   refused: true,
-  entries: ["function", "function", "function", "function"],
+  entries: ["function", "function", "function", "function", "function"],
 };
 
 /** By `import`; \`oneCopy\`: whether \`require()\` gives the same. */

@@ -4,6 +4,7 @@ import { installing, Project } from "./project.js";
 const uses = (load: (path: string) => string): string => `
 ${load("nebulex-streams")}
 ${load("nebulex-streams/actor")}
+${load("nebulex-streams/keyv")}
 ${load("nebulex-streams/nats")}
 ${load("nebulex-streams/redis")}
 ${load("nebulex-streams/testing")}
@@ -22,12 +23,14 @@ test("a handler sees what was written", async () => {
   expect(seen).toEqual(["inserted"]);
   await tree.stop();
   expect(() => streamServer({})).toThrow(OptionError);
-  expect([typeof redisPubSub, typeof natsPubSub]).toEqual(["function", "function"]);
+  const entries = [keyvAdapter, redisPubSub, natsPubSub].map((entry) => typeof entry);
+  expect(entries).toEqual(["function", "function", "function"]);
 });
 `;
 const names: Readonly<Record<string, string>> = {
   "nebulex-streams": "{ defineCache, handlerPool, OptionError, streamServer }",
   "nebulex-streams/actor": "{ startSupervisor }",
+  "nebulex-streams/keyv": "{ keyvAdapter }",
   "nebulex-streams/nats": "{ natsPubSub }",
   "nebulex-streams/redis": "{ redisPubSub }",
   "nebulex-streams/testing": "{ waitFor }",
