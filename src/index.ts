@@ -28,6 +28,7 @@ export type {
   EventListener,
   FetchOptions,
   ListenerOptions,
+  NearInfo,
   PutOptions,
   Query,
   StoreOptions,

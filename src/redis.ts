@@ -7,4 +7,8 @@ export type {
   RedisRootNode,
   RedisSentinel,
 } from "./pubsub/redis-client.js";
-export { redisAdapter, type RedisAdapterOptions } from "./store/redis-adapter.js";
+export {
+  type NearCacheOptions,
+  redisAdapter,
+  type RedisAdapterOptions,
+} from "./store/redis-adapter.js";

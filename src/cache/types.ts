@@ -90,6 +90,20 @@ export interface CacheInfo {
   expirations: number;
   /** Entries stored now. */
   entries: number;
+  /** The local copies in front of a store that is elsewhere; absent: there are none. */
+  near?: NearInfo;
+}
+
+/** What the local copies in front of a store have done. */
+export interface NearInfo {
+  /** Reads that a copy has answered. */
+  hits: number;
+  /** Reads that the store had to answer. */
+  misses: number;
+  /** Copies that went since their entries had changed, or might have. */
+  invalidations: number;
+  /** Copies now. */
+  entries: number;
 }
 
 /**

@@ -82,6 +82,24 @@ export function decodeChange(
   };
 }
 
+/**
+ * The keys, as texts, that an entry of a shared store is about, or the prefix of them (undefined:
+ * all).
+ *
+ * @returns undefined for what is no such entry
+ * @internal
+ */
+export function readChanged(
+  payload: Uint8Array,
+): { readonly keys: readonly string[] } | { readonly prefix: string | undefined } | undefined {
+  if (!isChange(payload)) return undefined;
+  try {
+    return new ChangeReader(payload).changed();
+  } catch {
+    return undefined;
+  }
+}
+
 interface ReadChange {
   readonly type: EventType;
   readonly command: string;
@@ -106,6 +124,27 @@ class ChangeReader {
       if (cause instanceof RejectedMessageError) throw cause;
       throw new RejectedMessageError("malformed", "no change", { cause });
     }
+  }
+
+  changed(): { keys: readonly string[] } | { prefix: string | undefined } {
+    const kind = this.#bytes[1];
+    const commandLength = this.#u16();
+    const length = this.#u32();
+    if (kind === changeKinds.key) {
+      this.#at += 4 + commandLength;
+      return { keys: [this.#text(length)] };
+    }
+    this.#at += commandLength;
+    if (kind === changeKinds.query)
+      return { prefix: length === none ? undefined : this.#text(length) };
+    const keys: string[] = [];
+    for (let item = 0; item < length; item++) {
+      const [keyLength, valueLength, previousLength] = [this.#u32(), this.#u32(), this.#u32()];
+      keys.push(this.#text(keyLength));
+      this.#at +=
+        (valueLength === none ? 0 : valueLength) + (previousLength === none ? 0 : previousLength);
+    }
+    return { keys };
   }
 
   #read(): ReadChange {

@@ -33,11 +33,15 @@ export class EngineClock {
     this.#most = most;
   }
 
-  /** Whether a time of the engine's clock has come; undefined: that is not certain. */
-  isPast(time: Milliseconds): boolean | undefined {
+  /**
+   * Whether a time of the engine's clock has come; undefined: that is not certain.
+   *
+   * @param maxReadingAge how old a reading of the clock may be
+   */
+  isPast(time: Milliseconds, maxReadingAge = maxAge): boolean | undefined {
     const now = monotonicNow();
     const age = now - this.#readAt;
-    if (age > maxAge) return undefined;
+    if (age > maxReadingAge) return undefined;
     if (time > now + this.#most + drift * age) return false;
     return time <= now + this.#least - drift * age ? true : undefined;
   }

@@ -49,6 +49,12 @@ export interface RedisAdapterOptions {
   partitions?: number;
   /** The TTL of an entry stored without one, in milliseconds above 0. Default: none. */
   ttl?: Ttl;
+  /**
+   * Copies of entries in this process, which answer `get`, `fetch` and `fetchOrStore` in place of the
+   * engine. A change, wherever it is made, removes the copy of its entry. Values are not copied for
+   * each reader: they must not be changed. Default: no copies.
+   */
+  near?: NearCacheOptions;
   /** Milliseconds after which a command that the engine has not answered fails. Default 1000. */
   commandTimeout?: Milliseconds;
   /**
@@ -68,7 +74,30 @@ export interface RedisAdapterOptions {
   sweepInterval?: Milliseconds;
 }
 
+/** Options of the local copies of a shared store's entries. */
+export interface NearCacheOptions {
+  /**
+   * How many copies there are at most, divided among the partitions: an integer from 1. Those that
+   * are not read go first.
+   */
+  maxEntries: number;
+  /** How long a copy is used, in milliseconds above 0. Default: as long as its entry lives. */
+  ttl?: Milliseconds;
+  /**
+   * Whether copies are used while the journal can't be read: not once that has lasted for one
+   * heartbeat of the journal (`"bypass"`, the default), or for as long as it takes (`"serve"`).
+   */
+  whileDisconnected?: "bypass" | "serve";
+}
+
+const nearSchema = {
+  maxEntries: requiredOption((name, value) => integer(name, value, 1, 2 ** 24)),
+  ttl: option(positiveMilliseconds, Infinity),
+  whileDisconnected: option((name, value) => oneOf(name, value, ["bypass", "serve"]), "bypass"),
+} satisfies SchemaOf<NearCacheOptions>;
+
 const schema = {
+  near: option((_name, value) => readOptions("near", nearSchema, value as NearCacheOptions)),
   journal: requiredOption(journalOption),
   partitions: option((name, value) => integer(name, value, 1, 65_536), 1),
   ttl: option((_name, value) => requireTtl(value), null),
@@ -153,24 +182,27 @@ async function open<K, V>(
     prepare: checkShape,
   });
   const keys = new RedisKeys(port.namespace);
-  const core = new StoreCore<K, V>({ stream, port, keys, partitions, ttl, sink }, calls);
+  const near = options.near === undefined ? undefined : { clock, options: options.near };
+  const core = new StoreCore<K, V>({ stream, port, keys, partitions, ttl, sink, near }, calls);
+  const isReady = Promise.all([calls.prepared().catch(() => {}), core.near?.begun()]);
   // An engine that can't be reached, or does not answer, does not hold up the start.
-  await withTimeout(
-    clock,
-    commandTimeout,
-    calls.prepared().catch(() => {}),
-    () => {},
-  );
+  await withTimeout<unknown>(clock, commandTimeout, isReady, () => {});
   if (mismatch !== undefined) {
+    core.near?.close();
     calls.close();
     throw mismatch;
   }
   const sweeper = new Sweeper(core as StoreCore, { clock, interval: sweepInterval, keys });
-  const announcer = new Announcer(core as StoreCore, { port, keys, clock, near: () => null });
+  const announced = () =>
+    core.near === undefined
+      ? null
+      : { entries: core.near.info().entries, maxEntries: options.near?.maxEntries ?? 0 };
+  const announcer = new Announcer(core as StoreCore, { port, keys, clock, near: announced });
   const { flight, flightLease: lease } = options;
   return new RedisStore(core, flight === "cluster" ? { clock, lease } : undefined, () => {
     sweeper.close();
     announcer.close();
+    core.near?.close();
     calls.close();
   });
 }

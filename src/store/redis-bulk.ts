@@ -91,7 +91,9 @@ export class RedisBulk<K, V> {
   }
 
   async info(): Promise<CacheInfo> {
-    return { ...this.#core.counts, entries: await this.#size() };
+    const { counts, near } = this.#core;
+    const info = { ...counts, entries: await this.#size() };
+    return near === undefined ? info : { ...info, near: near.info() };
   }
 
   async deleteAll(query: StoreQuery<K, V>, cause: Cause): Promise<number> {
@@ -181,7 +183,9 @@ export class RedisBulk<K, V> {
     const prefix = query.kind === "all" ? "" : `s${query.prefix}`;
     const args = [core.maxEvent, core.wants, always, prefix];
     for (let sum = 0; ;) {
-      const { outcome, rest } = await core.runOn(clearScript, partition, [], cause, args);
+      const { outcome, rest } = await core
+        .runOn(clearScript, partition, [], cause, args)
+        .finally(() => core.near?.writtenMany(partition.index, Infinity));
       const [count, expired, evicted, rows] = rest;
       const deleted = integerOf(count, "a number");
       sum += deleted;
@@ -284,7 +288,10 @@ export class RedisBulk<K, V> {
         ...step.flatMap((group) => group.args),
       ];
       const keys = step.flatMap(({ partition, entries }) => [...partition.keys, ...entries]);
-      const reply = listOf(await core.calls.run(script, keys, args, true), "a reply");
+      const reply = listOf(
+        await core.calls.run(script, keys, args, true).finally(() => this.#written(step)),
+        "a reply",
+      );
       const [time, outcome, first = 0, second = 0, expired = 0, evicted = 0, trims, rows] = reply;
       core.time.read(integerOf(time, "the time"), sentAt);
       core.counts.expirations += integerOf(expired, "a number");
@@ -305,6 +312,13 @@ export class RedisBulk<K, V> {
       };
     };
     return await Promise.all(steps.map(run));
+  }
+
+  #written(groups: readonly Group<K>[]): void {
+    const core = this.#core;
+    if (core.near === undefined) return;
+    for (const { partition, entries } of groups)
+      core.written(core.near, partition, entries, Infinity);
   }
 
   #groups(keys: Iterable<K>, argument: (key: K) => string | Buffer): Group<K>[] {

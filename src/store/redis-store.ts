@@ -5,6 +5,7 @@ import { OptionError, StoreUnavailableError } from "../errors.js";
 import type { Cause } from "../event/event.js";
 import { commands } from "../cache/command.js";
 import type { Milliseconds } from "../options.js";
+import type { Near } from "./near.js";
 import { RedisBulk } from "./redis-bulk.js";
 import { readStaleScript } from "./redis-flight-scripts.js";
 import { type FlightOptions, RedisFlights } from "./redis-flights.js";
@@ -37,6 +38,7 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   readonly invalidates = true;
   readonly #core: StoreCore<K, V>;
   readonly #bulk: RedisBulk<K, V>;
+  readonly #near: Near | undefined;
   /** Undefined: loads of other processes are not waited for. */
   readonly fetch?: Fetch<K, V>;
   readonly #onClose: () => void;
@@ -45,6 +47,7 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   constructor(core: StoreCore<K, V>, flights: FlightOptions | undefined, onClose: () => void) {
     this.#core = core;
     this.#bulk = new RedisBulk(core);
+    this.#near = core.near;
     if (flights !== undefined) {
       const all = new RedisFlights(core, flights);
       this.fetch = (...args) => this.#fetch(all, ...args);
@@ -52,15 +55,22 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     this.#onClose = onClose;
   }
 
-  async get<A>(key: K, absent: A, cause: Cause): Promise<V | A> {
+  get<A>(key: K, absent: A, cause: Cause): Promise<V | A> {
+    const copy = this.#near === undefined ? undefined : this.#copyOf(this.#near, key);
+    if (copy === undefined) return this.#get(key, absent, cause);
+    this.#core.counts.hits++;
+    return Promise.resolve(copy.value as V);
+  }
+
+  async #get<A>(key: K, absent: A, cause: Cause): Promise<V | A> {
     const core = this.#core;
-    const found = await this.#read(core.place(key), key, cause);
+    const found = await this.#find(key, cause);
     if (found === undefined) {
       core.counts.misses++;
       return absent;
     }
     core.counts.hits++;
-    return core.decode(found);
+    return found.value;
   }
 
   async getStale(key: K, staleFor: Milliseconds, cause: Cause): Promise<FoundValue<V> | undefined> {
@@ -89,10 +99,11 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   ): Promise<V> {
     const core = this.#core;
     try {
-      const found = await this.#read(core.place(key), key, cause);
+      const copy = this.#near === undefined ? undefined : this.#copyOf(this.#near, key);
+      const found = copy ?? (await this.#find(key, cause));
       if (found !== undefined) {
         core.counts.hits++;
-        return core.decode(found);
+        return found.value as V;
       }
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
@@ -272,6 +283,33 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   close(): Promise<void> {
     this.#onClose();
     return Promise.resolve();
+  }
+
+  #copyOf(near: Near, key: K): { readonly value: unknown } | undefined {
+    // Other keys are refused where they are encoded.
+    if (typeof key === "symbol" || typeof key === "function") return undefined;
+    return near.get(this.#core.indexOf(key), near.keyOf(key));
+  }
+
+  /** The value of an entry; what is read becomes a copy. */
+  async #find(key: K, cause: Cause): Promise<{ readonly value: V } | undefined> {
+    const core = this.#core;
+    const place = core.place(key);
+    const { index } = place.partition;
+    const near = this.#near;
+    const read = near?.begin(index);
+    try {
+      const found = await this.#read(place, key, cause);
+      if (found === undefined) return undefined;
+      const value = core.decode(found);
+      if (near !== undefined && read !== undefined) {
+        const [deadline, position] = [found.readDoubleBE(0), found.readDoubleBE(8)];
+        near.keep(index, read, near.keyOf(key), value, position, deadline);
+      }
+      return { value };
+    } finally {
+      if (read !== undefined) near?.end(index);
+    }
   }
 
   /** The entry, if it is there and not due; undefined: it is not. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ChangeSink } from "../cache/adapter.js";
 import type { CacheInfo, Ttl } from "../cache/types.js";
+import type { Clock } from "../clock.js";
 import { changeFlags } from "../cluster/change-entry.js";
 import { OptionError, show } from "../errors.js";
 import type { Cause } from "../event/event.js";
@@ -16,6 +17,8 @@ import { keyOfText, keyText } from "../pubsub/key-text.js";
 import { decodeValue, encodeValue } from "../pubsub/value-bytes.js";
 import { monotonicNow } from "../timers.js";
 import { EngineClock } from "./engine-clock.js";
+import { Near, type NearOptions } from "./near.js";
+import { nearKeyOfText } from "./near-copies.js";
 import { announce, gone, headerSize } from "./redis-store-scripts.js";
 import type { StoreCalls } from "./store-calls.js";
 
@@ -59,6 +62,7 @@ export interface StoreCoreOptions<K, V> {
   readonly partitions: number;
   readonly ttl: Ttl;
   readonly sink: ChangeSink<K, V>;
+  readonly near?: { readonly clock: Clock; readonly options: NearOptions } | undefined;
 }
 
 /** What all parts of a shared store have in common: keys, values, counters, and its calls. @internal */
@@ -73,8 +77,10 @@ export class StoreCore<K = unknown, V = unknown> {
     deletions: 0,
     evictions: 0,
     expirations: 0,
-  } satisfies Omit<CacheInfo, "entries">;
+  } satisfies Omit<CacheInfo, "entries" | "near">;
   readonly calls: StoreCalls;
+  /** Undefined: there are no local copies. */
+  readonly near: Near | undefined;
   readonly stream: StreamName;
   readonly #port: JournalPort;
   readonly #ttl: Ttl;
@@ -89,6 +95,12 @@ export class StoreCore<K = unknown, V = unknown> {
     this.calls = calls;
     this.#port = port;
     this.#ttl = options.ttl;
+    const { near } = options;
+    if (near !== undefined)
+      this.near = new Near(
+        { stream, port, clock: near.clock, time: this.time, partitions },
+        near.options,
+      );
     this.#writer = `${encodedName(port.nodeName)}:${randomBytes(8).toString("hex")}:`;
     this.partitions = Array.from({ length: partitions }, (_, index) => {
       const { meta, log, index: sorted } = keys.partition({ ...stream, partition: index });
@@ -106,11 +118,14 @@ export class StoreCore<K = unknown, V = unknown> {
     } catch (cause) {
       throw refusal("key", key, cause);
     }
-    const { partitions } = this;
-    const { length } = partitions;
-    const index = length === 1 ? 0 : partitionOfHash(hashKey(key), length);
-    const partition = partitions[index] as StorePartition;
+    const partition = this.partitions[this.indexOf(key)] as StorePartition;
     return { partition, entry: partition.prefix + text };
+  }
+
+  /** The index of a key's partition. */
+  indexOf(key: K): number {
+    const { length } = this.partitions;
+    return length === 1 ? 0 : partitionOfHash(hashKey(key), length);
   }
 
   /** @throws OptionError for a value that can't be encoded, or is too large */
@@ -169,8 +184,31 @@ export class StoreCore<K = unknown, V = unknown> {
   ): Promise<ScriptReply> {
     const sentAt = monotonicNow();
     const keys = [...partition.keys, ...entries];
-    const reply = await this.calls.run(script, keys, [...this.head(cause), ...args], true, isWrite);
-    return this.read(reply, partition, sentAt);
+    let position = Infinity;
+    try {
+      const all = [...this.head(cause), ...args];
+      const reply = this.read(
+        await this.calls.run(script, keys, all, true, isWrite),
+        partition,
+        sentAt,
+      );
+      ({ position } = reply);
+      return reply;
+    } finally {
+      // Also where it is not known whether anything has changed.
+      if (isWrite && this.near !== undefined) this.written(this.near, partition, entries, position);
+    }
+  }
+
+  /** What this process has changed is not read any more from copies. */
+  written(
+    near: Near,
+    { index, prefix }: StorePartition,
+    entries: readonly string[],
+    position: number,
+  ): void {
+    for (const entry of entries)
+      near.written(index, nearKeyOfText(entry.slice(prefix.length)), position);
   }
 
   /** The arguments that all scripts take first. */

@@ -117,6 +117,26 @@ export const metrics = {
     unit: "{entry}",
     description: "Entries stored now.",
   },
+  "nebulex.cache.near.hits": {
+    kind: "counter",
+    unit: "{read}",
+    description: "Reads of a shared store that a local copy has answered.",
+  },
+  "nebulex.cache.near.misses": {
+    kind: "counter",
+    unit: "{read}",
+    description: "Those that the store had to answer.",
+  },
+  "nebulex.cache.near.invalidations": {
+    kind: "counter",
+    unit: "{copy}",
+    description: "Local copies that went since their entries had changed, or might have.",
+  },
+  "nebulex.cache.near.entries": {
+    kind: "upDownCounter",
+    unit: "{copy}",
+    description: "Local copies now.",
+  },
   "nebulex.invalidator.invalidations": {
     kind: "counter",
     unit: "{invalidation}",

@@ -14,8 +14,7 @@ const start = (port: number, options: StoreNodeOptions = {}): Promise<StoreNode>
     ...options,
     journal: {
       url: `redis://127.0.0.1:${port}`,
-      connectionTimeout: 600,
-      heartbeat: 600,
+      connectionTimeout: 20_000,
       ...options.journal,
     },
   });
