@@ -64,6 +64,8 @@ export class WatchedPage implements AsyncDisposable {
   constructor(context: BrowserContext, page: Page) {
     this.#context = context;
     this.page = page;
+    // Less than Jest waits for a test: the error names what was waited for.
+    page.setDefaultTimeout(20_000);
     page.on("console", (message) => {
       // The form for the login comes with this status.
       const isForm = message.text().includes("401 (Unauthorized)");
