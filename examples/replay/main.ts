@@ -27,9 +27,11 @@ async function main(argv: readonly string[]): Promise<number> {
       return EXIT.ok;
     }
     const { trace = null, seed, json, chaos } = command.options;
-    const result = await run(command.options, interrupt.signal);
-    const report = { trace, seed, result };
-    process.stdout.write(`${json ? formatJson(report) : formatTables(report)}\n`);
+    const print = (result: AnyResult): void => {
+      const report = { trace, seed, result };
+      process.stdout.write(`${json ? formatJson(report) : formatTables(report)}\n`);
+    };
+    const result = await run(command.options, interrupt.signal, print);
     if (result.crashesLeft > 0) {
       complain(`${result.crashesLeft} of ${chaos} crashes had no event left to happen at`);
     }
@@ -39,25 +41,65 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function run(options: ReplayOptions, signal: AbortSignal): Promise<AnyResult> {
+/** Replays, and prints the result. */
+async function run(
+  options: ReplayOptions,
+  signal: AbortSignal,
+  print: (result: AnyResult) => void,
+): Promise<AnyResult> {
   const { trace, seed, partitions, chaos } = options;
   const progress = progressDisplay(process.stderr);
   const workload = trace === undefined ? zipfWorkload(seed) : readTrace(trace);
   const common = { partitions, chaos, signal, onProgress: progress.update };
   try {
-    if (options.store === "local")
-      return await replay(workload, { ...common, maxEntries: options.maxEntries });
+    if (options.store === "local") {
+      const { maxEntries, inspect: port } = options;
+      if (port !== undefined) {
+        const onDone = async (result: AnyResult): Promise<void> => {
+          progress.stop();
+          print(result);
+          complain("the page stays open until you interrupt");
+          await aborted(signal);
+        };
+        const onOpen = (url: string): void => complain(`look at ${url}`);
+        return await replay(workload, {
+          ...common,
+          maxEntries,
+          inspect: { port, onOpen, onDone },
+        });
+      }
+      const result = await replay(workload, { ...common, maxEntries });
+      progress.stop();
+      print(result);
+      return result;
+    }
     const { processes, url } = options;
     // Loaded only here: the local replay needs no client of Redis.
     const { replayShared } = await import("./shared-store/shared-replay.js");
-    return await replayShared(workload, {
+    const result = await replayShared(workload, {
       ...common,
       processes,
       ...(url === undefined ? {} : { url }),
     });
+    progress.stop();
+    print(result);
+    return result;
   } finally {
     progress.stop();
   }
+}
+
+/** Settles when the user interrupts; a timer keeps the process alive meanwhile. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {}, 60_000);
+    const end = (): void => {
+      clearInterval(timer);
+      resolve();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
 }
 
 /** Tells the user what went wrong; only what is nobody's input comes with a stack trace. */

@@ -14,6 +14,8 @@ export interface LocalStoreOptions {
   readonly store: "local";
   /** The most entries the cache holds; 0 means no limit. */
   readonly maxEntries: number;
+  /** The port of a page that shows the run, and stays open at its end; undefined: there is none. */
+  readonly inspect?: number;
 }
 
 /** What the replay is asked to do. */
@@ -47,6 +49,7 @@ export const DEFAULTS = Object.freeze({
   processes: 3,
   chaos: 0,
   seed: 42,
+  port: 4040,
   json: false,
 });
 
@@ -72,6 +75,9 @@ Usage: npm start -- [options]
   --partitions N    partitions of the stream, 1 to ${MAX_PARTITIONS} (default ${DEFAULTS.partitions})
   --chaos N         crash a handler N times, spread over the run (default ${DEFAULTS.chaos})
   --seed N          seed of the generated workload, 0 to ${MAX_SEED} (default ${DEFAULTS.seed})
+  --inspect         show the run on a page in the browser, and keep it open at the end, until
+                    interrupted (only for --store local)
+  --port N          the page's port, 0 for any free one (default ${DEFAULTS.port}; only with --inspect)
   --json            print the result as one JSON object
   --help            print this text
 
@@ -112,6 +118,7 @@ function storeOptions(values: Values): LocalStoreOptions | SharedStoreOptions {
   const { store = "local", processes, url } = values;
   if (store === "redis") {
     onlyFor("local", "max-entries", values["max-entries"]);
+    onlyFor("local", "inspect", values.inspect);
     if (url === "") throw new UsageError("option --url: expected a URL, got nothing");
     const count = integer("processes", processes, DEFAULTS.processes, 1, MAX_PROCESSES);
     return { store, processes: count, ...(url === undefined ? {} : { url }) };
@@ -125,11 +132,18 @@ function storeOptions(values: Values): LocalStoreOptions | SharedStoreOptions {
   return {
     store,
     maxEntries: integer("max-entries", values["max-entries"], maxEntries, 0, MAX_ENTRIES),
+    ...inspectOption(values),
   };
 }
 
-function onlyFor(store: string, name: string, text: string | undefined): void {
-  if (text !== undefined) throw new UsageError(`option --${name}: is for --store ${store} only`);
+function inspectOption({ inspect, port }: Values): { inspect?: number } {
+  if (inspect === true) return { inspect: integer("port", port, DEFAULTS.port, 0, 65_535) };
+  if (port !== undefined) throw new UsageError("option --port: is for --inspect only");
+  return {};
+}
+
+function onlyFor(store: string, name: string, given: string | boolean | undefined): void {
+  if (given !== undefined) throw new UsageError(`option --${name}: is for --store ${store} only`);
 }
 
 type Values = ReturnType<typeof parseValues>;
@@ -149,6 +163,8 @@ function parseValues(argv: readonly string[]) {
         partitions: { type: "string" },
         chaos: { type: "string" },
         seed: { type: "string" },
+        inspect: { type: "boolean" },
+        port: { type: "string" },
         json: { type: "boolean" },
         help: { type: "boolean" },
       },

@@ -7,7 +7,8 @@ import {
   streamServer,
   whenIdle,
 } from "nebulex-streams";
-import type { Cache, Supervisor } from "nebulex-streams";
+import type { ActorRef, Cache, Supervisor } from "nebulex-streams";
+import { inspector, inspectorAddress } from "nebulex-streams/inspector";
 import { EventChecker } from "./check/event-checker.js";
 import type { CheckReport } from "./check/event-checker.js";
 import type { Version } from "./check/link.js";
@@ -25,8 +26,20 @@ export interface ReplaySettings {
   readonly chaos: number;
   /** Ends the replay early; what was started is stopped in order. */
   readonly signal?: AbortSignal;
+  /** Shows the run on a page. */
+  readonly inspect?: Inspection;
   /** Called after each batch. */
   readonly onProgress?: (status: ReplayStatus) => void;
+}
+
+/** A page that shows the run. */
+export interface Inspection {
+  /** 0: any free one. */
+  readonly port: number;
+  /** Called with the page's address. */
+  readonly onOpen: (url: string) => void;
+  /** The tree goes on until this has settled. */
+  readonly onDone: (result: ReplayResult) => Promise<void>;
 }
 
 /** How far a replay is. */
@@ -76,6 +89,7 @@ export async function replay(
     const tree = await startTree(cache, checker, crashes, settings);
     try {
       const over = overSignal(tree, settings.signal);
+      settings.inspect?.onOpen(await addressIn(tree));
       const start = performance.now();
       for await (const batch of workload) {
         over.throwIfAborted();
@@ -91,7 +105,7 @@ export async function replay(
       await unlessOver(() => whenIdle(cache), over);
       const seconds = (performance.now() - start) / 1_000;
       const checked = checker.report(emitted);
-      return {
+      const result: ReplayResult = {
         requests,
         hits,
         misses,
@@ -101,6 +115,8 @@ export async function replay(
         eventsPerSecond: checked.handled / seconds,
         crashesLeft: crashes.left,
       };
+      await settings.inspect?.onDone(result);
+      return result;
     } finally {
       await tree.stop();
     }
@@ -114,11 +130,13 @@ function startTree(
   cache: Cache<Key, Version>,
   checker: EventChecker,
   crashes: CrashPlan,
-  { partitions, chaos, signal }: ReplaySettings,
+  { partitions, chaos, signal, inspect }: ReplaySettings,
 ): Promise<Supervisor> {
   return startSupervisor({
     strategy: "rest_for_one",
     children: [
+      // First, so that no restart of the others reaches it.
+      ...(inspect === undefined ? [] : [inspector({ port: inspect.port })]),
       cache,
       streamServer({ cache, partitions, include: ["value", "previous"] }),
       handlerPool({
@@ -135,6 +153,12 @@ function startTree(
     ],
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/** The address of the inspector's page. */
+async function addressIn(tree: Supervisor): Promise<string> {
+  const child = (await tree.whichChildren()).find(({ id }) => id === "inspector");
+  return inspectorAddress(child?.ref as ActorRef).url;
 }
 
 /** Aborts when there is no use in going on: the tree has ended, or the user wants an end. */

@@ -113,8 +113,8 @@ export function inspectorAddress(ref: ActorRef<never>): InspectorAddress {
 
 /**
  * A child spec of an inspector: a web server with one page, which shows the supervision tree that it
- * is in, and the streams, groups and caches there, as they are now and as they change. Put it last
- * in a children list. It looks only while a page is open, at most four times a second, and takes no
+ * is in, and the streams, groups and caches there, as they are now and as they change. Put it first
+ * in a children list, where no restart of its siblings reaches it. It looks only while a page is open, at most four times a second, and takes no
  * more than a fiftieth of the time for that. What has happened (exits, restarts, gaps, dead letters,
  * changes of owners) it notes in any case, the last 1000.
  *

@@ -70,7 +70,7 @@ export function example(program: string): string[] {
     const own = `${home}.${process.pid}`;
     mkdirSync(own);
     // As a package refers to itself: by the exports of its package.json.
-    const entries = ["index", "actor", "nats", "redis", "testing"];
+    const entries = ["index", "actor", "inspector", "nats", "redis", "testing"];
     const exports = Object.fromEntries(
       entries.map((name) => [name === "index" ? "." : `./${name}`, `./dist/${name}.js`]),
     );

@@ -65,6 +65,8 @@ describe("the command line", () => {
     [["--store", "disk"], 'option --store: expected local or redis, got "disk"'],
     [["--processes", "2"], "option --processes: is for --store redis only"],
     [["--url", "redis://127.0.0.1"], "option --url: is for --store redis only"],
+    [["--port", "1"], "option --port: is for --inspect only"],
+    [["--store=redis", "--inspect"], "option --inspect: is for --store local only"],
     [["--store=redis", "--url="], "option --url: expected a URL, got nothing"],
     [["--store=redis", "--max-entries=9"], "option --max-entries: is for --store local only"],
     [
