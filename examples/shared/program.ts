@@ -19,9 +19,17 @@ export interface Run {
   stop(): Promise<void>;
 }
 
-/** Reads the command line, and has a run tell its story, until it is interrupted; gives the exit status. */
-export async function runProgram(usage: string, start: (request: Request) => Run): Promise<number> {
-  const request = readRequest(process.argv.slice(2));
+/**
+ * Reads the command line, and has a run tell its story, until it is interrupted; gives the exit status.
+ *
+ * @param engines what it can run over
+ */
+export async function runProgram(
+  usage: string,
+  start: (request: Request) => Run,
+  engines: readonly Engine[] = ["redis", "nats"],
+): Promise<number> {
+  const request = readRequest(process.argv.slice(2), engines);
   if (request === undefined) {
     process.stderr.write(usage);
     return exit.badInput;
@@ -45,15 +53,16 @@ export async function runProgram(usage: string, start: (request: Request) => Run
   }
 }
 
-function readRequest(args: string[]): Request | undefined {
+function readRequest(args: string[], engines: readonly Engine[]): Request | undefined {
   try {
     const { positionals, values } = parseArgs({
       args,
       allowPositionals: true,
       options: { url: { type: "string" } },
     });
-    const [engine = "redis", ...rest] = positionals;
-    if ((engine !== "redis" && engine !== "nats") || rest.length > 0) return undefined;
+    const [name = "redis", ...rest] = positionals;
+    const engine = engines.find((it) => it === name);
+    if (engine === undefined || rest.length > 0) return undefined;
     return { engine, url: values.url };
   } catch {
     return undefined;
