@@ -55,3 +55,36 @@ class Run {
 
 // Not process.exitCode: what an interrupt has come between may be waiting for something still.
 process.exit(await runProgram(usage, (request) => new Run(request), ["redis"]));
+
+// => berlin, lima, tokyo: three processes, one cache in redis-server
+// =>
+// => All three ask for p1 at once. The catalogue is asked once, by one for all.
+// =>   3 reads, catalogue asked once
+// =>   products with "lamp": p1
+// =>
+// => Each reads it 1000 times. Only the first read goes to Redis.
+// =>   berlin  has answered 999 or more of 1000 with its own copy
+// =>   lima    has answered 999 or more of 1000 with its own copy
+// =>   tokyo   has answered 999 or more of 1000 with its own copy
+// =>   catalogue asked 0 times
+// =>
+// => berlin renames p1. The copies of the others go, and the index follows.
+// =>   berlin  reads Floor lamp
+// =>   lima    reads Floor lamp
+// =>   tokyo   reads Floor lamp
+// =>   products with "floor": p1
+// =>   products with "desk": none
+// =>
+// => Redis is killed.
+// =>   tokyo   can't rename p1: nothing is changed
+// =>   berlin  reads Office chair (from the catalogue)
+// =>   lima    reads Office chair (from the catalogue)
+// =>   tokyo   reads Office chair (from the catalogue)
+// =>   redis-server is back, with nothing in it
+// =>   tokyo   has renamed p1 at last
+// =>   products with "light": p1
+// =>   the index was built anew: journal_lost
+// =>
+// => All in all:
+// =>   products with "desk": none
+// => stale reads: 0

@@ -36,7 +36,7 @@ export class Story {
     if (redis !== undefined) await this.#outage(redis);
     else this.#title("The server is not ours to kill: the outage is left out.");
     this.#title("All in all:");
-    await this.#indexed("lamp", []);
+    await this.#indexed("desk", []);
     for (const id of Object.keys(products)) await this.#readAll(id);
     this.#print(`stale reads: ${this.#stale}`);
     return this.#stale === 0;
@@ -66,10 +66,7 @@ export class Story {
     const [writer] = this.#nodes as [Node];
     this.#title(`${writer.name} renames p1. The copies of the others go, and the index follows.`);
     await writer.call("rename", "p1", "Floor lamp");
-    await this.#until("all read the new name", async () => {
-      const readings = await Promise.all(this.#nodes.map((node) => node.call("read", "p1", 1)));
-      return readings.every(({ name }) => name === "Floor lamp");
-    });
+    await this.#allRead("p1", "Floor lamp");
     for (const node of this.#nodes) this.#say(node, `reads ${(await this.#read(node, "p1")).name}`);
     await this.#indexed("floor", ["p1"]);
     await this.#indexed("desk", []);
@@ -87,9 +84,18 @@ export class Story {
     await this.#until("it can be written again", () => writer.call("rename", "p1", "Lava light"));
     this.#print("  redis-server is back, with nothing in it");
     this.#say(writer, "has renamed p1 at last");
+    await this.#allRead("p1", "Lava light");
     await this.#indexed("light", ["p1"]);
     await this.#until("the index was built anew", () => this.#world.rebuilt.length > 0);
     this.#print(`  the index was built anew: ${[...new Set(this.#world.rebuilt)].join(", ")}`);
+  }
+
+  /** Waits until the event of a change has removed the copies of all. */
+  async #allRead(id: string, expected: string): Promise<void> {
+    await this.#until(`all read ${expected}`, async () => {
+      const readings = await Promise.all(this.#nodes.map((node) => node.call("read", id, 1)));
+      return readings.every(({ name }) => name === expected);
+    });
   }
 
   async #readAll(id: string): Promise<void> {

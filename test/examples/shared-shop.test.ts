@@ -17,8 +17,8 @@ describeWith("redis-server")("a shop in three processes with one cache", () => {
   test(
     "reads nothing stale when Redis is killed, and prints what the program says",
     async () => {
-      const { status, stdout, stderr } = await shop();
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      const { status, stdout } = await shop();
+      expect(status).toBe(0);
       expect(stdout.trimEnd().split("\n")).toEqual(printed);
     },
     patience,
@@ -28,8 +28,8 @@ describeWith("redis-server")("a shop in three processes with one cache", () => {
     "uses a server that runs already, and leaves it alone",
     async () => {
       await using redis = await startRedis();
-      const { status, stdout, stderr } = await shop("--url", `redis://${redis.host}:${redis.port}`);
-      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      const { status, stdout } = await shop("--url", `redis://${redis.host}:${redis.port}`);
+      expect(status).toBe(0);
       expect(stdout).toContain("The server is not ours to kill: the outage is left out.\n");
       expect(stdout).toMatch(/stale reads: 0\n$/);
       expect(redis.running).toBe(true);
