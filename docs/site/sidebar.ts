@@ -15,7 +15,16 @@ interface Node {
 /** The pages of docs/, by what they are for. Those that are in no group come last. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   Start: ["how-it-works", "examples", "recipes", "coming-from-elixir"],
-  Use: ["api", "options", "errors", "guarantees", "supervision", "cluster", "journal"],
+  Use: [
+    "api",
+    "options",
+    "errors",
+    "guarantees",
+    "supervision",
+    "cluster",
+    "journal",
+    "shared-store",
+  ],
   Operate: ["production", "inspector", "journal-redis", "journal-nats", "telemetry", "performance"],
   Develop: ["testing", "adapters", "journal-engines", "development", "architecture"],
 };

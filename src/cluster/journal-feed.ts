@@ -2,6 +2,7 @@ import type { GapEvent, GapReason } from "../event/types.js";
 import type { JournalEngine, PartitionBounds, StoredEntry, Tail } from "../journal/engine.js";
 import type { JournalPort } from "../journal/types.js";
 import type { PartitionLog } from "../log/partition-log.js";
+import { pause, systemClock } from "../clock.js";
 import { setImmediate } from "../timers.js";
 import { appendBatch, WriterCauses } from "./append-batch.js";
 import { BoundedMap } from "./bounded-map.js";
@@ -17,6 +18,8 @@ const maxWriters = 1024;
 const maxRecent = 8192;
 /** Turns of the event loop that readers may stand still in while the feed waits for them. */
 const patience = 1000;
+
+const nowhere = { generation: "", next: 0 };
 
 /** What a feed works with. @internal */
 export interface JournalFeedOptions {
@@ -99,6 +102,19 @@ export class JournalFeed {
     } finally {
       this.#isChecking = false;
     }
+  }
+
+  /** Settles when it has read to where the journal ends now, or that can't be known for now. */
+  async caughtUp(): Promise<void> {
+    const { port } = this.#options;
+    if (port.status !== "connected") return;
+    const { generation, next } = await port
+      .engine()
+      .bounds(this.#partition)
+      .catch(() => nowhere);
+    const isBehind = (): boolean =>
+      !this.#isClosed && generation === this.#generation && this.#position < next;
+    while (isBehind() && port.status === "connected") await pause(systemClock, 1);
   }
 
   close(): void {

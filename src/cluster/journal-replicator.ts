@@ -58,6 +58,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
    * awaited.
    */
   readonly beforeRelease = new Set<() => Promise<void>>();
+  readonly caughtUp: (() => Promise<void>) | undefined;
   readonly #options: JournalReplicatorOptions;
   readonly #address: StreamAddress;
   readonly #reports: ClusterReports;
@@ -90,6 +91,10 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
   constructor(options: JournalReplicatorOptions) {
     const { port, cache, name, shape, clock } = options;
     this.#options = options;
+    if (options.isShared === true)
+      this.caughtUp = async () => {
+        await Promise.all(Array.from(this.#feeds.values(), (feed) => feed.caughtUp()));
+      };
     this.#reports = new ClusterReports({ cache, name, pubsub: port.nodeName, shape });
     this.#address = { namespace: port.namespace, cache, name };
     this.#ownEpochs = epochsOf(port);

@@ -44,6 +44,11 @@ export interface StreamReplicator {
   listening(): Promise<void>;
   /** Settles when all that was written before is sent, or can't be sent for now. */
   drain(): Promise<void>;
+  /**
+   * Settles when all that the store has written before is in the logs, or this can't be known for
+   * now. Absent where what is written here is in the logs at once.
+   */
+  readonly caughtUp?: (() => Promise<void>) | undefined;
   /** Ends the stream in order. */
   end(): void;
   /** The other nodes that are known. */

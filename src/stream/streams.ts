@@ -1,7 +1,8 @@
 import { slotOf } from "../cache/cache-handle.js";
 import type { InstanceSlot } from "../cache/instance.js";
 import type { AnyCache } from "../cache/types.js";
-import { StreamNotFoundError } from "../errors.js";
+import { withTimeout } from "../clock.js";
+import { IdleTimeoutError, StreamNotFoundError } from "../errors.js";
 import type { Cursor } from "../log/cursor.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { type Milliseconds, plainName, readOptions } from "../options.js";
@@ -205,6 +206,14 @@ export async function whenIdle(
 ): Promise<void> {
   const limits = readOptions("whenIdle", { timeout: timeoutOption }, options);
   const stream = requireStream(slotFor(cache));
+  const { replicator } = stream;
+  const { timeout } = limits;
+  if (replicator?.caughtUp !== undefined) {
+    const onTimeout = (): never => {
+      throw new IdleTimeoutError(stream.slot.name, timeout as Milliseconds);
+    };
+    await withTimeout(stream.system.clock, timeout, replicator.caughtUp(), onTimeout);
+  }
   const targets = stream.logs.map((log) => ({ log, next: log.next }));
   const hasHandled = (log: PartitionLog<Cursor>, upTo: number): boolean => {
     for (const cursor of log.cursors) if (cursor.tracked && !cursor.hasHandled(upTo)) return false;

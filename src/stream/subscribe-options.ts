@@ -62,7 +62,7 @@ export function resolveEventsOptions(
 function checkCombination(
   options: SubscribeOptions,
   { from, partition, snapshot }: ReaderOptions,
-  { partitions }: ResolvedStreamOptions,
+  { partitions, isShared }: ResolvedStreamOptions,
 ): void {
   if (snapshot && from !== "latest")
     throw OptionError.invalid("from", '"latest" with snapshot: true', from);
@@ -71,6 +71,10 @@ function checkCombination(
     throw OptionError.invalid("events", expected, options.events);
   }
   const readsOneLog = options.partition === undefined && (partitions ?? 1) === 1;
+  if (typeof from === "number" && isShared === true) {
+    const why = "the stream of a shared store has no sequences of this node";
+    throw OptionError.invalid("from", `"latest", "earliest" or a token (${why})`, from);
+  }
   if (typeof from === "number" && partition === "all" && !readsOneLog) {
     throw OptionError.invalid(
       "from",

@@ -12,6 +12,7 @@ import {
   ShapeMismatchError,
   startSupervisor,
   streamServer,
+  whenIdle,
 } from "../../src/index.js";
 import { redisAdapter, redisJournal } from "../../src/redis.js";
 import { waitFor } from "../../src/testing/wait-for.js";
@@ -130,6 +131,15 @@ describeWith("redis-server")("the stream of a shared store", () => {
     await using _a = await fresh({ adapter: { partitions: 2 } });
     const error = await failure(start({ adapter: { partitions: 3 } }));
     expect((error as Error).cause).toBeInstanceOf(ShapeMismatchError);
+  });
+
+  test("is idle when its readers have handled all that was written, by any process", async () => {
+    await using a = await fresh({ adapter: { partitions: 2 } });
+    await using b = await start({ adapter: { partitions: 2 } });
+    for (let n = 0; n < 20; n++) await b.cache.put(n, n);
+    await whenIdle(a.cache, { timeout: 10_000 });
+    expect(a.events).toHaveLength(20);
+    expect(() => a.cache.subscribe(() => {}, { from: 0, partition: 0 })).toThrow("no sequences");
   });
 
   test("leaves nothing out over a restart of cache and stream", async () => {
