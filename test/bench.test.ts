@@ -37,6 +37,7 @@ beforeAll(async () => {
     packages: "external",
     alias: {
       "nebulex-streams": join(root, "src/index.ts"),
+      "nebulex-streams/inspector": join(root, "src/inspector.ts"),
       "nebulex-streams/nats": join(root, "src/nats.ts"),
       "nebulex-streams/redis": join(root, "src/redis.ts"),
     },

@@ -1,4 +1,7 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
+  type ActorRef,
   type Cache,
   type CacheEntryEvent,
   defineCache,
@@ -19,6 +22,8 @@ export interface Setup {
   include?: readonly ["value"];
   /** Callbacks that subscribe; default for one reader: a handler pool. */
   callbacks?: boolean;
+  /** An inspector in the tree: without a page, or with one that is open. */
+  inspector?: "closed" | "open";
   /** Further options of the pool. */
   pool?: Partial<HandlerPoolOptions<string, User>>;
 }
@@ -29,6 +34,7 @@ class OurRig implements Rig {
   readonly #feed: Feed;
   readonly #cache: Cache<string, User>;
   readonly #tree: Supervisor;
+  page: ChildProcess | undefined;
 
   constructor(feed: Feed, cache: Cache<string, User>, tree: Supervisor) {
     this.#feed = feed;
@@ -46,6 +52,7 @@ class OurRig implements Rig {
   }
 
   close(): Promise<void> {
+    this.page?.kill();
     return this.#tree.stop();
   }
 }
@@ -59,6 +66,7 @@ async function open(load: Load, setup: Setup): Promise<Rig> {
   });
   const tree = await startSupervisor({ strategy: "rest_for_one", children: [cache] });
   const rig = new OurRig(feed, cache, tree);
+  if (setup.inspector !== undefined) rig.page = await inspect(tree, setup.inspector);
   rig.burst(entries);
   if (setup.stream === false) return rig;
   const { partitions, include = [] } = setup;
@@ -73,6 +81,24 @@ async function open(load: Load, setup: Setup): Promise<Rig> {
   for (let n = 0; n < bystanders; n++)
     cache.subscribe(handler, { partition: "all", events: ["deleted"] });
   return rig;
+}
+
+/** The page is a process of its own, which throws away what it is sent. */
+async function inspect(
+  tree: Supervisor,
+  page: "closed" | "open",
+): Promise<ChildProcess | undefined> {
+  const { inspector, inspectorAddress } = await import("nebulex-streams/inspector");
+  const ref = (await tree.startChild(inspector({ port: 0 }))) as ActorRef;
+  if (page === "closed") return undefined;
+  const { url } = inspectorAddress(ref);
+  const program = `const { body } = await fetch(${JSON.stringify(`${url}events`)});
+    let isFirst = true;
+    for await (const _ of body) if (isFirst) isFirst = process.stdout.write("open") && false;`;
+  const args = ["--input-type=module", "--eval", program];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return child;
 }
 
 /** A function of its own for each reader, as users have them. */

@@ -30,6 +30,7 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   u: async () => (await import("./journal.js")).overRedisJournal,
   v: async () => (await import("./journal.js")).overNatsJournal,
   w: async () => (await import("./shared-store.js")).sharedStore,
+  x: async () => (await import("./inspector.js")).inspected,
 };
 
 const idOf = (part: string): string => part.charAt(0);
