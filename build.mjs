@@ -100,6 +100,10 @@ function page() {
   mkdirSync(outdir, { recursive: true });
   for (const file of ["index.html", "login.html", "icon.svg"])
     copyFileSync(join(source, file), join(outdir, file));
+  // A page without a script says by being another one that the token was wrong.
+  const login = readFileSync(join(source, "login.html"), "utf8");
+  const refused = login.replace("<!-- refused -->", `<p class="bad" role="alert">Wrong token.</p>`);
+  writeFileSync(join(outdir, "login-refused.html"), refused);
   return build({
     absWorkingDir: root,
     entryPoints: [

@@ -100,8 +100,8 @@ function questionOf(
   return {
     title: `${isRetry ? "Retry" : "Drop"} ${what}?`,
     text: isRetry
-      ? "Their events are handled again."
-      : "Their events will not be handled. This can't be undone.",
+      ? "The events are handled again."
+      : "The events will not be handled. This can't be undone.",
     verb: isRetry ? "Retry" : "Drop",
     isDangerous: !isRetry,
     action: { name: verb, of },

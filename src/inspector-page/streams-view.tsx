@@ -38,7 +38,10 @@ const passes: Record<string, (item: StreamItem) => boolean> = {
 /** Streams, groups and partitions. */
 export function StreamsView({ state, set, streams }: ViewProps & { streams: Streams }) {
   const { snapshot, history } = usePage();
-  const columns = columnsOf(snapshot.time, history);
+  const columns = columnsOf(snapshot.time, history).filter(
+    // Seen from outside, nobody knows it.
+    ({ id }) => id !== "handled" || snapshot.about.kind === "process",
+  );
   const matches = matcherOf(state.query);
   const wanted = [...state.filters]
     .map((name) => passes[name])

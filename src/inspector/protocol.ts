@@ -13,7 +13,7 @@ import type { ErrorText } from "./snapshot.js";
  * |---|---|
  * | `GET /` | the page; without a login where there is a token, the form for it |
  * | `GET /assets/<file>` | what the page loads; needs no login |
- * | `POST /login` | a form with `token` and `name`: 303 to `/`, with a cookie; 401 with the form again |
+ * | `POST /login` | a form with `token` and `name`: 303 to `/`, with a cookie; 401 with the form again, which says so |
  * | `POST /logout` | 303 to `/`; the cookie is void |
  * | `GET /events` | Server-Sent Events: first `snapshot` ({@link Snapshot}), then `update` ({@link Update}), at most 4 a second and at least one a second |
  * | `GET /dead-letters?stream=&group=&partition=&limit=` | {@link DeadLetterPage}; stream is the id of a row, partition is optional, limit 1 to 500, default 100 |

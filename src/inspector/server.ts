@@ -179,7 +179,7 @@ export class InspectorServer {
     const form = new URLSearchParams(await bodyOf(request, "application/x-www-form-urlencoded"));
     const { token, name } = { token: form.get("token") ?? "", name: form.get("name") ?? "" };
     const cookie = this.#sessions.login(request, token, name);
-    if (cookie === undefined) send(response, 401, this.#asset("login.html"));
+    if (cookie === undefined) send(response, 401, this.#asset("login-refused.html"));
     else redirect(response, cookie);
   }
 

@@ -57,7 +57,7 @@ describeInBrowser("the page's connection", () => {
     await page.goto(served.url);
     await page.getByLabel("Token").fill("not the token at all");
     await page.getByRole("button", { name: "Log in" }).click();
-    await page.getByLabel("Token").waitFor();
+    await page.getByRole("alert").getByText("Wrong token.").waitFor();
     await login(page, served.url);
     await page.getByText("ana").waitFor();
     const other = await page.context().newPage();

@@ -195,6 +195,28 @@ describeInBrowser("the page", () => {
     await expectShown(details.getByRole("img", { name: /^Lag, the last 5 minutes/ }));
   });
 
+  test("a new incarnation is marked for ten seconds, also above where it is folded", async () => {
+    await using replay = await Replay.start({ children: 0, partitions: 1 });
+    await using watched = await lab.page();
+    const { page } = watched;
+    const { id } = childOf(replay.source, "orders:handlers:0");
+    const above = row(page, childOf(replay.source, "orders:handlers").id);
+    await page.goto(replay.url);
+    await row(page, id).waitFor();
+    while (childOf(replay.source, "orders:handlers:0").incarnation === 1)
+      replay.source.crashChild();
+    replay.send();
+    await page.locator(`.recent[data-id='${id}']`).waitFor();
+    await above.click();
+    await page.keyboard.press("ArrowLeft");
+    await above.getByText("restarted below").waitFor();
+    await page.keyboard.press("ArrowRight");
+    replay.time += 10_000;
+    replay.send();
+    await page.locator(`.recent[data-id='${id}']`).waitFor({ state: "detached" });
+    expect(await row(page, id).count()).toBe(1);
+  });
+
   test("the timeline has the newest first, is filtered, and stays where it is read", async () => {
     await using replay = await Replay.start({ children: 5, partitions: 1 });
     for (let crash = 0; crash < 50; crash++) {

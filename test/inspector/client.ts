@@ -150,6 +150,7 @@ export async function serve(
     assets: new Map([
       ["index.html", text("the page", "text/html; charset=utf-8")],
       ["login.html", text("the form", "text/html; charset=utf-8")],
+      ["login-refused.html", text("the form again", "text/html; charset=utf-8")],
       ["page.js", text("the script", "text/javascript; charset=utf-8")],
     ]),
     acted: () => {},

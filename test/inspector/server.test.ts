@@ -200,7 +200,7 @@ describe("a token", () => {
         headers: { origin, "content-type": "application/x-www-form-urlencoded" },
         body: new URLSearchParams({ ...fields }).toString(),
       });
-    expect(await form({ token: "wrong" })).toMatchObject({ status: 401, text: "the form" });
+    expect(await form({ token: "wrong" })).toMatchObject({ status: 401, text: "the form again" });
     expect(await form({ token }, "http://evil.example")).toMatchObject({ status: 403 });
     const { status, headers } = await form({ token, name: "Ada\u0000\nL." });
     expect({ status, location: headers.location }).toEqual({ status: 303, location: "/" });

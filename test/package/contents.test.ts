@@ -30,7 +30,7 @@ test("the package has what its users need, and nothing else", async () => {
       "dist/bundle.cjs",
       "dist/cli.js",
       "dist/thread-main.js",
-      ...["icon.svg", "index.html", "login.html", "page.css", "page.js"].map(
+      ...["icon.svg", "index.html", "login-refused.html", "login.html", "page.css", "page.js"].map(
         (name) => `dist/inspector/${name}`,
       ),
       "dist/LICENSES.txt",
