@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import fc, { asyncProperty } from "../helpers/fast-check.js";
 import type { CacheEntryEvent } from "../../src/index.js";
 import { waitFor } from "../../src/testing/wait-for.js";
 import type { Broker } from "../helpers/brokers/broker.js";
@@ -147,7 +147,7 @@ describeWith("redis-server")("a shared store and its events", () => {
 
   test("say the same: replaying the events gives the entries, whatever two nodes do", async () => {
     await fc.assert(
-      fc.asyncProperty(steps, async (all) => {
+      asyncProperty(steps, async (all) => {
         cache++;
         nodes = [await start(), await start()];
         const [a, b] = nodes;
