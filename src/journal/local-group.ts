@@ -23,6 +23,7 @@ export class LocalGroupPartition {
   #generation: string;
   #owner: string | undefined;
   #expires: Milliseconds = 0;
+  #leaseTime: Milliseconds = 0;
   #fence = 0;
   #seeks = 0;
   #paused = false;
@@ -51,7 +52,8 @@ export class LocalGroupPartition {
     return {
       partition: this.#index,
       owner: this.ownerAt(now) ?? null,
-      remaining: Math.max(0, this.#expires - now),
+      // A sum of fractions is rounded: the difference may be more than was added.
+      remaining: Math.max(0, Math.min(this.#leaseTime, this.#expires - now)),
       fence: this.#fence,
       position: this.#position,
       generation: this.#generation,
@@ -70,7 +72,7 @@ export class LocalGroupPartition {
   ): AcquiredState | undefined {
     if (this.ownerAt(now) !== undefined) return undefined;
     this.#owner = owner;
-    this.#expires = now + leaseTime;
+    this.#lease(leaseTime, now);
     this.#fence = nextFence();
     this.#enterGeneration();
     return { ...this.stateAt(now), first: this.#journal.first };
@@ -79,7 +81,7 @@ export class LocalGroupPartition {
   commit(commit: GroupCommit, now: Milliseconds): CommitResult {
     if (this.ownerAt(now) === undefined || commit.fence !== this.#fence)
       return { status: "fenced", state: this.stateAt(now) };
-    this.#expires = commit.leaseTime > 0 ? now + commit.leaseTime : 0;
+    this.#lease(commit.leaseTime, now);
     const isMoved = this.#enterGeneration() || commit.generation !== this.#generation;
     if (isMoved || commit.seeks !== this.#seeks)
       return { status: "moved", state: this.stateAt(now) };
@@ -119,6 +121,11 @@ export class LocalGroupPartition {
     const resting = this.#resting(ids);
     for (const { id } of resting) this.#letters.delete(id);
     return resting.length;
+  }
+
+  #lease(leaseTime: Milliseconds, now: Milliseconds): void {
+    this.#leaseTime = leaseTime;
+    this.#expires = leaseTime > 0 ? now + leaseTime : 0;
   }
 
   /** Whether the journal has begun a new generation since the last call. */

@@ -10,6 +10,8 @@ import {
 } from "nebulex-streams";
 import { SimulatedClock, waitFor } from "nebulex-streams/testing";
 import type { GroupState, JournalEngine, NewEntry, StoredEntry } from "../../src/journal/engine.js";
+import { LocalGroupPartition } from "../../src/journal/local-group.js";
+import { LocalPartition } from "../../src/journal/local-partition.js";
 import { recordWarnings } from "../helpers/warnings.js";
 import { journalPort, type JournalWithPort } from "../../src/journal/types.js";
 
@@ -218,4 +220,13 @@ test("a hub that is flushed has a new generation, and hands out no fence twice",
   expect(bounds.generation).not.toBe(generation);
   fences.push((await engine.acquire(group, "a", 1000, "earliest"))?.fence);
   expect(fences).toEqual([1, 2]);
+});
+
+test("what remains of a lease is never more than the lease, though sums of fractions are rounded", () => {
+  const times = Array.from({ length: 100 }, (_, index) => index * 1234.567);
+  expect(times.some((now) => now + 60_000 - now > 60_000)).toBe(true);
+  for (const now of times) {
+    const owned = new LocalGroupPartition(0, new LocalPartition(), "earliest");
+    expect(owned.acquire("a", 60_000, now, () => 1)?.remaining).toBeLessThanOrEqual(60_000);
+  }
 });
