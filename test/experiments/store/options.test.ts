@@ -5,16 +5,20 @@ import { parseStoreOptions, quickStoreSizes } from "./options.js";
 describe("the options of the shared store's experiments", () => {
   test("are all by default", () => {
     expect(parseStoreOptions([])).toEqual({
-      only: ["a", "b", "c", "d", "e", "f"],
+      faults: ["a", "b", "c", "d", "e", "f"],
+      outages: ["g", "h", "i", "j", "k", "l"],
+      near: [false, true],
       sizes: defaultStoreSizes,
     });
     expect(parseStoreOptions(["--help"])).toBeUndefined();
   });
 
   test("choose", () => {
-    const argv = ["--only", "c, a", "--keys", "40", "--json", "f"];
+    const argv = ["--only", "c, l, a", "--near", "on", "--keys", "40", "--json", "f"];
     expect(parseStoreOptions(argv)).toEqual({
-      only: ["a", "c"],
+      faults: ["a", "c"],
+      outages: ["l"],
+      near: [true],
       sizes: { ...defaultStoreSizes, keys: 40 },
       json: "f",
     });
@@ -25,7 +29,8 @@ describe("the options of the shared store's experiments", () => {
   });
 
   test.each([
-    [["--only", "z"], 'unknown fault "z": expected some of a,b,c,d,e,f'],
+    [["--only", "z"], 'unknown fault "z": expected some of a,b,c,d,e,f,g,h,i,j,k,l'],
+    [["--near", "yes"], 'option --near: expected on, off or both, got "yes"'],
     [["--keys", "1"], 'option --keys: expected an integer >= 20, got "1"'],
     [["--json", ""], "option --json: expected a file name, got nothing"],
     [["--nonsense"], "Unknown option '--nonsense'"],

@@ -1,26 +1,34 @@
 import { parseArgs, types } from "node:util";
 import { type StoreFaultId, storeFaultIds, type StoreSizes } from "../../store/processes/faults.js";
 import { defaultStoreSizes } from "../../store/processes/ledger-run.js";
+import { type OutageId, outageIds } from "../../store/processes/stale-run.js";
 import { chosenOf, integerOf } from "../engine-options.js";
 import { UsageError } from "../options.js";
 
+/** All ids: those of the ledger's faults, and those of the stale reads' outages. */
+const ids = [...storeFaultIds, ...outageIds] as const;
+
 /** What is asked for. */
 export interface StoreExperiments {
-  readonly only: readonly StoreFaultId[];
+  readonly faults: readonly StoreFaultId[];
+  readonly outages: readonly OutageId[];
+  /** Whether the writers of the ledger have near copies: one run each. */
+  readonly near: readonly boolean[];
   readonly sizes: StoreSizes;
   /** The file that the results go to, for machines. */
   readonly json?: string;
 }
 
 /** Sizes for those who are in a hurry. */
-export const quickStoreSizes: StoreSizes = { ...defaultStoreSizes, rate: 100, times: 1 };
+export const quickStoreSizes: StoreSizes = { ...defaultStoreSizes, rate: 50, times: 1 };
 
 /** What `--help` prints. */
-export const storeUsage = `What a shared store and its journal have, in Redis, while three processes write to it at random and they, the engine or the connections come to harm: compared with the notes of the writers.
+export const storeUsage = `Two tables about a shared store in Redis. The ledger: three processes write at random while they, the engine or the connections come to harm; what the store and its journal have is compared with the writers' notes. Stale reads: how old what readers get is, without near copies and with both kinds, while the broker or their connections come to harm.
 
 Usage: npm run experiments -- store [options]
 
-  --only IDS        which faults, e.g. a,c (default: ${storeFaultIds.join(",")})
+  --only IDS        which, e.g. a,c: ${storeFaultIds.join(",")} of the ledger, ${outageIds.join(",")} of stale reads (default: all)
+  --near WHICH      the ledger with near copies: on, off or both (default both)
   --seed N          seed of the commands, and of when things happen (default ${defaultStoreSizes.seed})
   --rate N          commands that each process issues a second, and reads (default ${defaultStoreSizes.rate})
   --keys N          keys (default ${defaultStoreSizes.keys})
@@ -57,11 +65,20 @@ export function parseStoreOptions(argv: readonly string[]): StoreExperiments | u
     if (text !== undefined) sizes[size] = integerOf(option, text, least);
   }
   if (values.json === "") throw new UsageError("option --json: expected a file name, got nothing");
+  const only = values.only === undefined ? ids : chosenOf("fault", ids, values.only);
   return {
-    only: values.only === undefined ? storeFaultIds : chosenOf("fault", storeFaultIds, values.only),
+    faults: storeFaultIds.filter((id) => only.includes(id)),
+    outages: outageIds.filter((id) => only.includes(id)),
+    near: nearOf(values.near ?? "both"),
     sizes,
     ...(values.json === undefined ? {} : { json: values.json }),
   };
+}
+
+function nearOf(text: string): readonly boolean[] {
+  if (text === "both") return [false, true];
+  if (text === "on" || text === "off") return [text === "on"];
+  throw new UsageError(`option --near: expected on, off or both, got "${text}"`);
 }
 
 function parse(argv: readonly string[]) {
@@ -71,6 +88,7 @@ function parse(argv: readonly string[]) {
       strict: true,
       options: {
         only: { type: "string" },
+        near: { type: "string" },
         seed: { type: "string" },
         rate: { type: "string" },
         keys: { type: "string" },

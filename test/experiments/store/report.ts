@@ -1,10 +1,12 @@
 import { quantile } from "../../bench/stats.js";
 import type { LedgerResult } from "../../store/processes/ledger-run.js";
+import type { StaleResult } from "../../store/processes/stale-run.js";
 import { formatColumns } from "../report.js";
 
-const columns: readonly (readonly [string, (result: LedgerResult) => string])[] = [
+const ledgerColumns: readonly (readonly [string, (result: LedgerResult) => string])[] = [
   ["", ({ id }) => id],
   ["fault", ({ name }) => name],
+  ["near", ({ near }) => (near ? "on" : "off")],
   ["commands", ({ commands }) => count(commands)],
   ["unknown", ({ unknown }) => count(unknown)],
   ["refused", ({ refused }) => count(refused)],
@@ -20,14 +22,34 @@ const columns: readonly (readonly [string, (result: LedgerResult) => string])[] 
   ["p99", ({ delays }) => time(delays, 0.99)],
   ["max", ({ delays }) => time(delays, 1)],
   ["reads", ({ reads }) => count(reads)],
+  ["by copies", ({ nearHits }) => count(nearHits)],
   ["stale", ({ stale, wrong }) => count(stale + wrong)],
   ["due", ({ due, servedDue }) => count(due + servedDue)],
   ["seconds", ({ seconds }) => seconds.toFixed(0)],
 ];
 
-/** The results as a table. */
+const staleColumns: readonly (readonly [string, (result: StaleResult) => string])[] = [
+  ["", ({ id }) => id],
+  ["outage", ({ name }) => name],
+  ["near", ({ near }) => near],
+  ["reads", ({ reads }) => count(reads)],
+  ["not answered", ({ failed }) => count(failed)],
+  ["by copies", ({ hits }) => count(hits)],
+  ["stale", ({ stale }) => count(stale)],
+  ["oldest, ms", ({ oldest }) => oldest.toFixed(0)],
+  ["beyond a heartbeat", ({ beyond }) => count(beyond)],
+  ["wrongly nothing", ({ wrong }) => count(wrong)],
+  ["stale at the end", ({ left }) => count(left)],
+];
+
+/** The stale reads as a table. */
+export function formatStale(results: readonly StaleResult[]): string {
+  return formatColumns(staleColumns, results, 3);
+}
+
+/** The ledgers as a table. */
 export function formatLedgers(results: readonly LedgerResult[]): string {
-  return formatColumns(columns, results, 2);
+  return formatColumns(ledgerColumns, results, 3);
 }
 
 function count(value: number): string {

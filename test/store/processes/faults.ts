@@ -28,8 +28,8 @@ export interface StoreFault {
 type Harm = (cluster: StoreCluster, sizes: StoreSizes, random: SeededRandom) => Promise<void>;
 
 const kill: Harm = async (cluster, { rate }, random) => {
-  const name = random.pick(cluster.names) as string;
   await sleep(random.below(100));
+  const name = random.pick(cluster.names) as string;
   await cluster.kill(name);
   await cluster.startNode(name);
   await cluster.goesOn(rate / 4);
@@ -37,11 +37,10 @@ const kill: Harm = async (cluster, { rate }, random) => {
 
 /** For longer than a command may take. */
 const freeze: Harm = async (cluster, { rate }, random) => {
-  const name = random.pick(cluster.names) as string;
   await sleep(random.below(100));
-  cluster.freeze(name);
+  const thaw = cluster.freeze(random.pick(cluster.names) as string);
   await sleep(1500 + random.below(1000));
-  cluster.thaw(name);
+  thaw();
   await cluster.goesOn(rate / 4);
 };
 

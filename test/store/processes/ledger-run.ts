@@ -1,4 +1,3 @@
-import type { RedisAdapterOptions } from "../../../src/redis.js";
 import { SeededRandom } from "../../../src/testing/random.js";
 import { quantile } from "../../bench/stats.js";
 import { type StoreFaultId, storeFaults, type StoreSizes } from "./faults.js";
@@ -8,10 +7,10 @@ import { StoreCluster } from "./store-cluster.js";
 
 export const defaultStoreSizes: StoreSizes = Object.freeze({
   seed: 42,
-  rate: 200,
+  rate: 100,
   keys: 500,
   heartbeat: 1000,
-  times: 4,
+  times: 3,
 });
 
 /** Milliseconds within which 99 of 100 entries expire. */
@@ -23,6 +22,10 @@ const writers = ["x", "y", "z"];
 export interface LedgerResult extends StoreAccount, ReadCounts {
   readonly id: StoreFaultId;
   readonly name: string;
+  /** Whether the writers have near copies. */
+  readonly near: boolean;
+  /** Reads that these answered. */
+  readonly nearHits: number;
   readonly seconds: number;
   /** Keys that writers read wrong when all is quiet. */
   readonly wrong: number;
@@ -36,10 +39,12 @@ export interface LedgerResult extends StoreAccount, ReadCounts {
 export async function runStoreFault(
   id: StoreFaultId,
   sizes: StoreSizes,
-  adapter: Omit<RedisAdapterOptions, "journal" | "partitions"> = {},
+  near: boolean,
 ): Promise<LedgerResult> {
   const { name, persistent = false, strike } = storeFaults[id];
   const { seed, rate, heartbeat, keys } = sizes;
+  // Not for all keys: copies make room for each other.
+  const adapter = near ? { near: { maxEntries: Math.ceil(keys / 2) } } : {};
   const options = { seed, partitions, heartbeat, keys, persistent, adapter };
   await using cluster = await StoreCluster.start(options, writers);
   const began = performance.now();
@@ -54,9 +59,12 @@ export async function runStoreFault(
     (sum, read) => sum + [...contents].filter(([key, value]) => read.get(key) !== value).length,
     0,
   );
+  const infos = await cluster.infos();
   const result = {
     id,
     name,
+    near,
+    nearHits: infos.reduce((sum, info) => sum + (info.near?.hits ?? 0), 0),
     ...account,
     ...sumOf(await cluster.reads()),
     wrong,
@@ -98,6 +106,7 @@ function problemsOf(result: Omit<LedgerResult, "problems" | "tooLate">): string[
   none("reads of what was due", result.due);
   none("reads that no event confirms", result.unconfirmed);
   none("keys read wrong when all is quiet", result.wrong);
+  if (result.near && result.nearHits === 0) problems.push("no copy answered a read");
   if (result.events === 0 || result.expired === 0) problems.push("nothing was written, or expired");
   if (problems.length > 0) problems.push(...result.faults);
   return problems;

@@ -33,7 +33,7 @@ export interface StoreClusterOptions {
 interface Life {
   readonly process: RemoteProcess<StoreNodeApi>;
   readonly notes: string;
-  state: "running" | "frozen" | "killed";
+  state: "starting" | "running" | "frozen" | "killed";
 }
 
 const program = fileURLToPath(new URL("./store-main.ts", import.meta.url));
@@ -95,8 +95,10 @@ export class StoreCluster implements AsyncDisposable {
       writer: { seed: seed + life, life, keys, notes },
     };
     const process = new RemoteProcess<StoreNodeApi>(node, program, config);
-    this.#lives.push({ process, notes, state: "running" });
+    const started: Life = { process, notes, state: "starting" };
+    this.#lives.push(started);
     await process.ready();
+    started.state = "running";
     if (this.#rate > 0) await process.call("write", this.#rate);
   }
 
@@ -107,18 +109,16 @@ export class StoreCluster implements AsyncDisposable {
     await life.process.kill();
   }
 
-  /** Sends SIGSTOP. */
-  freeze(node: string): void {
+  /** Sends SIGSTOP; what it gives sends SIGCONT, unless the process was killed meanwhile. */
+  freeze(node: string): () => void {
     const life = this.#find(node);
     life.state = "frozen";
     life.process.signal("SIGSTOP");
-  }
-
-  /** Sends SIGCONT. */
-  thaw(node: string): void {
-    const life = this.#find(node);
-    life.process.signal("SIGCONT");
-    life.state = "running";
+    return () => {
+      if (life.state !== "frozen") return;
+      life.process.signal("SIGCONT");
+      life.state = "running";
+    };
   }
 
   /** All issue so many commands a second, also those that are started later. */
@@ -134,33 +134,30 @@ export class StoreCluster implements AsyncDisposable {
 
   /** Settles when all running writers are connected. */
   async connected(): Promise<void> {
-    await waitFor(
-      async () => (await this.statuses()).every(({ journal }) => journal === "connected"),
-      { ...patience, message: "all writers are connected" },
-    );
+    await waitFor(async () => await this.#every(({ journal }) => journal === "connected"), {
+      ...patience,
+      message: "all writers are connected",
+    });
   }
 
   /** Settles when all running writers have noticed that the engine is away. */
   async disconnected(): Promise<void> {
-    await waitFor(
-      async () => (await this.statuses()).every(({ journal }) => journal === "reconnecting"),
-      { ...patience, message: "all writers notice the outage" },
-    );
-  }
-
-  statuses(): Promise<StoreNodeStatus[]> {
-    return Promise.all(this.#running.map(({ process }) => process.call("status")));
+    await waitFor(async () => await this.#every(({ journal }) => journal === "reconnecting"), {
+      ...patience,
+      message: "all writers notice the outage",
+    });
   }
 
   /** Settles when so many more commands and reads of each running writer have settled. */
   async goesOn(commands: number): Promise<void> {
-    const before = await this.statuses();
-    const more = ({ settled }: StoreNodeStatus, index: number): boolean =>
-      settled >= (before[index]?.settled ?? 0) + 2 * commands;
-    await waitFor(async () => (await this.statuses()).every(more), {
-      ...patience,
-      message: `each writer settles ${commands} more commands`,
-    });
+    const before = await this.#statuses();
+    await waitFor(
+      () =>
+        this.#every(({ settled }, life) => {
+          return settled >= (before.get(life)?.settled ?? 0) + 2 * commands;
+        }),
+      { ...patience, message: `each writer settles ${commands} more commands` },
+    );
   }
 
   /**
@@ -207,6 +204,25 @@ export class StoreCluster implements AsyncDisposable {
     await this.proxy[Symbol.asyncDispose]();
     await this.broker.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Whether that holds for all running writers. */
+  async #every(isSo: (status: StoreNodeStatus, life: Life) => boolean): Promise<boolean> {
+    return [...(await this.#statuses())].every(([life, status]) => isSo(status, life));
+  }
+
+  /** Of all writers that run, and are not killed meanwhile. */
+  async #statuses(): Promise<ReadonlyMap<Life, StoreNodeStatus>> {
+    const statuses = new Map<Life, StoreNodeStatus>();
+    const ask = async (life: Life): Promise<void> => {
+      try {
+        statuses.set(life, await life.process.call("status"));
+      } catch (error) {
+        if (life.state !== "killed") throw error;
+      }
+    };
+    await Promise.all(this.#running.map(ask));
+    return statuses;
   }
 
   async #observe(): Promise<void> {
