@@ -180,6 +180,8 @@ describe("escalation", () => {
     const sup = await startSupervisor({
       ...one,
       maxRestarts: 2000,
+      // Longer than so many restarts take on any machine.
+      maxSeconds: 3600,
       children: [
         actor({
           id: "a",
