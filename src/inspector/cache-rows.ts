@@ -1,5 +1,5 @@
 import type { Instance } from "../cache/instance.js";
-import type { CacheInfo } from "../cache/types.js";
+import type { CacheInfo, NearInfo } from "../cache/types.js";
 import { monotonicNow } from "../timers.js";
 import type { CacheRow } from "./snapshot.js";
 
@@ -29,7 +29,7 @@ export class CacheReader {
       store: isAsync ? "remote" : "local",
       entries: info?.entries ?? null,
       counts: info === undefined ? null : countsOf(info),
-      near: null,
+      near: info?.near === undefined ? null : nearOf(info.near),
     };
   }
 
@@ -58,6 +58,10 @@ export class CacheReader {
       this.#info = undefined;
     }
   }
+}
+
+function nearOf({ entries, hits, misses }: NearInfo): CacheRow["near"] {
+  return { entries, hits, misses };
 }
 
 function countsOf(info: CacheInfo): CacheRow["counts"] {
