@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type CommandLine, readCommandLine, usage } from "./command-line.js";
 import { receiverTask } from "./remote/task.js";
+import { helperTask } from "./shared/task.js";
 import type { Result, Settings } from "./scenario.js";
 import { loadScenario, partsOf } from "./scenarios/index.js";
 
@@ -82,6 +83,7 @@ async function runAll({ settings, only, json }: CommandLine): Promise<void> {
 
 const given = process.env[task];
 if (process.env[receiverTask] !== undefined) (await import("./remote/receiver.js")).receive();
+else if (process.env[helperTask] !== undefined) (await import("./shared/helper.js")).help();
 else if (given !== undefined) await runHere(given);
 else {
   const commandLine = readCommandLine(process.argv.slice(2));

@@ -31,6 +31,7 @@ const loaders: Readonly<Record<string, () => Promise<Scenario>>> = {
   v: async () => (await import("./journal.js")).overNatsJournal,
   w: async () => (await import("./shared-store.js")).sharedStore,
   x: async () => (await import("./inspector.js")).inspected,
+  y: async () => (await import("./sharing.js")).sharing,
 };
 
 const idOf = (part: string): string => part.charAt(0);

@@ -12,7 +12,7 @@ import {
   us,
 } from "../scenario.js";
 import { openPlain, openWithEvent } from "../shared/by-hand.js";
-import { openOurs } from "../shared/ours.js";
+import { openLocal, openOurs } from "../shared/ours.js";
 import { entries, type SharedRig } from "../shared/rig.js";
 import { quantile } from "../stats.js";
 
@@ -40,15 +40,22 @@ export const sharedStore: Scenario = {
       [withoutTimeouts, await openPlain(port, 0)],
       [withEvent, await openWithEvent(port)],
     ]);
+    const near: Rigs = new Map([
+      [us, await openOurs(port, "near", { near: { maxEntries: entries } })],
+      ["localAdapter behind promises", await openLocal()],
+    ]);
     try {
-      for (const rig of rigs.values()) await inBatches(entries, (count) => rig.put(count));
+      for (const rig of [...rigs.values(), ...near.values()])
+        await inBatches(entries, (count) => rig.put(count));
+      for (const rig of near.values()) await inBatches(entries, (count) => rig.get(count));
       return [
         await throughput("put + event", rigs, settings, (rig, count) => rig.put(count)),
         await throughput("get", without(rigs, withEvent), settings, (rig, count) => rig.get(count)),
+        await throughput("get, near hit", near, settings, (rig, count) => rig.get(count)),
         ...(await latency(rigs, settings)),
       ];
     } finally {
-      for (const rig of rigs.values()) await rig.close();
+      for (const rig of [...rigs.values(), ...near.values()]) await rig.close();
       stop();
     }
   },

@@ -1,0 +1,2 @@
+/** Set in the process that shares a cache with the one of the benchmark. */
+export const helperTask = "BENCH_HELPER";
