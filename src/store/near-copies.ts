@@ -83,6 +83,10 @@ export class NearCopies {
     return copy;
   }
 
+  has(key: NearKey): boolean {
+    return this.#copies.has(key);
+  }
+
   /** To be called before an entry is read, and `end` when that has ended. */
   begin(): NearRead {
     this.#reads++;

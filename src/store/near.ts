@@ -108,6 +108,13 @@ export class Near implements MetricSource {
     return undefined;
   }
 
+  /** The same before an entry is written: undefined where there is no copy that is to be renewed. */
+  beginRenewal(index: number, key: NearKey): NearRead | undefined {
+    return (this.#partitions[index] as NearPartition).copies.has(key)
+      ? this.begin(index)
+      : undefined;
+  }
+
   /** To be called before an entry is read, and `end` when that has ended. */
   begin(index: number): NearRead | undefined {
     const { isReading, copies } = this.#partitions[index] as NearPartition;

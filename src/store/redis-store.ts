@@ -138,9 +138,24 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     cause: Cause,
   ): Promise<void> {
     const core = this.#core;
-    const args = [core.encode(value), core.ttlArgument(ttl), core.wants, staleArgument(staleFor)];
-    const reply = await core.run(putScript, core.place(key), cause, args);
-    this.#stored(reply, key, value, cause);
+    const [bytes, life] = [core.encode(value), core.ttlArgument(ttl)];
+    const args = [bytes, life, core.wants, staleArgument(staleFor)];
+    const place = core.place(key);
+    const near = this.#near;
+    const { index } = place.partition;
+    const renewal = near?.beginRenewal(index, near.keyOf(key));
+    try {
+      const reply = await core.run(putScript, place, cause, args);
+      if (near !== undefined && renewal !== undefined) {
+        // What is given later may have been changed by its owner.
+        const stored = core.decode(Buffer.from(bytes as string), 0);
+        const deadline = life === "0" ? 0 : reply.time + Number(life);
+        near.keep(index, renewal, near.keyOf(key), stored, reply.position, deadline);
+      }
+      this.#stored(reply, key, value, cause);
+    } finally {
+      if (renewal !== undefined) near?.end(index);
+    }
   }
 
   putNew(key: K, value: V, ttl: Ttl | undefined, cause: Cause): Promise<boolean> {

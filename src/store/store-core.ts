@@ -45,6 +45,8 @@ export interface Place {
 
 /** What a script replies: what it has done, and what it found. @internal */
 export interface ScriptReply {
+  /** The engine's. */
+  readonly time: Milliseconds;
   /** The position of the journal's last event. */
   readonly position: number;
   /** An index of `eventTypes`, or one of `outcomes`. */
@@ -220,9 +222,11 @@ export class StoreCore<K = unknown, V = unknown> {
   /** @throws ForeignDataError */
   read(reply: unknown, partition: StorePartition, sentAt: number): ScriptReply {
     const [time, position, outcome, how, trim, ...rest] = listOf(reply, "a reply");
-    this.time.read(integerOf(time, "the time"), sentAt);
+    const now = integerOf(time, "the time");
+    this.time.read(now, sentAt);
     if (trim === 1) this.trim(partition);
     return {
+      time: now,
       position: integerOf(position, "a position"),
       outcome: integerOf(outcome, "an outcome"),
       gone: integerOf(how, "an outcome"),

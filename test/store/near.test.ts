@@ -70,6 +70,33 @@ describeWith("redis-server")("local copies in front of a shared store", () => {
     }
   });
 
+  test("that are there are renewed by the own put, as it was stored", async () => {
+    await using a = await fresh();
+    await using b = await start();
+    await a.cache.put("k", 1);
+    // What is not read gets no copy.
+    expect(await nearOf(a)).toMatchObject({ entries: 0 });
+    expect(await a.cache.get("k")).toBe(1);
+    const value = { n: 2 };
+    await a.cache.put("k", value);
+    value.n = 3;
+    const before = await nearOf(a);
+    expect(await a.cache.get("k")).toEqual({ n: 2 });
+    expect(await nearOf(a)).toMatchObject({
+      entries: 1,
+      hits: (before?.hits ?? 0) + 1,
+      misses: before?.misses,
+    });
+    // It knows its position: a later change removes it, its own event does not.
+    await a.has(2);
+    expect(await a.cache.get("k")).toEqual({ n: 2 });
+    expect(await nearOf(a)).toMatchObject({ misses: before?.misses });
+    await b.cache.put("k", 4);
+    await waitFor(async () => (await a.cache.get("k")) === 4);
+    await a.cache.put("k", 5, { ttl: 1 });
+    await waitFor(async () => (await a.cache.get("k")) === undefined);
+  });
+
   test("end with the TTL of their entries, and with their own", async () => {
     await using a = await fresh();
     await a.cache.put("k", 1, { ttl: 150 });
