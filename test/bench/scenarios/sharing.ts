@@ -74,19 +74,21 @@ async function losses(port: number): Promise<Result[]> {
   const counts: { name: string; soon: number; later: number }[] = [];
   for (const name of Object.keys(sharers)) {
     const keys = Array.from({ length: changed }, (_, index) => `lost:${index}`);
-    const [writer, before] = [await open(name, port), await idsOf(admin)];
+    const writer = await open(name, port);
+    for (const key of keys) await writer.put(key, userOf(1));
+    const before = await idsOf(admin);
     const reader = await open(name, port);
     const stale = async (): Promise<number> => {
       const found = await Promise.all(keys.map((key) => reader.get(key)));
       return found.filter((user) => user?.id !== 2).length;
     };
-    for (const key of keys) await writer.put(key, userOf(1));
-    // What was told of these puts has come.
-    await sleep(200);
     await stale();
-    const own = (await idsOf(admin)).filter((id) => !before.includes(id));
-    for (const id of own) await admin.sendCommand(["CLIENT", "KILL", "ID", id]);
-    await Promise.all(keys.map((key) => writer.put(key, userOf(2))));
+    for (const key of keys) {
+      // However soon it is back.
+      const own = (await idsOf(admin)).filter((id) => !before.includes(id));
+      for (const id of own) await admin.sendCommand(["CLIENT", "KILL", "ID", id]);
+      await writer.put(key, userOf(2));
+    }
     // Copies answer; where the engine is asked, there may be no connection yet.
     const soon = await stale().catch(() => 0);
     await sleep(settled);
