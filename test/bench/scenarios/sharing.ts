@@ -21,9 +21,9 @@ const changed = 100;
 /** Milliseconds after the loss at which what is read is looked at again: longer than a heartbeat. */
 const settled = 5000;
 
-/** (x): two processes that share a cache in Redis, each with copies of its own. */
+/** (y): two processes that share a cache in Redis, each with copies of its own. */
 export const sharing: Scenario = {
-  id: "x",
+  id: "y",
   title: "a cache that two processes share, with copies in each, over Redis",
   about: `95 % reads over a Zipf distribution of ${sharedEntries} entries, in two processes at a time; and stale reads of ${changed} entries that were changed while the connections of the reader were cut`,
   async run(settings) {
@@ -62,7 +62,7 @@ async function throughput(port: number, helper: Helper, settings: Settings): Pro
       if (round >= 0) figures.get(name)?.push((2 * count * 1000) / (performance.now() - start));
     }
   for (const { sharer } of opened.values()) await sharer.close();
-  return resultOf("x", "95 % reads, two processes", "ops/s", "higher", figures);
+  return resultOf("y", "95 % reads, two processes", "ops/s", "higher", figures);
 }
 
 const open = (name: string, port: number): Promise<Sharer> =>
@@ -101,7 +101,7 @@ async function losses(port: number): Promise<Result[]> {
     const [, ours] = own as NonNullable<typeof own>;
     // Ratios to none would say nothing.
     const peers = Object.fromEntries(others);
-    return { id: "x", name: what, unit: `of ${changed}`, ours, peers, ratios: {} };
+    return { id: "y", name: what, unit: `of ${changed}`, ours, peers, ratios: {} };
   };
   return [
     result("stale at once", ({ soon }) => soon),
