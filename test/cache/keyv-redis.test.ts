@@ -19,6 +19,7 @@ describeWith("redis-server")("keyvAdapter over @keyv/redis", () => {
   });
 
   const cases = storeConformance({
+    timeout: 25_000,
     create: ({ name }) => {
       const store = new KeyvRedis(`redis://${broker.host}:${broker.port}`);
       const keyv = new Keyv({ namespace: name, store, throwOnErrors: true });
