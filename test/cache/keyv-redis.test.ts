@@ -21,7 +21,7 @@ describeWith("redis-server")("keyvAdapter over @keyv/redis", () => {
   const cases = storeConformance({
     timeout: 25_000,
     create: ({ name }) => {
-      const store = new KeyvRedis(`redis://${broker.host}:${broker.port}`);
+      const store = new KeyvRedis(`redis://${broker.host}:${broker.port}`, { throwOnErrors: true });
       const keyv = new Keyv({ namespace: name, store, throwOnErrors: true });
       opened.push(keyv);
       return keyvAdapter(keyv, { sweepInterval: 50 });

@@ -180,7 +180,7 @@ describe("TTLs", () => {
       },
     });
     await cache.increment("n", 1, { ttl: 100 });
-    clock.jump(30);
+    clock.jump(30.5);
     await cache.increment("n");
     await cache.touch("n");
     await cache.expire("n", null);

@@ -11,7 +11,7 @@ export interface StoreFunctions<K, V> {
   /**
    * Stores a value, in place of the one that the key may have. What it returns is awaited.
    *
-   * @param ttl milliseconds above 0 after which the entry is due; undefined: it has no TTL
+   * @param ttl whole milliseconds above 0 after which the entry is due; undefined: it has no TTL
    */
   set(key: K, value: V, ttl?: Milliseconds): unknown;
   /** Removes a value, if there is one. What it returns is awaited. */
@@ -77,7 +77,9 @@ export class StoreCalls<K, V> {
 
   async set(key: K, value: V, ttl: Milliseconds | undefined, fate: Fate): Promise<void> {
     this.#beginWrite(fate);
-    await this.#answer(fate, this.#functions.set(key, value, ttl));
+    // What is left of a TTL has a fraction, which stores refuse.
+    const whole = ttl === undefined ? undefined : Math.ceil(ttl);
+    await this.#answer(fate, this.#functions.set(key, value, whole));
   }
 
   async delete(key: K, fate: Fate): Promise<void> {
