@@ -6,8 +6,12 @@ import type { JournalPort } from "../journal/types.js";
 import type { Milliseconds } from "../options.js";
 import { type Measurements, type MetricSource, removeSource } from "../telemetry/metrics.js";
 import { observe } from "../telemetry/open-telemetry.js";
+import { setImmediate } from "../timers.js";
 import type { EngineClock } from "./engine-clock.js";
 import { NearCopies, type NearKey, nearKey, nearKeyOfText, type NearRead } from "./near-copies.js";
+
+/** Reads of copies between two readings of the clock within one turn of the event loop. */
+const readsPerReading = 255;
 
 /** @internal */
 export interface NearOptions {
@@ -38,6 +42,10 @@ export class Near implements MetricSource {
   readonly #partitions: NearPartition[];
   readonly #stopWatching: () => void;
   #timer: TimerHandle;
+  #time: Milliseconds = -Infinity;
+  /** For how many reads the time is good. */
+  #readings = 0;
+  #isForgetting = false;
   #isClosed = false;
   #hits = 0;
   #misses = 0;
@@ -96,7 +104,7 @@ export class Near implements MetricSource {
   /** @param index of the key's partition */
   get(index: number, key: NearKey): { readonly value: unknown } | undefined {
     const partition = this.#partitions[index] as NearPartition;
-    const isFresh = partition.isFresh;
+    const isFresh = partition.isFresh(this.#now());
     if (isFresh || this.#isServing) {
       const copy = partition.copies.get(key, isFresh ? undefined : Infinity);
       if (copy !== undefined) {
@@ -114,6 +122,23 @@ export class Near implements MetricSource {
       ? this.begin(index)
       : undefined;
   }
+
+  /** The time, which is read once in a turn of the event loop, and in a long one now and then. */
+  #now(): Milliseconds {
+    if (this.#readings-- > 0) return this.#time;
+    this.#readings = readsPerReading;
+    this.#time = this.#context.clock.now();
+    if (!this.#isForgetting) {
+      this.#isForgetting = true;
+      setImmediate(this.#forget);
+    }
+    return this.#time;
+  }
+
+  readonly #forget = (): void => {
+    this.#isForgetting = false;
+    this.#readings = 0;
+  };
 
   /** To be called before an entry is read, and `end` when that has ended. */
   begin(index: number): NearRead | undefined {
@@ -174,8 +199,8 @@ class NearPartition {
   #next = 0;
   #engine: JournalEngine | undefined;
   #tail: Tail | undefined;
-  /** Up to when all that was written is known to have been read. */
-  #freshAt: Milliseconds = -Infinity;
+  /** A heartbeat after the time up to which all that was written is known to have been read. */
+  #freshUntil: Milliseconds = -Infinity;
   /** The end of the journal at a time, which has not been read yet. */
   #ends: { readonly next: number; readonly at: Milliseconds }[] = [];
   #isChecking = false;
@@ -188,9 +213,8 @@ class NearPartition {
   }
 
   /** Whether its copies are no older than one heartbeat. */
-  get isFresh(): boolean {
-    const { clock, port } = this.#context;
-    return clock.now() - this.#freshAt <= port.heartbeat;
+  isFresh(now: Milliseconds): boolean {
+    return now <= this.#freshUntil;
   }
 
   /** Whether what is read now may be kept. */
@@ -249,7 +273,7 @@ class NearPartition {
       astray: () => {
         this.#clear();
         this.#tail = undefined;
-        this.#freshAt = -Infinity;
+        this.#freshUntil = -Infinity;
         void this.check();
       },
     });
@@ -275,7 +299,7 @@ class NearPartition {
     let reached = 0;
     for (const { next, at } of this.#ends) {
       if (next > this.#next) break;
-      this.#freshAt = Math.max(this.#freshAt, at);
+      this.#freshUntil = Math.max(this.#freshUntil, at + this.#context.port.heartbeat);
       reached++;
     }
     if (reached > 0) this.#ends.splice(0, reached);

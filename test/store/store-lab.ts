@@ -46,7 +46,7 @@ export class StoreNode implements AsyncDisposable {
 
   static async start(options: StoreNodeOptions): Promise<StoreNode> {
     const { name = `node${names++}`, stream = {}, children = () => [] } = options;
-    const journal = redisJournal({ nodeName: name, ...options.journal });
+    const journal = redisJournal({ nodeName: name, connectionTimeout: 20_000, ...options.journal });
     // No test but those of outages depends on how fast the server answers.
     const adapter = redisAdapter({ journal, commandTimeout: 20_000, ...options.adapter });
     const cache: Store = defineCache({ name: options.cache ?? "products", adapter });
