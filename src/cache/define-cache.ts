@@ -69,8 +69,13 @@ const asyncCommands: readonly (keyof AsyncCacheCommands<unknown, unknown>)[] = [
 for (const name of asyncCommands) {
   const command = CacheHandle.prototype[name] as (...args: unknown[]) => unknown;
   Object.defineProperty(AsyncCacheHandle.prototype, name, {
-    value: async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-      return await command.apply(this, args);
+    // Not an async function: what the store's promise settles with needs no further turns.
+    value(this: unknown, ...args: unknown[]): Promise<unknown> {
+      try {
+        return Promise.resolve(command.apply(this, args));
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
     },
     configurable: true,
     writable: true,

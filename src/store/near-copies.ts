@@ -6,8 +6,12 @@ import type { EngineClock } from "./engine-clock.js";
 /** Keys whose last change is kept in mind while reads are under way. */
 const maxChanged = 4096;
 
-interface Copy {
+/** @internal */
+export interface Copy {
   readonly value: unknown;
+  /** The copies of its partition, in which life of theirs. */
+  readonly of: NearCopies;
+  readonly life: number;
   /** Of the last event of the entry that was read. */
   readonly position: number;
   /** By the engine's clock; 0: none. */
@@ -41,6 +45,9 @@ export interface NearRead {
   readonly life: number;
 }
 
+/** The copies of all partitions, so that none has to be computed to find a key's. @internal */
+export type AllCopies = Map<NearKey, Copy>;
+
 /**
  * The local copies of one partition's entries. A copy knows the position of the event it stands
  * for: a later event of its key removes it, an earlier one does not. The same holds for a read that
@@ -49,9 +56,12 @@ export interface NearRead {
  * @internal
  */
 export class NearCopies {
-  /** Counts the times that all copies became worthless. */
+  /** The time up to which copies may be served; then they may be older than a heartbeat. */
+  freshUntil: Milliseconds = -Infinity;
+  /** Counts the times that all copies became worthless. Such copies go when there is no room. */
   #life = 0;
-  readonly #copies = new Map<NearKey, Copy>();
+  #size = 0;
+  readonly #all: AllCopies;
   /** While reads are under way: the last event of each key that came meanwhile. */
   readonly #changed = new Map<NearKey, number>();
   /** The same of all keys. */
@@ -61,30 +71,46 @@ export class NearCopies {
   readonly #ttl: Milliseconds;
   readonly #maxEntries: number;
 
-  constructor(time: EngineClock, maxEntries: number, ttl: Milliseconds) {
+  /**
+   * @param maxEntries of all partitions
+   * @param all of which these are a part
+   */
+  constructor(
+    time: EngineClock,
+    maxEntries: number,
+    ttl: Milliseconds,
+    all: AllCopies = new Map(),
+  ) {
+    this.#all = all;
     this.#time = time;
     this.#maxEntries = maxEntries;
     this.#ttl = ttl;
   }
 
   get size(): number {
-    return this.#copies.size;
+    return this.#size;
   }
 
   /** The copy of a key, if it is not due for certain. */
   get(key: NearKey, maxClockAge?: Milliseconds): Copy | undefined {
-    const copy = this.#copies.get(key);
-    if (copy === undefined) return undefined;
-    const isDue =
+    const copy = this.#find(key);
+    return copy !== undefined && this.uses(copy, maxClockAge) ? copy : undefined;
+  }
+
+  /** Whether a copy of this partition can be used: it is not due for certain. */
+  uses(copy: Copy, maxClockAge?: Milliseconds): boolean {
+    if (
+      copy.life !== this.#life ||
       (copy.deadline !== 0 && this.#time.isPast(copy.deadline, maxClockAge) !== false) ||
-      (copy.until !== Infinity && copy.until <= monotonicNow());
-    if (isDue) return undefined;
+      (copy.until !== Infinity && copy.until <= monotonicNow())
+    )
+      return false;
     copy.isUsed = true;
-    return copy;
+    return true;
   }
 
   has(key: NearKey): boolean {
-    return this.#copies.has(key);
+    return this.#find(key) !== undefined;
   }
 
   /** To be called before an entry is read, and `end` when that has ended. */
@@ -110,9 +136,12 @@ export class NearCopies {
     if (life !== this.#life || this.#allChanged > position) return;
     if ((this.#changed.get(key) ?? -1) > position) return;
     const until = this.#ttl === Infinity ? Infinity : monotonicNow() + this.#ttl;
-    this.#copies.delete(key);
-    while (this.#copies.size >= this.#maxEntries) this.#makeRoom();
-    this.#copies.set(key, { value, position, deadline, until, isUsed: false });
+    const all = this.#all;
+    const former = all.get(key);
+    if (former !== undefined) remove(all, key, former);
+    while (all.size >= this.#maxEntries) makeRoom(all);
+    this.#size++;
+    all.set(key, { value, of: this, life, position, deadline, until, isUsed: false });
   }
 
   /** An event of a key. Gives whether a copy went. */
@@ -124,39 +153,58 @@ export class NearCopies {
         this.#changed.clear();
       }
     }
-    const copy = this.#copies.get(key);
-    return copy !== undefined && copy.position < position && this.#copies.delete(key);
+    const copy = this.#find(key);
+    if (copy === undefined || copy.position >= position) return false;
+    remove(this.#all, key, copy);
+    return true;
   }
 
   /** An event of all keys with a prefix. Gives how many copies went. */
   queryChanged(prefix: string | undefined, position: number): number {
     if (this.#reads > 0) this.#allChanged = Math.max(this.#allChanged, position);
     let count = 0;
-    for (const [key, copy] of this.#copies) {
-      const matches = prefix === undefined || (typeof key === "string" && key.startsWith(prefix));
-      if (matches && copy.position < position) {
-        this.#copies.delete(key);
-        count++;
-      }
+    for (const [key, copy] of this.#all) {
+      if (copy.of !== this || copy.life !== this.#life || copy.position >= position) continue;
+      if (prefix !== undefined && !(typeof key === "string" && key.startsWith(prefix))) continue;
+      remove(this.#all, key, copy);
+      count++;
     }
     return count;
   }
 
   /** All copies, and all that is being read, is worthless: events may have been missed. */
   clear(): number {
-    const { size } = this.#copies;
+    const count = this.#size;
     this.#life++;
-    this.#copies.clear();
-    return size;
+    this.#size = 0;
+    return count;
   }
 
-  /** Removes the first copy that was not read since it was last looked at (second chance). */
-  #makeRoom(): void {
-    for (const [key, copy] of this.#copies) {
-      this.#copies.delete(key);
-      if (!copy.isUsed) return;
-      copy.isUsed = false;
-      this.#copies.set(key, copy);
+  /** A copy is no more, unless it was worthless before. */
+  removed({ life }: Copy): void {
+    if (life === this.#life) this.#size--;
+  }
+
+  #find(key: NearKey): Copy | undefined {
+    const copy = this.#all.get(key);
+    return copy?.of === this && copy.life === this.#life ? copy : undefined;
+  }
+}
+
+function remove(all: AllCopies, key: NearKey, copy: Copy): void {
+  all.delete(key);
+  copy.of.removed(copy);
+}
+
+/** Removes the first copy that was not read since it was last looked at (second chance). */
+function makeRoom(all: AllCopies): void {
+  for (const [key, copy] of all) {
+    if (!copy.isUsed) {
+      remove(all, key, copy);
+      return;
     }
+    copy.isUsed = false;
+    all.delete(key);
+    all.set(key, copy);
   }
 }

@@ -8,7 +8,14 @@ import { type Measurements, type MetricSource, removeSource } from "../telemetry
 import { observe } from "../telemetry/open-telemetry.js";
 import { setImmediate } from "../timers.js";
 import type { EngineClock } from "./engine-clock.js";
-import { NearCopies, type NearKey, nearKey, nearKeyOfText, type NearRead } from "./near-copies.js";
+import {
+  type AllCopies,
+  NearCopies,
+  type NearKey,
+  nearKey,
+  nearKeyOfText,
+  type NearRead,
+} from "./near-copies.js";
 
 /** Reads of copies between two readings of the clock within one turn of the event loop. */
 const readsPerReading = 255;
@@ -40,6 +47,7 @@ export class Near implements MetricSource {
   readonly #context: NearContext;
   readonly #isServing: boolean;
   readonly #partitions: NearPartition[];
+  readonly #all: AllCopies = new Map();
   readonly #stopWatching: () => void;
   #timer: TimerHandle;
   #time: Milliseconds = -Infinity;
@@ -54,9 +62,8 @@ export class Near implements MetricSource {
     this.#context = context;
     this.#isServing = options.whileDisconnected === "serve";
     const { partitions, port } = context;
-    const each = Math.max(1, Math.ceil(options.maxEntries / partitions));
     this.#partitions = Array.from({ length: partitions }, (_, index) => {
-      const copies = new NearCopies(context.time, each, options.ttl);
+      const copies = new NearCopies(context.time, options.maxEntries, options.ttl, this.#all);
       return new NearPartition(context, index, copies);
     });
     this.#stopWatching = port.onStatus(() => this.#check());
@@ -70,6 +77,7 @@ export class Near implements MetricSource {
     this.#context.clock.clearTimeout(this.#timer);
     this.#stopWatching();
     for (const partition of this.#partitions) partition.close();
+    this.#all.clear();
     removeSource(this);
   }
 
@@ -101,13 +109,12 @@ export class Near implements MetricSource {
     return nearKey(key);
   }
 
-  /** @param index of the key's partition */
-  get(index: number, key: NearKey): { readonly value: unknown } | undefined {
-    const partition = this.#partitions[index] as NearPartition;
-    const isFresh = partition.isFresh(this.#now());
-    if (isFresh || this.#isServing) {
-      const copy = partition.copies.get(key, isFresh ? undefined : Infinity);
-      if (copy !== undefined) {
+  get(key: NearKey): { readonly value: unknown } | undefined {
+    const copy = this.#all.get(key);
+    if (copy !== undefined) {
+      const { of } = copy;
+      const isFresh = this.#now() <= of.freshUntil;
+      if ((isFresh || this.#isServing) && of.uses(copy, isFresh ? undefined : Infinity)) {
         this.#hits++;
         return copy;
       }
@@ -116,7 +123,7 @@ export class Near implements MetricSource {
     return undefined;
   }
 
-  /** The same before an entry is written: undefined where there is no copy that is to be renewed. */
+  /** As `begin`, before an entry is written: undefined where there is no copy that is to be renewed. */
   beginRenewal(index: number, key: NearKey): NearRead | undefined {
     return (this.#partitions[index] as NearPartition).copies.has(key)
       ? this.begin(index)
@@ -199,8 +206,6 @@ class NearPartition {
   #next = 0;
   #engine: JournalEngine | undefined;
   #tail: Tail | undefined;
-  /** A heartbeat after the time up to which all that was written is known to have been read. */
-  #freshUntil: Milliseconds = -Infinity;
   /** The end of the journal at a time, which has not been read yet. */
   #ends: { readonly next: number; readonly at: Milliseconds }[] = [];
   #isChecking = false;
@@ -210,11 +215,6 @@ class NearPartition {
     this.#context = context;
     this.#index = index;
     this.copies = copies;
-  }
-
-  /** Whether its copies are no older than one heartbeat. */
-  isFresh(now: Milliseconds): boolean {
-    return now <= this.#freshUntil;
   }
 
   /** Whether what is read now may be kept. */
@@ -273,7 +273,7 @@ class NearPartition {
       astray: () => {
         this.#clear();
         this.#tail = undefined;
-        this.#freshUntil = -Infinity;
+        this.copies.freshUntil = -Infinity;
         void this.check();
       },
     });
@@ -299,7 +299,9 @@ class NearPartition {
     let reached = 0;
     for (const { next, at } of this.#ends) {
       if (next > this.#next) break;
-      this.#freshUntil = Math.max(this.#freshUntil, at + this.#context.port.heartbeat);
+      // A heartbeat after the time up to which all that was written is known to have been read.
+      const until = at + this.#context.port.heartbeat;
+      this.copies.freshUntil = Math.max(this.copies.freshUntil, until);
       reached++;
     }
     if (reached > 0) this.#ends.splice(0, reached);

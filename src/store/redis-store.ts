@@ -303,7 +303,7 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   #copyOf(near: Near, key: K): { readonly value: unknown } | undefined {
     // Other keys are refused where they are encoded.
     if (typeof key === "symbol" || typeof key === "function") return undefined;
-    return near.get(this.#core.indexOf(key), near.keyOf(key));
+    return near.get(near.keyOf(key));
   }
 
   /** The value of an entry; what is read becomes a copy. */
