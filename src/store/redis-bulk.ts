@@ -13,7 +13,7 @@ import {
   removeAllScript,
 } from "./redis-bulk-scripts.js";
 import { gone, outcomes } from "./redis-store-scripts.js";
-import type { StoreCore, StorePartition } from "./store-core.js";
+import type { ScriptReply, StoreCore, StorePartition } from "./store-core.js";
 
 /** Keys that a read or a scan takes at once. */
 const batchSize = 500;
@@ -58,13 +58,12 @@ export class RedisBulk<K, V> {
       const found = await this.#readKeys(pairs.keys());
       if (found.length > 0) return false;
     }
-    const all = await this.#runOn(putAllScript, groups, more, cause);
-    for (const { group, outcome, counts, rows } of all) {
-      if (outcome === outcomes.nothing) return false;
-      core.counts.writes += counts.first + counts.second;
-      this.#reportStored(group, pairs, rows, cause);
-    }
-    return true;
+    const all = await this.#runOn(putAllScript, groups, more, cause, (step) => {
+      if (step.outcome === outcomes.nothing) return;
+      core.counts.writes += step.counts.first + step.counts.second;
+      this.#reportStored(step.keys, pairs, step.rows, cause);
+    });
+    return !all.includes(outcomes.nothing);
   }
 
   async getAll(query: StoreQuery<K, V>): Promise<Map<K, V>> {
@@ -104,12 +103,19 @@ export class RedisBulk<K, V> {
         return await this.#removeWhere(query, cause);
       case "prefix":
       case "all": {
-        const each = this.#core.partitions.map((partition) => this.#clear(partition, query, cause));
-        const counts = await Promise.all(each);
-        const sum = counts.reduce((total, count) => total + count, 0);
-        const { sink } = this.#core;
-        if (sink.active && (sum > 0 || isAlways(cause)))
-          sink.query("deleted", cause, query.kind === "all" ? null : { prefix: query.prefix });
+        const { partitions, sink } = this.#core;
+        let left = partitions.length;
+        let sum = 0;
+        const cleared = (count: number, isLast: boolean): void => {
+          sum += count;
+          if (isLast) left--;
+          // With the last reply, so that it is in the order of the changes.
+          if (isLast && left === 0 && sink.active && (sum > 0 || isAlways(cause)))
+            sink.query("deleted", cause, query.kind === "all" ? null : { prefix: query.prefix });
+        };
+        await Promise.all(
+          partitions.map((partition) => this.#clear(partition, query, cause, cleared)),
+        );
         return sum;
       }
     }
@@ -135,15 +141,10 @@ export class RedisBulk<K, V> {
     const groups = this.#groups(keys, positionOf);
     const always = isAlways(cause) ? "1" : "";
     let removed = 0;
-    for (const { group, counts, rows } of await this.#runOn(
-      removeAllScript,
-      groups,
-      [always],
-      cause,
-    )) {
+    await this.#runOn(removeAllScript, groups, [always], cause, ({ keys: all, counts, rows }) => {
       removed += counts.first;
-      this.#reportRemoved(group, rows, always !== "", cause);
-    }
+      this.#reportRemoved(all, rows, always !== "", cause);
+    });
     this.#core.counts.deletions += removed;
     return removed;
   }
@@ -173,27 +174,36 @@ export class RedisBulk<K, V> {
     return removed;
   }
 
+  /** @param cleared called with how many entries went in a step, and whether it was the last */
   async #clear(
     partition: StorePartition,
     query: StoreQuery<K, V> & { readonly kind: "all" | "prefix" },
     cause: Cause,
-  ): Promise<number> {
+    cleared: (count: number, isLast: boolean) => void,
+  ): Promise<void> {
     const core = this.#core;
     const always = isAlways(cause) ? "1" : "";
     const prefix = query.kind === "all" ? "" : `s${query.prefix}`;
     const args = [core.maxEvent, core.wants, always, prefix];
-    for (let sum = 0; ;) {
-      const { outcome, rest } = await core
-        .runOn(clearScript, partition, [], cause, args)
-        .finally(() => core.near?.writtenMany(partition.index, Infinity));
+    const done = ({ outcome, rest }: ScriptReply): void => {
       const [count, expired, evicted, rows] = rest;
       const deleted = integerOf(count, "a number");
-      sum += deleted;
       core.counts.deletions += deleted;
       core.swept(expired, evicted, rows, cause);
-      if (outcome === outcomes.conflict)
-        return sum + (await this.#clearLarge(partition, query, cause));
-      if (outcome === 0) return sum;
+      core.near?.writtenMany(partition.index, Infinity);
+      cleared(deleted, outcome === 0);
+    };
+    for (let outcome = 1; outcome !== 0;) {
+      try {
+        ({ outcome } = await core.runOn(clearScript, partition, [], cause, args, true, done));
+      } catch (error) {
+        // It is not known whether anything has changed.
+        core.near?.writtenMany(partition.index, Infinity);
+        throw error;
+      }
+      if (outcome !== outcomes.conflict) continue;
+      cleared(await this.#clearLarge(partition, query, cause), true);
+      return;
     }
   }
 
@@ -266,13 +276,19 @@ export class RedisBulk<K, V> {
     return found;
   }
 
-  /** Runs a script on all groups: at once on one server, one after the other in a cluster. */
+  /**
+   * Runs a script on all groups: at once on one server, one after the other in a cluster.
+   *
+   * @param done called with each reply before anything else that waits for it
+   * @returns the outcomes
+   */
   async #runOn(
     script: typeof putAllScript,
     groups: readonly Group<K>[],
     more: readonly string[],
     cause: Cause,
-  ) {
+    done: (step: Step<K>) => void,
+  ): Promise<number[]> {
     const core = this.#core;
     if (groups.length === 0) return [];
     const steps = core.calls.isCluster ? groups.map((group) => [group]) : [groups];
@@ -288,10 +304,12 @@ export class RedisBulk<K, V> {
         ...step.flatMap((group) => group.args),
       ];
       const keys = step.flatMap(({ partition, entries }) => [...partition.keys, ...entries]);
-      const reply = listOf(
-        await core.calls.run(script, keys, args, true).finally(() => this.#written(step)),
-        "a reply",
-      );
+      let reply: readonly unknown[];
+      try {
+        reply = listOf(await core.calls.run(script, keys, args, true), "a reply");
+      } finally {
+        this.#written(step);
+      }
       const [time, outcome, first = 0, second = 0, expired = 0, evicted = 0, trims, rows] = reply;
       core.time.read(integerOf(time, "the time"), sentAt);
       core.counts.expirations += integerOf(expired, "a number");
@@ -300,16 +318,14 @@ export class RedisBulk<K, V> {
         trims.forEach((trim, at) => {
           if (trim === 1) core.trim((step[at] as Group<K>).partition);
         });
-      const group = {
+      const result = integerOf(outcome, "an outcome");
+      done({
         keys: step.flatMap((part) => part.keys),
-        partitions: step.map(({ partition }) => partition),
-      };
-      return {
-        group,
-        outcome: integerOf(outcome, "an outcome"),
+        outcome: result,
         counts: { first: integerOf(first, "a number"), second: integerOf(second, "a number") },
         rows: Array.isArray(rows) ? (rows as unknown[]) : [],
-      };
+      });
+      return result;
     };
     return await Promise.all(steps.map(run));
   }
@@ -339,7 +355,7 @@ export class RedisBulk<K, V> {
 
   /** `rows`: for each key what it was, what was missing, and what was there. */
   #reportStored(
-    { keys }: { readonly keys: readonly K[] },
+    keys: readonly K[],
     pairs: ReadonlyMap<K, V>,
     rows: readonly unknown[],
     cause: Cause,
@@ -369,7 +385,7 @@ export class RedisBulk<K, V> {
   }
 
   #reportRemoved(
-    { keys }: { readonly keys: readonly K[] },
+    keys: readonly K[],
     rows: readonly unknown[],
     isAlways: boolean,
     cause: Cause,
@@ -390,6 +406,14 @@ export class RedisBulk<K, V> {
     if (removed.length > 0) sink.entries("deleted", cause, removed, undefined, previous);
     sink.release();
   }
+}
+
+/** What a script has done to the entries of some groups. */
+interface Step<K> {
+  readonly keys: readonly K[];
+  readonly outcome: number;
+  readonly counts: { readonly first: number; readonly second: number };
+  readonly rows: readonly unknown[];
 }
 
 /** Whether an event is made also where there was nothing. */

@@ -86,9 +86,10 @@ export class RedisFlights<K, V> {
     const core = this.#core;
     const token = randomBytes(8).toString("hex");
     const args = [core.wants, token, String(Math.ceil(this.#options.lease))];
-    const reply = await core.run(claimScript, core.place(key), cause, args, false);
-    const [found, wasGone] = reply.rest;
-    core.missing(reply.gone, key, wasGone, cause);
+    const reply = await core.run(claimScript, core.place(key), cause, args, false, (it) =>
+      core.missing(it.gone, key, it.rest[1], cause),
+    );
+    const [found] = reply.rest;
     if (reply.outcome === outcomes.nothing) return { status: "found", value: core.decode(found) };
     return reply.outcome === claims.load ? { status: "load", token } : { status: "wait" };
   }
@@ -104,11 +105,12 @@ export class RedisFlights<K, V> {
     const core = this.#core;
     const life = [core.ttlArgument(ttlOf(value)), staleArgument(staleFor)];
     const args = [core.encode(value), ...life, token, core.wants];
-    const reply = await core.run(landScript, place, cause, args);
-    core.missing(reply.gone, key, reply.rest[1], cause);
-    if (reply.outcome === outcomes.conflict) return;
-    core.counts.writes++;
-    if (core.sink.active) core.emit(reply.outcome, cause, key, value, undefined);
+    await core.run(landScript, place, cause, args, true, (reply) => {
+      core.missing(reply.gone, key, reply.rest[1], cause);
+      if (reply.outcome === outcomes.conflict) return;
+      core.counts.writes++;
+      if (core.sink.active) core.emit(reply.outcome, cause, key, value, undefined);
+    });
   }
 }
 

@@ -80,8 +80,9 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     let isStale = false;
     if (found !== null && this.#isLive(found) === undefined) {
       const args = [core.wants, staleArgument(staleFor)];
-      const reply = await core.run(readStaleScript, place, cause, args, false);
-      core.missing(reply.gone, key, reply.rest[1], cause);
+      const reply = await core.run(readStaleScript, place, cause, args, false, (it) =>
+        core.missing(it.gone, key, it.rest[1], cause),
+      );
       [found] = reply.rest;
       isStale = reply.outcome !== outcomes.nothing;
     }
@@ -145,14 +146,15 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     const { index } = place.partition;
     const renewal = near?.beginRenewal(index, near.keyOf(key));
     try {
-      const reply = await core.run(putScript, place, cause, args);
+      const reply = await core.run(putScript, place, cause, args, true, (it) =>
+        this.#stored(it, key, value, cause),
+      );
       if (near !== undefined && renewal !== undefined) {
         // What is given later may have been changed by its owner.
         const stored = core.decode(Buffer.from(bytes as string), 0);
         const deadline = life === "0" ? 0 : reply.time + Number(life);
         near.keep(index, renewal, near.keyOf(key), stored, reply.position, deadline);
       }
-      this.#stored(reply, key, value, cause);
     } finally {
       if (renewal !== undefined) near?.end(index);
     }
@@ -199,23 +201,19 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     const core = this.#core;
     const numbers = [String(amount), String(initial)];
     const args = [...numbers, core.ttlArgument(ttl), ttl === undefined ? "1" : ""];
-    const reply = await core.run(addScript, core.place(key), cause, args);
-    const { outcome, rest } = reply;
-    core.missing(reply.gone, key, rest[2], cause);
-    if (outcome === outcomes.notNumber)
-      throw OptionError.invalid("key", "the key of a number", core.previous(rest[0]));
-    if (outcome === outcomes.notFinite)
-      throw OptionError.invalid("amount", "a number that keeps the sum finite", amount);
-    const sum = core.decode(rest[0], 0) as number;
-    core.counts.writes++;
-    if (core.sink.active)
-      core.emit(
-        outcome,
-        cause,
-        key,
-        sum as V,
-        outcome === updated ? core.previous(rest[1]) : undefined,
-      );
+    let sum = NaN;
+    await core.run(addScript, core.place(key), cause, args, true, ({ gone, outcome, rest }) => {
+      core.missing(gone, key, rest[2], cause);
+      if (outcome === outcomes.notNumber)
+        throw OptionError.invalid("key", "the key of a number", core.previous(rest[0]));
+      if (outcome === outcomes.notFinite)
+        throw OptionError.invalid("amount", "a number that keeps the sum finite", amount);
+      sum = core.decode(rest[0], 0) as number;
+      core.counts.writes++;
+      if (!core.sink.active) return;
+      const was = outcome === updated ? core.previous(rest[1]) : undefined;
+      core.emit(outcome, cause, key, sum as V, was);
+    });
     return sum;
   }
 
@@ -234,14 +232,14 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
       const value = found === undefined ? initial : fn(core.decode(found));
       const expected = found === undefined ? "" : createHash("sha1").update(found).digest("hex");
       const args = [core.encode(value), flags[0], expected, flags[1]];
-      const reply = await core.run(replaceIfScript, place, cause, args);
-      const [was, wasGone] = reply.rest;
-      core.missing(reply.gone, key, wasGone, cause);
-      if (reply.outcome !== outcomes.conflict) {
+      const reply = await core.run(replaceIfScript, place, cause, args, true, (it) => {
+        core.missing(it.gone, key, it.rest[1], cause);
+        if (it.outcome === outcomes.conflict) return;
         core.counts.writes++;
-        if (core.sink.active) core.emit(reply.outcome, cause, key, value, core.previous(was));
-        return value;
-      }
+        if (core.sink.active) core.emit(it.outcome, cause, key, value, core.previous(it.rest[0]));
+      });
+      if (reply.outcome !== outcomes.conflict) return value;
+      const [was] = reply.rest;
       found = Buffer.isBuffer(was) ? was : undefined;
     }
   }
@@ -257,14 +255,14 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
     core.counts.misses++;
     const value = fn(key);
     const args = [core.encode(value), core.ttlArgument(ttl), "", ""];
-    const reply = await core.run(replaceIfScript, place, cause, args);
-    const [other, wasGone] = reply.rest;
-    core.missing(reply.gone, key, wasGone, cause);
+    const reply = await core.run(replaceIfScript, place, cause, args, true, (it) => {
+      core.missing(it.gone, key, it.rest[1], cause);
+      if (it.outcome === outcomes.conflict) return;
+      core.counts.writes++;
+      if (core.sink.active) core.emit(inserted, cause, key, value, undefined);
+    });
     // Another was faster: a fill does not overwrite.
-    if (reply.outcome === outcomes.conflict) return core.decode(other);
-    core.counts.writes++;
-    if (core.sink.active) core.emit(inserted, cause, key, value, undefined);
-    return value;
+    return reply.outcome === outcomes.conflict ? core.decode(reply.rest[0]) : value;
   }
 
   async putAll(entries: ReadonlyMap<K, V>, ttl: Ttl | undefined, cause: Cause): Promise<void> {
@@ -354,9 +352,10 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   /** The entry by the engine's own clock. */
   async #exactly(place: Place, key: K, cause: Cause): Promise<Buffer | undefined> {
     const core = this.#core;
-    const reply = await core.run(readScript, place, cause, [core.wants], false);
-    const [found, wasGone] = reply.rest;
-    core.missing(reply.gone, key, wasGone, cause);
+    const reply = await core.run(readScript, place, cause, [core.wants], false, (it) =>
+      core.missing(it.gone, key, it.rest[1], cause),
+    );
+    const [found] = reply.rest;
     return Buffer.isBuffer(found) ? found : undefined;
   }
 
@@ -369,42 +368,50 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
   ): Promise<boolean> {
     const core = this.#core;
     const args = [core.encode(value), core.ttlArgument(ttl), core.wants, when];
-    const reply = await core.run(putIfScript, core.place(key), cause, args);
-    return this.#stored(reply, key, value, cause);
+    const { outcome } = await core.run(putIfScript, core.place(key), cause, args, true, (reply) =>
+      this.#stored(reply, key, value, cause),
+    );
+    return outcome !== outcomes.nothing;
   }
 
-  #stored(reply: ScriptReply, key: K, value: V, cause: Cause): boolean {
+  #stored(reply: ScriptReply, key: K, value: V, cause: Cause): void {
     const core = this.#core;
     const { outcome, rest } = reply;
     core.missing(reply.gone, key, rest[1], cause);
-    if (outcome === outcomes.nothing) return false;
+    if (outcome === outcomes.nothing) return;
     core.counts.writes++;
     if (core.sink.active) core.emit(outcome, cause, key, value, core.previous(rest[0]));
-    return true;
   }
 
-  async #remove(key: K, cause: Cause, wants: string): Promise<ScriptReply> {
+  #remove(key: K, cause: Cause, wants: string): Promise<ScriptReply> {
     const core = this.#core;
     const always = cause.command === commands.invalidate.name ? "1" : "";
-    const reply = await core.run(removeScript, core.place(key), cause, [wants, always]);
-    const { outcome, rest } = reply;
-    core.missing(reply.gone, key, rest[1], cause);
-    if (outcome === deleted) core.counts.deletions++;
-    if (core.sink.active && (outcome === deleted || always !== ""))
-      core.emit(deleted, cause, key, undefined, core.previous(rest[0]));
-    return reply;
+    const report = ({ gone, outcome, rest }: ScriptReply): void => {
+      core.missing(gone, key, rest[1], cause);
+      if (outcome === deleted) core.counts.deletions++;
+      if (core.sink.active && (outcome === deleted || always !== ""))
+        core.emit(deleted, cause, key, undefined, core.previous(rest[0]));
+    };
+    return core.run(removeScript, core.place(key), cause, [wants, always], true, report);
   }
 
   async #setTtl(key: K, ttl: string, cause: Cause): Promise<boolean> {
     const core = this.#core;
     const { wants } = core;
-    const reply = await core.run(expireScript, core.place(key), cause, [ttl, wants]);
-    const { outcome, rest } = reply;
-    core.missing(reply.gone, key, rest[1], cause);
-    if (outcome === updated && core.sink.active) {
+    const report = ({ gone, outcome, rest }: ScriptReply): void => {
+      core.missing(gone, key, rest[1], cause);
+      if (outcome !== updated || !core.sink.active) return;
       const value = core.previous(rest[0]);
       core.emit(updated, cause, key, value, value);
-    }
+    };
+    const { outcome } = await core.run(
+      expireScript,
+      core.place(key),
+      cause,
+      [ttl, wants],
+      true,
+      report,
+    );
     return outcome !== outcomes.nothing;
   }
 }

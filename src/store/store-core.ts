@@ -165,17 +165,22 @@ export class StoreCore<K = unknown, V = unknown> {
     return this.sink.active ? "1" : "";
   }
 
-  /** Runs a script on one entry. */
+  /** Runs a script on one entry. `done` as in `runOn`. */
   run(
     script: RedisScript,
     { partition, entry }: Place,
     cause: Cause,
     args: readonly (string | Buffer)[],
     isWrite = true,
+    done?: (reply: ScriptReply) => void,
   ): Promise<ScriptReply> {
-    return this.runOn(script, partition, [entry], cause, args, isWrite);
+    return this.runOn(script, partition, [entry], cause, args, isWrite, done);
   }
 
+  /**
+   * @param done called with the reply before anything else that waits for it: the place to report
+   *   changes, so that those of several commands are reported in the order of the replies
+   */
   async runOn(
     script: RedisScript,
     partition: StorePartition,
@@ -183,6 +188,7 @@ export class StoreCore<K = unknown, V = unknown> {
     cause: Cause,
     args: readonly (string | Buffer)[],
     isWrite = true,
+    done?: (reply: ScriptReply) => void,
   ): Promise<ScriptReply> {
     const sentAt = monotonicNow();
     const keys = [...partition.keys, ...entries];
@@ -195,6 +201,7 @@ export class StoreCore<K = unknown, V = unknown> {
         sentAt,
       );
       ({ position } = reply);
+      done?.(reply);
       return reply;
     } finally {
       // Also where it is not known whether anything has changed.

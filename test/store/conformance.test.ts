@@ -24,13 +24,7 @@ describeWith("redis-server")("redisAdapter", () => {
     },
   });
 
-  // Reports of commands of different kinds overtake each other in the process that has sent them at
-  // once: listeners of that process get them in the order in which the commands end. The events of
-  // the stream, which are read from the journal, are in the order of the changes.
-  const exception =
-    "replaying the events of random concurrent commands gives the entries, per key in order";
-
-  test.each(cases.filter(({ name }) => name !== exception))("$name", async ({ run }) => {
+  test.each(cases)("$name", async ({ run }) => {
     await expect(run()).resolves.toBeUndefined();
   });
 });
