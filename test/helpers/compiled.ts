@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { projectRoot } from "./project-root.js";
 
@@ -70,9 +70,13 @@ export function example(program: string): string[] {
     const own = `${home}.${process.pid}`;
     mkdirSync(own);
     // As a package refers to itself: by the exports of its package.json.
-    const entries = ["index", "actor", "inspector", "nats", "redis", "testing"];
+    const published = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")) as {
+      readonly exports: Readonly<Record<string, unknown>>;
+    };
+    const paths = Object.keys(published.exports).filter((name) => !name.endsWith(".json"));
+    const entries = paths.map((name) => (name === "." ? "index" : name.slice("./".length)));
     const exports = Object.fromEntries(
-      entries.map((name) => [name === "index" ? "." : `./${name}`, `./dist/${name}.js`]),
+      paths.map((name, at) => [name, `./dist/${entries[at] as string}.js`]),
     );
     const manifest = { name: "nebulex-streams", type: "module", exports };
     writeFileSync(join(own, "package.json"), JSON.stringify(manifest));
