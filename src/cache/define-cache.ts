@@ -58,11 +58,20 @@ function adapterOption(name: string, value: unknown): Adapter | AsyncAdapter {
  *
  * @internal
  */
-export class AsyncCacheHandle<K, V> extends CacheHandle<K, V> {}
+export class AsyncCacheHandle<K, V> extends CacheHandle<K, V> {
+  /** As the other commands, without the cost of passing any number of arguments. */
+  override get(key: K): V | undefined {
+    try {
+      return Promise.resolve(super.get(key)) as V;
+    } catch (error) {
+      return Promise.reject(error as Error) as V;
+    }
+  }
+}
 
 /** `fetchOrStore` always returns a promise, and `stream` an iterable. */
 const asyncCommands: readonly (keyof AsyncCacheCommands<unknown, unknown>)[] = [
-  ...commandNames.filter((name) => name !== "fetchOrStore" && name !== "stream"),
+  ...commandNames.filter((name) => name !== "get" && name !== "fetchOrStore" && name !== "stream"),
   "info",
 ];
 
