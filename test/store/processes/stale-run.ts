@@ -85,8 +85,9 @@ const outages: Readonly<Record<OutageId, Outage>> = {
       await run.stopWriting();
       await run.broker.kill();
       await run.pass();
-      await run.broker.restart();
+      // Before it answers: readers may be connected sooner than its start is noticed here.
       run.truth.lost(performance.now());
+      await run.broker.restart();
       run.isWriting = true;
     },
   },
