@@ -1,12 +1,13 @@
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "@jest/globals";
 import type { Page } from "playwright-core";
 import { projectRoot } from "../helpers/project-root.js";
 import { type ContextOptions, describeInBrowser, Lab, row, rows } from "./lab.js";
 import { Replay } from "./replay.js";
 
-// UPDATE_SCREENSHOTS=1 npm run test:page -- screenshots
+// Those of docs/ are drawn anew by: UPDATE_SCREENSHOTS=1 npm run test:page -- screenshots
 const isUpdate = process.env["UPDATE_SCREENSHOTS"] === "1";
 const folder = join(projectRoot, "docs", "images");
 const maxSize = 150_000;
@@ -76,10 +77,12 @@ function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
 }
 
-const describeUpdate = isUpdate ? describeInBrowser : describe.skip;
-
-describeUpdate("screenshots for docs/", () => {
+describeInBrowser("screenshots for docs/", () => {
   const lab = new Lab();
+  const drawn = isUpdate ? folder : mkdtempSync(join(tmpdir(), "inspector-page-"));
+  afterAll(() => {
+    if (!isUpdate) rmSync(drawn, { recursive: true });
+  });
 
   test.each(screenshots)("$name", async ({ name, view, options, prepare }) => {
     const system = { children: 60, key: "c-1041" };
@@ -90,8 +93,10 @@ describeUpdate("screenshots for docs/", () => {
     await page.goto(`${replay.url}#${view}`);
     await rows(page).first().waitFor();
     await prepare?.(page, replay);
-    mkdirSync(folder, { recursive: true });
-    await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
+    mkdirSync(drawn, { recursive: true });
+    const path = join(drawn, `${name}.png`);
+    await page.screenshot({ path, animations: "disabled" });
     expect(errors).toEqual([]);
+    expect(sizeOf(path)).toBeLessThanOrEqual(maxSize);
   });
 });
