@@ -1,9 +1,7 @@
-import { parseArgs, types } from "node:util";
 import { defaultSizes } from "../../cluster/processes/outage-run.js";
 import { type OutageId, outageIds, type OutageSizes } from "../../cluster/processes/outages.js";
 import type { EngineName } from "../../cluster/processes/protocol.js";
-import { chosenOf, enginesOf, integerOf } from "../engine-options.js";
-import { UsageError } from "../options.js";
+import { chosenOf, enginesOf, sizesOf, valuesOf } from "../option-values.js";
 
 /** What is asked for. */
 export interface ClusterOptions {
@@ -35,14 +33,26 @@ Usage: npm run experiments -- cluster [options]
 Exit status: 0 all is as promised; 1 something is not; 2 a bad option.
 `;
 
-const numbers = ["seed", "rate", "heartbeat", "times", "capacity"] as const;
-const least: Readonly<Record<(typeof numbers)[number], number>> = {
-  seed: 0,
-  rate: 100,
-  heartbeat: 100,
-  times: 1,
-  capacity: 128,
-};
+const numbers = {
+  seed: ["seed", 0],
+  rate: ["rate", 100],
+  heartbeat: ["heartbeat", 100],
+  times: ["times", 1],
+  capacity: ["capacity", 128],
+} as const;
+
+const options = {
+  engine: { type: "string" },
+  only: { type: "string" },
+  seed: { type: "string" },
+  rate: { type: "string" },
+  heartbeat: { type: "string" },
+  times: { type: "string" },
+  capacity: { type: "string" },
+  scale: { type: "boolean" },
+  json: { type: "string" },
+  help: { type: "boolean" },
+} as const;
 
 /**
  * Reads the command line behind `cluster`.
@@ -51,14 +61,9 @@ const least: Readonly<Record<(typeof numbers)[number], number>> = {
  * @throws UsageError
  */
 export function parseClusterOptions(argv: readonly string[]): ClusterOptions | undefined {
-  const values = parse(argv);
+  const values = valuesOf(argv, options);
   if (values.help === true) return undefined;
-  const sizes = { ...defaultSizes };
-  for (const option of numbers) {
-    const text = values[option];
-    if (text !== undefined) sizes[option] = integerOf(option, text, least[option]);
-  }
-  if (values.json === "") throw new UsageError("option --json: expected a file name, got nothing");
+  const sizes = sizesOf(numbers, values, defaultSizes);
   return {
     engines: enginesOf(values.engine ?? "both"),
     only: values.only === undefined ? outageIds : chosenOf("outage", outageIds, values.only),
@@ -66,28 +71,4 @@ export function parseClusterOptions(argv: readonly string[]): ClusterOptions | u
     scale: values.scale === true,
     ...(values.json === undefined ? undefined : { json: values.json }),
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      strict: true,
-      options: {
-        engine: { type: "string" },
-        only: { type: "string" },
-        seed: { type: "string" },
-        rate: { type: "string" },
-        heartbeat: { type: "string" },
-        times: { type: "string" },
-        capacity: { type: "string" },
-        scale: { type: "boolean" },
-        json: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    const message = types.isNativeError(error) ? error.message : String(error);
-    throw new UsageError(message.split(/\.(?:\s|$)|\n/, 1)[0] ?? message, { cause: error });
-  }
 }

@@ -1,9 +1,7 @@
-import { parseArgs, types } from "node:util";
 import type { EngineName } from "../../cluster/processes/protocol.js";
 import { defaultSizes } from "../../journal/processes/fault-run.js";
 import { type FaultId, faultIds, type FaultSizes } from "../../journal/processes/faults.js";
-import { chosenOf, enginesOf, integerOf } from "../engine-options.js";
-import { UsageError } from "../options.js";
+import { chosenOf, enginesOf, sizesOf, valuesOf } from "../option-values.js";
 
 /** What is asked for. */
 export interface JournalExperiments {
@@ -43,6 +41,19 @@ const numbers = {
   times: ["times", 1],
 } as const;
 
+const options = {
+  engine: { type: "string" },
+  only: { type: "string" },
+  seed: { type: "string" },
+  rate: { type: "string" },
+  lease: { type: "string" },
+  heartbeat: { type: "string" },
+  times: { type: "string" },
+  quick: { type: "boolean" },
+  json: { type: "string" },
+  help: { type: "boolean" },
+} as const;
+
 /**
  * Reads the command line behind `journal`.
  *
@@ -50,43 +61,14 @@ const numbers = {
  * @throws UsageError
  */
 export function parseJournalOptions(argv: readonly string[]): JournalExperiments | undefined {
-  const values = parse(argv);
+  const values = valuesOf(argv, options);
   if (values.help === true) return undefined;
-  const sizes = { ...(values.quick === true ? quickSizes : defaultSizes) };
-  for (const option of Object.keys(numbers) as (keyof typeof numbers)[]) {
-    const [size, least] = numbers[option];
-    const text = values[option];
-    if (text !== undefined) sizes[size] = integerOf(option, text, least);
-  }
-  if (values.json === "") throw new UsageError("option --json: expected a file name, got nothing");
+  const defaults = values.quick === true ? quickSizes : defaultSizes;
+  const sizes = sizesOf(numbers, values, defaults);
   return {
     engines: enginesOf(values.engine ?? "both"),
     only: values.only === undefined ? faultIds : chosenOf("fault", faultIds, values.only),
     sizes,
     ...(values.json === undefined ? {} : { json: values.json }),
   };
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      strict: true,
-      options: {
-        engine: { type: "string" },
-        only: { type: "string" },
-        seed: { type: "string" },
-        rate: { type: "string" },
-        lease: { type: "string" },
-        heartbeat: { type: "string" },
-        times: { type: "string" },
-        quick: { type: "boolean" },
-        json: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    const message = types.isNativeError(error) ? error.message : String(error);
-    throw new UsageError(message.split(/\.(?:\s|$)|\n/, 1)[0] ?? message, { cause: error });
-  }
 }

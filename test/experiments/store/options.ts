@@ -1,8 +1,7 @@
-import { parseArgs, types } from "node:util";
 import { type StoreFaultId, storeFaultIds, type StoreSizes } from "../../store/processes/faults.js";
 import { defaultStoreSizes } from "../../store/processes/ledger-run.js";
 import { type OutageId, outageIds } from "../../store/processes/stale-run.js";
-import { chosenOf, integerOf } from "../engine-options.js";
+import { chosenOf, sizesOf, valuesOf } from "../option-values.js";
 import { UsageError } from "../options.js";
 
 /** All ids: those of the ledger's faults, and those of the stale reads' outages. */
@@ -49,6 +48,19 @@ const numbers = {
   times: ["times", 1],
 } as const;
 
+const options = {
+  only: { type: "string" },
+  near: { type: "string" },
+  seed: { type: "string" },
+  rate: { type: "string" },
+  keys: { type: "string" },
+  heartbeat: { type: "string" },
+  times: { type: "string" },
+  quick: { type: "boolean" },
+  json: { type: "string" },
+  help: { type: "boolean" },
+} as const;
+
 /**
  * Reads the command line behind `store`.
  *
@@ -56,15 +68,10 @@ const numbers = {
  * @throws UsageError
  */
 export function parseStoreOptions(argv: readonly string[]): StoreExperiments | undefined {
-  const values = parse(argv);
+  const values = valuesOf(argv, options);
   if (values.help === true) return undefined;
-  const sizes = { ...(values.quick === true ? quickStoreSizes : defaultStoreSizes) };
-  for (const option of Object.keys(numbers) as (keyof typeof numbers)[]) {
-    const [size, least] = numbers[option];
-    const text = values[option];
-    if (text !== undefined) sizes[size] = integerOf(option, text, least);
-  }
-  if (values.json === "") throw new UsageError("option --json: expected a file name, got nothing");
+  const defaults = values.quick === true ? quickStoreSizes : defaultStoreSizes;
+  const sizes = sizesOf(numbers, values, defaults);
   const only = values.only === undefined ? ids : chosenOf("fault", ids, values.only);
   return {
     faults: storeFaultIds.filter((id) => only.includes(id)),
@@ -79,28 +86,4 @@ function nearOf(text: string): readonly boolean[] {
   if (text === "both") return [false, true];
   if (text === "on" || text === "off") return [text === "on"];
   throw new UsageError(`option --near: expected on, off or both, got "${text}"`);
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      strict: true,
-      options: {
-        only: { type: "string" },
-        near: { type: "string" },
-        seed: { type: "string" },
-        rate: { type: "string" },
-        keys: { type: "string" },
-        heartbeat: { type: "string" },
-        times: { type: "string" },
-        quick: { type: "boolean" },
-        json: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    const message = types.isNativeError(error) ? error.message : String(error);
-    throw new UsageError(message.split(/\.(?:\s|$)|\n/, 1)[0] ?? message, { cause: error });
-  }
 }
