@@ -115,6 +115,7 @@ export class ObservedShape {
         events: (...batch) => this.#events(...batch),
         gap: (partition, ...gap) =>
           this.#options.gap(transportGap(this.#describe(partition), ...gap)),
+        found: () => {},
         node,
       },
     });

@@ -31,6 +31,11 @@ export interface ReplicaListener {
   events(partition: number, replica: Replica, batch: ReadBatch, from: number): void;
   /** Events `from`..`to` of a replica are missing; `to = from - 1`: there may be missing events. */
   gap(partition: number, replica: Replica, from: number, to: number): void;
+  /**
+   * A partition of a replica begins behind events that it had sent before it was first heard. One
+   * that was lost since this node's subscription is not told from those before it.
+   */
+  found(partition: number): void;
   /** A replica is new, silent, heard again, the next of its node, or has ended. */
   node(replica: Replica, status: NodeStatus): void;
 }
@@ -126,7 +131,10 @@ export class Replicas {
     const late = isCurrent ? undefined : this.#retired.find(message);
     const replica = late ?? this.#heardFrom(message);
     const progress = replica.progressOf(partition);
-    progress.received ??= this.#baseOf(progress, after);
+    if (progress.received === undefined) {
+      progress.received = this.#baseOf(progress, after);
+      if (progress.base === undefined) this.#found(partition, after);
+    }
     if (after > progress.received) this.#lost(partition, replica, progress, after);
     const { received } = progress;
     const first = batch.numbers.findIndex((number) => number > received);
@@ -252,10 +260,17 @@ export class Replicas {
     return this.#options.ordered ? base : Math.min(base, after);
   }
 
+  #found(partition: number, base: number): void {
+    if (base >= 0) this.#options.listener.found(partition);
+  }
+
   /** @param base where the partition begins if nothing has been received yet */
   #claims(partition: number, replica: Replica, claim: number, base: number): void {
     const progress = replica.progressOf(partition);
-    progress.base ??= base;
+    if (progress.base === undefined) {
+      progress.base = base;
+      if (progress.received === undefined) this.#found(partition, base);
+    }
     if (this.#options.ordered) {
       // Everything that was sent before has arrived before.
       progress.received ??= progress.base;

@@ -32,6 +32,16 @@ import { queueMicrotask } from "../timers.js";
 /** How long a stream that begins waits for an answer of another node. */
 const handshakeTimeout = ({ heartbeat }: Bus): Milliseconds => Math.min(heartbeat, 250);
 
+/**
+ * Called when another node is heard of a partition for the first time and had sent events of it
+ * before: one that was lost since this node's subscription is not reported. It may not throw.
+ *
+ * @internal
+ */
+export interface ReplicaWatcher {
+  replicaFound(partition: number): void;
+}
+
 /** @internal */
 export interface ReplicatorOptions {
   readonly bus: Bus;
@@ -44,6 +54,7 @@ export interface ReplicatorOptions {
   /** The account of the replicator before this one, for readers that were there all the time. */
   readonly predecessor?: Replicas | undefined;
   readonly brokerWatchers: Iterable<BrokerWatcher>;
+  readonly replicaWatchers: Iterable<ReplicaWatcher>;
   /** Called when the stream cannot go on: another node has another shape, or this node's name. */
   readonly fail: (error: NebulexError) => void;
 }
@@ -101,6 +112,9 @@ export class Replicator implements StreamReplicator {
       listener: {
         events: (...batch) => this.#inbox.events(...batch),
         gap: (...gap) => this.#inbox.gap(...gap),
+        found: (partition) => {
+          for (const watcher of options.replicaWatchers) watcher.replicaFound(partition);
+        },
         node: (replica, status) => this.#reports.node(replica, status),
       },
     });

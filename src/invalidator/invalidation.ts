@@ -71,9 +71,9 @@ export class Invalidation implements EventHandler<void>, MetricSource {
       return this.#deleteAndReport(gap, ctx.partition, () => this.#clear(ctx.partition));
   }
 
-  /** Deletes all entries when it begins to listen. Rejects with the error of the store. */
-  async begin(): Promise<void> {
-    await invalidate(this.#stream.slot, { kind: "all" });
+  /** Deletes the entries of a partition, or all of them. Rejects with the error of the store. */
+  async deleteAll(index?: number): Promise<void> {
+    await this.#deleteAll(index ?? null);
   }
 
   /** Reports a message to a worker's actor that is no event of the stream. */

@@ -93,7 +93,8 @@ const listened = new WeakMap<StreamReplicator, Set<string>>();
  * - An entry that was written here (and not filled) after the event is kept, where that is certain
  *   by the two nodes' clocks and the delays of their messages; otherwise it goes.
  * - A gap deletes all entries of its partition. The start deletes all entries that the cache holds
- *   when the invalidator begins to listen.
+ *   when the invalidator begins to listen, and the first message of another node that had written
+ *   before deletes those of its partition: an event of that node may have been lost until then.
  * - A deletion that fails in the store is retried with growing pauses, and from the fourth attempt
  *   on as a deletion of the whole partition. Its partition waits meanwhile.
  *
@@ -124,6 +125,8 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
     const bypass = whileDisconnected === "bypass" ? new Bypass(stream, id) : undefined;
     const invalidation = new Invalidation(stream, eventScope, writes, bypass);
     observe(invalidation);
+    const found = { replicaFound: (index: number) => void clear(stream, id, invalidation, index) };
+    if (eventScope !== "local") stream.replicaWatchers.add(found);
     return {
       children: partitionWorkers(id, stream, workerOptions(id, events, invalidation), shutdown),
       begin: async () => {
@@ -131,6 +134,7 @@ export function invalidator<K, V>(options: InvalidatorOptions<K, V>): ChildSpec 
       },
       close: () => {
         removeSource(invalidation);
+        stream.replicaWatchers.delete(found);
         bypass?.close();
         writes.close();
       },
@@ -161,16 +165,28 @@ async function beginListening(
   group: string,
   invalidation: Invalidation,
 ): Promise<void> {
-  const { replicator, logs } = stream;
+  const { replicator } = stream;
   if (replicator === undefined) return;
   const groups = listened.get(replicator) ?? new Set();
   listened.set(replicator, groups);
   if (groups.has(group)) return;
   groups.add(group);
+  await clear(stream, group, invalidation);
+}
+
+/** Deletes the entries of a partition, or all of them, though no event says that they changed. */
+async function clear(
+  stream: Stream,
+  group: string,
+  invalidation: Invalidation,
+  partition?: number,
+): Promise<void> {
   try {
-    await invalidation.begin();
+    await invalidation.deleteAll(partition);
   } catch {
     // The workers retry and report it, as with any gap.
-    for (const { index } of logs) stream.groups.find(group, index)?.reportUnknownLoss("transport");
+    for (const { index } of stream.logs)
+      if (partition === undefined || partition === index)
+        stream.groups.find(group, index)?.reportUnknownLoss("transport");
   }
 }

@@ -22,7 +22,7 @@ import { Groups } from "../log/groups.js";
 import { PartitionLog } from "../log/partition-log.js";
 import type { BrokerWatcher } from "../cluster/broker-watch.js";
 import { type FeedPositions, JournalReplicator } from "../cluster/journal-replicator.js";
-import { Replicator } from "../cluster/replicator.js";
+import { type ReplicaWatcher, Replicator } from "../cluster/replicator.js";
 import type { StreamReplicator } from "../cluster/stream-replicator.js";
 import type { JournalPort } from "../journal/types.js";
 import type { Replicas } from "../cluster/replicas.js";
@@ -82,6 +82,8 @@ export class Stream {
   #isEmpty = true;
   /** Notified when the broker is lost, and when it is back. */
   readonly brokerWatchers = new Set<BrokerWatcher>();
+  /** Notified when another node is first heard. */
+  readonly replicaWatchers = new Set<ReplicaWatcher>();
   /** Exchanges events with other nodes; undefined: events stay in the process. */
   replicator: StreamReplicator | undefined;
   /** The replicas that the last replicator knew. */
@@ -313,6 +315,7 @@ export class Stream {
         bus,
         capacity: options.capacity,
         predecessor: this.#lastReplicas,
+        replicaWatchers: this.replicaWatchers,
       });
   }
 

@@ -10,6 +10,8 @@ const heartbeat = 300;
 /** The account of a node that reads partition 0, and what it reports to its readers. */
 class Account {
   readonly reported: string[] = [];
+  /** Partitions of which events were sent before the replica was first heard. */
+  readonly found: number[] = [];
   readonly replicas: Replicas;
   time = 0;
   /** How far the other node's clock is behind, in milliseconds. */
@@ -26,6 +28,7 @@ class Account {
         events: (_, { epoch }, { numbers }, from) =>
           void this.reported.push(`${epoch} ${numbers.slice(from).join()}`),
         gap: (_, { epoch }, from, to) => void this.reported.push(`${epoch} gap ${from}..${to}`),
+        found: (partition) => void this.found.push(partition),
         node: (_, status) => void this.reported.push(status),
       },
     });
@@ -245,6 +248,25 @@ describe("the account of another node", () => {
     account.data("two", 3);
     expect(account.news()).toEqual(["up", "down", "up", "two gap 0..2", "two 3"]);
   });
+
+  test.each([true, false])(
+    "notes that a replica had sent events before it was first heard (ordered: %p)",
+    (ordered) => {
+      const said = new Account(ordered);
+      said.state("reply", "one", 5);
+      said.state("beat", "one", 6);
+      said.data("one", 7);
+      expect(said.found).toEqual([0]);
+      const sent = new Account(ordered);
+      sent.data("one", 7);
+      sent.state("beat", "one", 7);
+      expect(sent.found).toEqual([0]);
+      const fresh = new Account(ordered);
+      fresh.state("reply", "one", -1);
+      fresh.data("one", 0);
+      expect(fresh.found).toEqual([]);
+    },
+  );
 
   test("measures the clock of a node anew after it was silent or seemed gone", () => {
     const account = new Account(true);

@@ -36,6 +36,26 @@ describe.each(shapes)("partitions: %s", (partitions) => {
     expect(cleared(b)).toEqual(new Set([b.stream.router.logOf("k0", 0)?.index]));
   });
 
+  test("what was lost before the first message of its node clears its partition", async () => {
+    await using nodes = new Nodes();
+    const a = await nodes.start("a", { partitions });
+    const answers = nodes.hub.intercept(({ from }) => (from === "a" ? "drop" : "deliver"));
+    const b = await nodes.start("b", { partitions });
+    fill(b);
+    a.users.put("k0", 1);
+    await nodes.quiet();
+    expect(nodes.sent).toBeGreaterThan(0);
+    answers();
+    // It names the event before it, and changes nothing itself.
+    a.users.put("k0", 1, { fill: true });
+    await nodes.quiet();
+    expect(cleared(b)).toEqual(new Set([b.stream.router.logOf("k0", 0)?.index]));
+    fill(b);
+    a.users.put("k0", 2, { fill: true });
+    await nodes.quiet();
+    expect(cleared(b)).toEqual(new Set());
+  });
+
   test("a fetch under way of a partition that is cleared is not stored", async () => {
     await using nodes = new Nodes();
     const [a, b] = [await nodes.start("a", { partitions }), await nodes.start("b", { partitions })];
