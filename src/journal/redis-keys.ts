@@ -67,6 +67,13 @@ export class RedisKeys {
     return `{${this.#namespace}:}:probe`;
   }
 
+  /** The same for a shared store: keys of the store and of its first partitions. */
+  probesOf(stream: StreamName, partitions: number): readonly string[] {
+    const name = this.#stream(stream);
+    const tags = Array.from({ length: partitions }, (_, partition) => `{${name}:${partition}}`);
+    return [`{${name}}`, ...tags].map((tag) => `${tag}:probe`);
+  }
+
   nodes(stream: StreamName): string {
     return `{${this.#stream(stream)}}:nodes`;
   }

@@ -2,7 +2,7 @@ import { RefusedError, toError } from "../pubsub/broker-session.js";
 import type { RedisNodeConnection } from "../pubsub/redis-client.js";
 import type { RedisKeys } from "./redis-keys.js";
 import { asCommandFailure, type RedisLink, runScript } from "./redis-link.js";
-import { script } from "./redis-script.js";
+import { type RedisScript, script } from "./redis-script.js";
 
 /** The server is of a kind that is reached in another way. @internal */
 export class WrongServerError extends RefusedError {
@@ -52,36 +52,56 @@ export async function checkServer(
     throw new WrongServerError("sentinel", `the server is a Sentinel: give "sentinel"`);
 }
 
-/** Each command that a journal's scripts use, on a key that is not kept. */
-const probeScript = script(
-  "probe",
-  `
+/**
+ * KEYS: keys that are not kept; commands are tried on the first. Returns nothing, or the command that
+ * the server refuses, and its error.
+ *
+ * @param commands as Lua has their arguments, each after its name; `KEYS[1]` is `key`
+ * @internal
+ */
+export function probeScript(name: string, commands: readonly string[]): RedisScript {
+  return script(
+    name,
+    `
 local key = KEYS[1]
-redis.call('DEL', key)
-redis.call('HSET', key, 'a', '1')
-redis.call('HSETNX', key, 'a', '1')
-redis.call('HINCRBY', key, 'a', 1)
-redis.call('HGET', key, 'a')
-redis.call('HMGET', key, 'a')
-redis.call('HGETALL', key)
-redis.call('HEXISTS', key, 'a')
-redis.call('HLEN', key)
-redis.call('HDEL', key, 'a')
-redis.call('ZADD', key, 1, 'a')
-redis.call('ZSCORE', key, 'a')
-redis.call('ZCARD', key)
-redis.call('ZRANGE', key, 0, -1)
-redis.call('ZREMRANGEBYSCORE', key, 0, 0)
-redis.call('ZREM', key, 'a')
-redis.call('XADD', key, '0-1', 'a', '1')
-redis.call('XRANGE', key, '-', '+')
-redis.call('XREVRANGE', key, '+', '-')
-redis.call('XTRIM', key, 'MINID', '1')
-redis.call('DEL', key)
-redis.call('PUBLISH', key, '')
-return now()
+local command, failure
+local function try(name, ...)
+  if failure then return end
+  local reply = redis.pcall(name, ...)
+  if type(reply) == 'table' and reply.err then command, failure = name, reply.err end
+end
+try('TIME')
+try('DEL', key)
+${commands.map((args) => `try(${args})`).join("\n")}
+redis.pcall('DEL', key)
+return failure and {command, failure} or false
 `,
-);
+  );
+}
+
+/** Each command that a journal's scripts use. */
+const journalProbe = probeScript("probe", [
+  "'HSET', key, 'a', '1'",
+  "'HSETNX', key, 'a', '1'",
+  "'HINCRBY', key, 'a', 1",
+  "'HGET', key, 'a'",
+  "'HMGET', key, 'a'",
+  "'HGETALL', key",
+  "'HEXISTS', key, 'a'",
+  "'HLEN', key",
+  "'HDEL', key, 'a'",
+  "'ZADD', key, 1, 'a'",
+  "'ZSCORE', key, 'a'",
+  "'ZCARD', key",
+  "'ZRANGE', key, 0, -1",
+  "'ZREMRANGEBYSCORE', key, 0, 0",
+  "'ZREM', key, 'a'",
+  "'XADD', key, '0-1', 'a', '1'",
+  "'XRANGE', key, '-', '+'",
+  "'XREVRANGE', key, '+', '-'",
+  "'XTRIM', key, 'MINID', '1'",
+  "'PUBLISH', key, ''",
+]);
 
 /**
  * Tries each command, so that a permission that is missing shows at the start.
@@ -93,8 +113,8 @@ export async function checkPermissions(
   link: RedisLink,
   { probe: key, pattern }: RedisKeys,
 ): Promise<void> {
-  try {
-    await runScript(link, probeScript, [key], []);
+  await checkRights("a journal needs all commands on keys and channels", pattern, async () => {
+    await runProbe(link, journalProbe, [key]);
     const read = ["XREAD", "COUNT", "1", "STREAMS", key, "0-0"];
     await named("XREAD", link.send(key, read));
     await named(
@@ -102,17 +122,44 @@ export async function checkPermissions(
       link.subscribe(key, () => {}),
     );
     await named("UNSUBSCRIBE", link.unsubscribe(key));
+  });
+}
+
+/**
+ * @param needs what is needed on what matches `pattern`
+ * @throws (as a rejection) RefusedError that says so, where `check` rejects with one
+ * @internal
+ */
+export async function checkRights(
+  needs: string,
+  pattern: string,
+  check: () => Promise<void>,
+): Promise<void> {
+  try {
+    await check();
   } catch (error) {
     if (error instanceof RefusedError)
       throw new RefusedError(
         error.cause,
-        `a journal needs all commands on keys and channels that match ${JSON.stringify(pattern)}: ${error.message}`,
+        `${needs} that match ${JSON.stringify(pattern)}: ${error.message}`,
       );
     // A server that is full, or can't persist, or has been demoted: the calls will fail one by one,
     // until it is not.
-    if (/^(?:OOM|MISCONF|NOREPLICAS)/.test(toError(error).message)) return;
+    if (/^-?(?:OOM|MISCONF|NOREPLICAS)/.test(toError(error).message)) return;
     throw error;
   }
+}
+
+/** @throws (as a rejection) RefusedError that names the command @internal */
+export async function runProbe(
+  link: RedisLink,
+  probe: RedisScript,
+  keys: readonly string[],
+): Promise<void> {
+  const reply = await runScript(link, probe, keys, []);
+  if (!Array.isArray(reply)) return;
+  const [command, failure] = reply as unknown[];
+  throw asCommandFailure(new Error(String(failure)), String(command));
 }
 
 async function named(command: string, reply: Promise<unknown>): Promise<void> {

@@ -13,6 +13,7 @@ import { hashReady } from "../event/key-hash.js";
 import type { JournalEngine } from "../journal/engine.js";
 import { RedisKeys } from "../journal/redis-keys.js";
 import { isRedisJournal } from "../journal/redis-journal.js";
+import type { RedisLink } from "../journal/redis-link.js";
 import { type Journal, journalPort, type JournalWithPort } from "../journal/types.js";
 import {
   derivedOption,
@@ -27,8 +28,10 @@ import {
   type SchemaOf,
 } from "../options.js";
 import { wireVersion } from "../pubsub/frame.js";
+import { RefusedError } from "../pubsub/broker-session.js";
 import { warnOfError } from "../telemetry/channels.js";
 import { Announcer } from "./announcer.js";
+import { checkStoreRights } from "./redis-rights.js";
 import { allScripts } from "./redis-scripts.js";
 import { RedisStore } from "./redis-store.js";
 import { StoreCalls } from "./store-calls.js";
@@ -155,7 +158,7 @@ async function open<K, V>(
   const stream = { cache, name };
   let isWarned = false;
   const shape: StreamShape = { partitions, hash: "defaultHash", version: wireVersion };
-  let mismatch: Error | undefined;
+  const keys = new RedisKeys(port.namespace);
   const checkShape = async (): Promise<void> => {
     const engine = port.engine();
     if (!isWarned) void warnOfEviction(engine, name);
@@ -168,10 +171,23 @@ async function open<K, V>(
       other.version === shape.version
     )
       return;
-    mismatch = new ShapeMismatchError(name, shape, node, other);
+    const mismatch = new ShapeMismatchError(name, shape, node, other);
     calls.fail(mismatch);
     warnOfError(`the store of cache ${name}`, mismatch);
     throw mismatch;
+  };
+  let isStarted = false;
+  let isRefused = false;
+  const checkRights = async (link: RedisLink): Promise<void> => {
+    try {
+      await checkStoreRights(link, keys, stream, partitions);
+      isRefused = false;
+    } catch (error) {
+      if (error instanceof RefusedError && !isRefused && isStarted)
+        warnOfError(`the store of cache ${name}`, error);
+      isRefused = error instanceof RefusedError;
+      throw error;
+    }
   };
   const calls: StoreCalls = new StoreCalls({
     cache: name,
@@ -179,18 +195,25 @@ async function open<K, V>(
     clock,
     timeout: commandTimeout,
     scripts: allScripts,
-    prepare: checkShape,
+    prepare: async (link) => {
+      await Promise.all([checkRights(link), checkShape()]);
+    },
   });
-  const keys = new RedisKeys(port.namespace);
   const near = options.near === undefined ? undefined : { clock, options: options.near };
   const core = new StoreCore<K, V>({ stream, port, keys, partitions, ttl, sink, near }, calls);
-  const isReady = Promise.all([calls.prepared().catch(() => {}), core.near?.begun()]);
+  let failure: Error | undefined;
+  const prepared = calls.prepared().catch((error: unknown) => {
+    if (error instanceof ShapeMismatchError) failure = error;
+    if (error instanceof RefusedError) failure = calls.unavailable("no", error.message, error);
+  });
+  const isReady = Promise.all([prepared, core.near?.begun()]);
   // An engine that can't be reached, or does not answer, does not hold up the start.
   await withTimeout<unknown>(clock, commandTimeout, isReady, () => {});
-  if (mismatch !== undefined) {
+  isStarted = true;
+  if (failure !== undefined) {
     core.near?.close();
     calls.close();
-    throw mismatch;
+    throw failure;
   }
   const sweeper = new Sweeper(core as StoreCore, { clock, interval: sweepInterval, keys });
   const announced = () =>

@@ -136,8 +136,10 @@ export class Sweeper {
     const [, , index] = partition.keys;
     let walk = this.#walks.get(partition);
     if (walk === undefined) this.#walks.set(partition, (walk = new Walk()));
-    const info = await core.calls.send(index, ["INFO", "stats"], false, false);
-    walk.evictions(Number(/^evicted_keys:(\d+)/m.exec(textOf(info))?.[1] ?? 0));
+    // Not every user may ask for it: then the walk is slow.
+    const info = await core.calls.send(index, ["INFO", "stats"], false, false).catch(() => "");
+    const [, evicted] = /^evicted_keys:(\d+)/m.exec(textOf(info)) ?? [];
+    if (evicted !== undefined) walk.evictions(Number(evicted));
     do {
       const stride = walk.isFast ? strides.fast : strides.slow;
       const args = [core.maxEvent, core.wants, walk.cursor, String(stride)];

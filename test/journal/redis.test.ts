@@ -325,10 +325,10 @@ describeWith("redis-server")("a journal on Redis", () => {
     };
 
     test.each([
-      { what: "a command", rule: "~* &* +@all -xtrim", named: "probe" },
-      { what: "scripts", rule: "~* &* +@all -evalsha", named: "probe" },
+      { what: "a command", rule: "~* &* +@all -xtrim", named: "XTRIM is not permitted" },
+      { what: "scripts", rule: "~* &* +@all -evalsha", named: "evalsha" },
       { what: "keys", rule: "~other:* &* +@all", named: "probe" },
-      { what: "channels", rule: "~* resetchannels +@all", named: "probe" },
+      { what: "channels", rule: "~* resetchannels +@all", named: "PUBLISH is not permitted" },
       { what: "subscriptions", rule: "~* &* +@all -subscribe", named: "SUBSCRIBE" },
       { what: "reads", rule: "~* &* +@all -xread", named: "XREAD" },
     ])("where $what are not permitted", async ({ rule, named }) => {
