@@ -76,9 +76,10 @@ const placeholder = {};
 /**
  * A limited number of entries: the least recently used one is evicted. lru-cache keeps keys, values
  * and their order; the slot of a key is its index there. The index is not part of lru-cache's
- * public API. With that alone, the value for each key would be an object with the rest of the
- * entry: one more memory access for each read, and 56 bytes an entry. What is done to its internals
- * is what its `get` and `set` do to the index of an entry: `moveToTail`, and writing the value.
+ * public API, so package.json names one version of it. With the API alone, the value for each key
+ * would be an object with the rest of the entry: one more memory access for each read, and 56 bytes
+ * an entry. What is done to its internals is what its `get` and `set` do to the index of an entry:
+ * `moveToTail`, and writing the value.
  *
  * @internal
  */
