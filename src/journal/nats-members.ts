@@ -80,18 +80,42 @@ export class NatsMembers {
     this.#own.set(key, revision);
   }
 
-  /** One message, which brings the others the news; then the key is removed without a trace. */
+  /**
+   * One message, which brings the others the news. The key stays for a while: when a key is removed,
+   * servers before 2.9.15 skip in all watches what they have not delivered yet, such as the leases
+   * that this node gives back now. The last member removes the keys of all.
+   */
   async leaveGroup(group: GroupName, member: string): Promise<void> {
     const { state } = this.#session();
     const key = keys.member(group, member);
     const text = JSON.stringify({ member, ttl: 0, isNew: false });
-    let revision = this.#own.get(key) ?? (await state.get(key))?.revision;
+    let revision = this.#own.get(key) ?? (await this.#announcedAt(key));
     while (revision !== undefined) {
       const left = await state.replace(key, text, revision);
-      if (left !== undefined) await state.remove(key, left);
-      revision = left === undefined ? (await state.get(key))?.revision : undefined;
+      if (left !== undefined) await this.#removeIfLast(keys.member(group, ""), key, left, state);
+      revision = left === undefined ? await this.#announcedAt(key) : undefined;
     }
     this.#forget(key);
+  }
+
+  /** Removes all keys with a prefix, unless a member lives beside the one that has left. */
+  async #removeIfLast(
+    prefix: string,
+    leftKey: string,
+    leftAt: number,
+    state: JetStreamSession["state"],
+  ): Promise<void> {
+    this.#drop(leftKey);
+    if (this.living(prefix, state).length > 0) return;
+    const others = [...this.#members].filter(([key]) => key.startsWith(prefix));
+    const removed = others.map(([key, { revision }]) => state.remove(key, revision));
+    await Promise.all([...removed, state.remove(leftKey, leftAt)]);
+  }
+
+  /** The revision of a member's key; undefined: there is none, or it has left. */
+  async #announcedAt(key: string): Promise<number | undefined> {
+    const kept = await this.#session().state.get(key);
+    return readObject(kept?.value)?.["ttl"] === 0 ? undefined : kept?.revision;
   }
 
   /** All members that are known, by key. */
@@ -99,17 +123,21 @@ export class NatsMembers {
     return new Map(this.#members);
   }
 
-  /** The members whose time has not expired, sorted, of keys with a prefix; the others are removed. */
+  /**
+   * The members whose time has not expired, sorted, of keys with a prefix. Those of others are
+   * removed when nothing has been written to them for a while.
+   */
   living(prefix: string, state: JetStreamSession["state"]): string[] {
     const now = this.#clock.now();
     const living: string[] = [];
-    for (const [key, { member, ttl, revision }] of this.#members) {
+    for (const [key, known] of this.#members) {
       if (!key.startsWith(prefix)) continue;
-      if (now - this.#sightings.see(key, revision, now) < ttl) living.push(member);
-      else if (ttl > 0) {
-        this.#own.delete(key);
+      const { member, ttl, revision } = known;
+      const age = now - this.#sightings.see(key, revision, now);
+      if (age < ttl) living.push(member);
+      else if (known.isRemoved !== true && age >= Math.max(ttl, lingerTime)) {
         // It stays known as one that has left: a value that is being read may be older.
-        this.#members.set(key, { member, ttl: 0, revision });
+        this.#members.set(key, { member, ttl: 0, revision, isRemoved: true });
         state.remove(key, revision).catch(() => {
           // Whoever looks next tries it again.
         });
@@ -130,9 +158,12 @@ export class NatsMembers {
     const known = this.#members.get(key);
     if (typeof member !== "string" || typeof ttl !== "number") return false;
     if (known !== undefined && known !== before && known.revision >= revision) return false;
-    this.#sightings.see(key, revision, this.#clock.now());
+    const now = this.#clock.now();
+    const isBack =
+      known !== undefined && now - this.#sightings.see(key, known.revision, now) >= known.ttl;
+    this.#sightings.see(key, revision, now);
     this.#members.set(key, { member, ttl, revision });
-    return isNew === true || ttl === 0;
+    return isNew === true || isBack || ttl === 0;
   }
 
   /** Forgets those with a prefix whose keys were not found, unless they have been heard of since. */
@@ -163,7 +194,12 @@ export interface KnownMember {
   /** 0: it has left. */
   readonly ttl: Milliseconds;
   readonly revision: number;
+  /** Whether its key has been removed. */
+  readonly isRemoved?: true;
 }
+
+/** How long the key of a member stays that has left, or has expired. */
+const lingerTime: Milliseconds = 60_000;
 
 function readNode({ value }: KeptValue): (StreamNode & { ttl: Milliseconds }) | undefined {
   const { node, epoch, startedAt, info, ttl } = readObject(value) ?? {};

@@ -1,27 +1,34 @@
 import { expect, test } from "@jest/globals";
 import type { JetStreamSession } from "../../src/journal/jetstream-session.js";
 import { NatsMembers } from "../../src/journal/nats-members.js";
+import { keys } from "../../src/journal/nats-names.js";
 import { SimulatedClock } from "../../src/testing.js";
 
-const key = "group.c.n.g.member.m";
+const group = { cache: "c", name: "n", group: "g" };
+const prefix = keys.member(group, "");
+const key = keys.member(group, "m");
+const minute = 60_000;
 
 function makeMembers() {
   const clock = new SimulatedClock();
-  const removed: number[] = [];
+  const removed: (readonly [string, number])[] = [];
+  let revisions = 100;
   const state = {
-    remove: (_key: string, revision: number) => {
-      removed.push(revision);
+    put: () => Promise.resolve(++revisions),
+    replace: () => Promise.resolve(++revisions),
+    get: () => Promise.resolve(undefined),
+    remove: (key: string, revision: number) => {
+      removed.push([key, revision]);
       return Promise.resolve(true);
     },
   } as unknown as JetStreamSession["state"];
-  const members = new NatsMembers(clock, () => {
-    throw new Error("not connected");
-  });
-  const value = (revision: number, ttl: number, isNew = false) => {
-    const text = JSON.stringify({ member: "m", ttl, isNew });
-    return { key, revision, value: new TextEncoder().encode(text), time: 0 };
+  const members = new NatsMembers(clock, () => ({ state }) as JetStreamSession);
+  const value = (revision: number, ttl: number, isNew = false, member = "m") => {
+    const text = JSON.stringify({ member, ttl, isNew });
+    const value = new TextEncoder().encode(text);
+    return { key: keys.member(group, member), revision, value, time: 0 };
   };
-  return { clock, members, removed, value, living: () => members.living("group.c.n.g.", state) };
+  return { clock, members, removed, value, living: () => members.living(prefix, state) };
 }
 
 test("a member that has left does not come back with a value that was read before", () => {
@@ -38,15 +45,54 @@ test("a member that has left does not come back with a value that was read befor
   expect(living()).toEqual(["m"]);
 });
 
-test("a member whose time is over is removed, once", async () => {
+test("a member whose time is over does not live, and is removed a minute later, once", async () => {
   const { clock, members, removed, value, living } = makeMembers();
   members.learn(value(3, 1000, true));
   await clock.advance(999);
   expect(living()).toEqual(["m"]);
   await clock.advance(1);
   expect(living()).toEqual([]);
+  await clock.advance(minute - 1001);
   expect(living()).toEqual([]);
-  expect(removed).toEqual([3]);
+  expect(removed).toEqual([]);
+  await clock.advance(1);
+  expect(living()).toEqual([]);
+  expect(living()).toEqual([]);
+  expect(removed).toEqual([[key, 3]]);
+});
+
+test("others hear of a member that announces itself again when its time is over", async () => {
+  const { clock, members, value } = makeMembers();
+  members.learn(value(3, 1000, true));
+  expect(members.learn(value(4, 1000))).toBe(false);
+  await clock.advance(1000);
+  expect(members.learn(value(5, 1000))).toBe(true);
+});
+
+test("a member that leaves removes nothing: the others do, a minute later", async () => {
+  const { clock, members, removed, value, living } = makeMembers();
+  await members.join(group, "m", 1000);
+  members.learn(value(101, 1000, true));
+  members.learn(value(7, 10 * minute, true, "n"));
+  await members.leaveGroup(group, "m");
+  expect(removed).toEqual([]);
+  members.learn(value(102, 0));
+  expect(living()).toEqual(["n"]);
+  await clock.advance(minute);
+  expect(living()).toEqual(["n"]);
+  expect(removed).toEqual([[key, 102]]);
+});
+
+test("the last member to leave removes its key, and those of the others", async () => {
+  const { members, removed, value } = makeMembers();
+  await members.join(group, "m", 1000);
+  members.learn(value(101, 1000, true));
+  members.learn(value(7, 0, false, "n"));
+  await members.leaveGroup(group, "m");
+  expect(removed).toEqual([
+    [keys.member(group, "n"), 7],
+    [key, 102],
+  ]);
 });
 
 test("a member whose key was not found is forgotten, unless it was heard of since", () => {
@@ -54,9 +100,9 @@ test("a member whose key was not found is forgotten, unless it was heard of sinc
   members.learn(value(3, 1000));
   const before = members.all();
   members.learn(value(4, 1000));
-  members.keepOnly("group.c.n.g.", new Set(), before);
+  members.keepOnly(prefix, new Set(), before);
   expect(living()).toEqual(["m"]);
-  members.keepOnly("group.c.n.g.", new Set(), members.all());
+  members.keepOnly(prefix, new Set(), members.all());
   expect(living()).toEqual([]);
 });
 
