@@ -116,7 +116,9 @@ export function failure(broker: BrokerAddress, reason: unknown): BrokerFailure {
     ({ cause } = cause);
   }
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new BrokerFailure(withoutSecrets(`can't use ${broker.shown}: ${why}`, broker));
+  return new BrokerFailure(withoutSecrets(`can't use ${broker.shown}: ${why}`, broker), {
+    cause: reason,
+  });
 }
 
 /**

@@ -19,10 +19,11 @@ import type {
 import { type InspectorSource, type LettersRequest, Refusal } from "../inspector/source.js";
 import { line, reasonText } from "../inspector/text.js";
 import { Timeline } from "../inspector/timeline.js";
-import type { JournalEngine, SeenNode } from "../journal/engine.js";
+import type { SeenNode } from "../journal/engine.js";
 import type { Bus } from "../pubsub/types.js";
 import { monotonicNow, wallClockNow } from "../timers.js";
 import { type JournalStream, journalStream, NoJournal } from "./journal.js";
+import type { LateJournal } from "./late-journal.js";
 import { type ObservedNode, Observer } from "./observer.js";
 
 /** Milliseconds from an answer of the journal to the next question. */
@@ -36,10 +37,9 @@ export interface ClusterPlace {
   readonly namespace: string;
   /** The heading. */
   readonly title: string;
-  /** Undefined: there is no pubsub that can be used. */
-  readonly bus: Bus | undefined;
-  /** Undefined: there is no journal. */
-  readonly engine: JournalEngine | undefined;
+  /** Of the nodes' pubsub, or why that can't be used. */
+  readonly bus: Bus | Error;
+  readonly journal: Pick<LateJournal, "engine" | "failure" | "retry">;
 }
 
 /** What the journal had at the last look. */
@@ -73,14 +73,16 @@ export class ClusterSource implements InspectorSource {
   }
 
   about(): Pick<About, "kind" | "title" | "trouble"> {
-    const { bus, title } = this.#place;
-    const lost = bus?.status === "reconnecting" ? "the broker does not answer" : null;
-    return { kind: "cluster", title, trouble: this.#trouble ?? lost };
+    const { bus, title, journal } = this.#place;
+    const { failure } = journal;
+    const unreached = failure === undefined ? null : `the journal: ${line(failure.message)}`;
+    const trouble = unreached ?? this.#trouble ?? busTrouble(bus);
+    return { kind: "cluster", title, trouble };
   }
 
   begin(): void {
     const { bus, cache, name } = this.#place;
-    if (bus === undefined) return;
+    if (bus instanceof Error) return;
     this.#observer = new Observer({ bus, cache, name, clock: systemClock, listener: this });
   }
 
@@ -92,8 +94,9 @@ export class ClusterSource implements InspectorSource {
   }
 
   read(): Tables {
-    if (monotonicNow() - this.#askedAt >= pauseBetweenLooks) void this.look();
-    const { cache, name } = this.#place;
+    const { cache, name, journal } = this.#place;
+    if (journal.engine === undefined) journal.retry();
+    else if (monotonicNow() - this.#askedAt >= pauseBetweenLooks) void this.look();
     const shape = this.#seen?.shape ?? this.#observer?.shapes()[0];
     const partitions = shape?.partitions ?? null;
     const row = { id: stream, cache, name, partitions, epoch: null, pubsub: null, journal: null };
@@ -107,7 +110,7 @@ export class ClusterSource implements InspectorSource {
     };
   }
 
-  /** Asks the journal, if there is one; settles when it has answered, or can't. */
+  /** Asks the journal, if there is a connection to it; settles when it has answered, or can't. */
   look(): Promise<void> {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined;
@@ -118,7 +121,9 @@ export class ClusterSource implements InspectorSource {
 
   async deadLetters(request: LettersRequest): Promise<DeadLetterPage> {
     const { group, partition, limit, values } = request;
-    const { engine } = this.#place;
+    const { engine, failure } = this.#place.journal;
+    if (engine === undefined && failure !== undefined)
+      throw new Refusal(503, `the journal: ${line(failure.message)}`);
     if (engine === undefined || request.stream !== stream)
       throw new Refusal(409, "there is no journal, in which dead letters are kept");
     try {
@@ -163,7 +168,7 @@ export class ClusterSource implements InspectorSource {
   }
 
   async #ask(): Promise<void> {
-    const { engine } = this.#place;
+    const { engine } = this.#place.journal;
     if (engine === undefined) return;
     try {
       const found = await journalStream(engine, this.#place);
@@ -268,6 +273,11 @@ export class ClusterSource implements InspectorSource {
     });
     return [...overPubSub, ...overJournal];
   }
+}
+
+function busTrouble(bus: Bus | Error): string | null {
+  if (bus instanceof Error) return `the pubsub: ${line(bus.message)}`;
+  return bus.status === "reconnecting" ? "the broker does not answer" : null;
 }
 
 async function seenIn({ engine, address, shape, count }: JournalStream): Promise<Seen> {

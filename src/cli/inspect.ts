@@ -1,12 +1,15 @@
 import { findPage, readAssets } from "../inspector/assets.js";
 import { InspectorServer } from "../inspector/server.js";
 import { OptionError } from "../errors.js";
+import type { Milliseconds } from "../options.js";
+import { toError } from "../pubsub/broker-session.js";
 import type { InspectOptions, StreamOptions } from "./arguments.js";
 import { BrokerFailure, busIn, connect, connected, makePubSub, type Session } from "./broker.js";
 import { ClusterSource } from "./cluster-source.js";
-import { NoJournal, openJournal } from "./journal.js";
+import { openJournal } from "./journal.js";
+import { LateJournal } from "./late-journal.js";
 import { aborted, type Output } from "./output.js";
-import { jsonText } from "./show-event.js";
+import { jsonText, printable } from "./show-event.js";
 import { UsageError } from "./usage.js";
 
 /**
@@ -32,6 +35,8 @@ export async function inspect(options: InspectOptions, output: Output): Promise<
   try {
     const { url } = await server.listen();
     output.write(options.json ? jsonText({ url }) : `${url}\n`);
+    const { trouble } = cluster.source.about();
+    if (trouble !== null) output.say(printable(`${trouble}; trying again`));
   } catch (error) {
     throw error instanceof OptionError
       ? new UsageError(error.message.replace(/^invalid value for option "port"/, "option --port"))
@@ -44,6 +49,9 @@ export async function inspect(options: InspectOptions, output: Output): Promise<
   }
 }
 
+/** Milliseconds that a broker has for a connection, at least. */
+const minWait: Milliseconds = 1000;
+
 /** A source about a cluster, with its connections. @internal */
 export interface OpenCluster extends AsyncDisposable {
   readonly source: ClusterSource;
@@ -52,51 +60,45 @@ export interface OpenCluster extends AsyncDisposable {
 }
 
 /**
- * Connects to the pubsub and to the journals of a broker. One of them is enough.
+ * Connects to the pubsub and to the journals of a broker. What can't be reached now is connected to
+ * later; until then, the source says so.
  *
- * @throws (as a rejection) BrokerFailure where neither can be used
+ * @throws (as a rejection) BrokerFailure where the broker refuses both
  * @internal
  */
 export async function openCluster(
   options: StreamOptions,
   signal: AbortSignal,
 ): Promise<OpenCluster> {
-  const { broker, cache, name, namespace } = options;
-  const [pubsub, journal] = await Promise.allSettled([
-    openPubSub(options, signal),
-    openJournal(options, signal),
-  ]);
-  const opened = [
-    ...(pubsub.status === "fulfilled" ? [pubsub.value.session] : []),
-    ...(journal.status === "fulfilled" ? [journal.value] : []),
-  ];
-  const close = async (): Promise<void> => {
-    for (const one of opened) await one[Symbol.asyncDispose]();
-  };
-  const failures = [pubsub, journal].flatMap((one) =>
-    one.status === "rejected" ? [one.reason as unknown] : [],
+  const { broker, cache, name, namespace, heartbeat } = options;
+  const journal = new LateJournal((closing) =>
+    openJournal(options, AbortSignal.any([signal, closing]), Math.max(minWait, heartbeat)),
   );
-  const [first] = failures;
-  if (failures.length === 2 || failures.some((failure) => !isExpected(failure))) {
+  const [pubsub] = await Promise.allSettled([openPubSub(options, signal), journal.connect()]);
+  const opened = pubsub.status === "fulfilled" ? pubsub.value : undefined;
+  const close = async (): Promise<void> => {
+    await journal[Symbol.asyncDispose]();
+    await opened?.session[Symbol.asyncDispose]();
+  };
+  const refused = pubsub.status === "rejected" ? toError(pubsub.reason) : undefined;
+  const defect = [refused, journal.failure].find(
+    (error) => error !== undefined && !(error instanceof BrokerFailure),
+  );
+  const fatal = defect ?? (journal.engine === undefined ? refused : undefined);
+  if (fatal !== undefined) {
     await close();
-    throw failures.find((failure) => !isExpected(failure)) ?? first;
+    throw fatal;
   }
   const source = new ClusterSource({
     cache,
     name,
     namespace,
     title: `${name} on ${broker.shown}`,
-    bus: pubsub.status === "fulfilled" ? pubsub.value.bus : undefined,
-    engine: journal.status === "fulfilled" ? journal.value.engine : undefined,
+    bus: opened?.bus ?? (refused as Error),
+    journal,
   });
-  const failed =
-    pubsub.status === "fulfilled" ? pubsub.value.session.failed : new Promise<never>(() => {});
+  const failed = opened?.session.failed ?? new Promise<never>(() => {});
   return { source, failed, [Symbol.asyncDispose]: close };
-}
-
-/** There may be no journal, or none that can be used. */
-function isExpected(error: unknown): boolean {
-  return error instanceof NoJournal || error instanceof BrokerFailure;
 }
 
 async function openPubSub(

@@ -3,9 +3,11 @@ import type { GroupRow, NodeRow, PartitionRow, Tables } from "../inspector/snaps
 import type { Milliseconds } from "../options.js";
 import { monotonicNow, wallClockNow } from "../timers.js";
 import type { TopOptions } from "./arguments.js";
+import { BrokerFailure } from "./broker.js";
 import type { ClusterSource } from "./cluster-source.js";
 import { ageText, Screen } from "./groups.js";
 import { openCluster } from "./inspect.js";
+import { NotFound } from "./journal.js";
 import type { Output } from "./output.js";
 import { jsonText, printable } from "./show-event.js";
 import { table } from "./table.js";
@@ -24,7 +26,7 @@ interface Look {
 /**
  * Shows a stream's nodes, partitions and groups: once, or on a terminal until interrupted.
  *
- * @throws (as a rejection) BrokerFailure
+ * @throws (as a rejection) BrokerFailure; NotFound where there is nothing to print once
  * @internal
  */
 export async function top(options: TopOptions, output: Output): Promise<void> {
@@ -35,7 +37,7 @@ export async function top(options: TopOptions, output: Output): Promise<void> {
 /** @internal */
 export async function showTop(
   source: ClusterSource,
-  options: Pick<TopOptions, "cache" | "name" | "once" | "json" | "heartbeat">,
+  options: Pick<TopOptions, "cache" | "name" | "namespace" | "once" | "json" | "heartbeat">,
   output: Output,
 ): Promise<void> {
   const { size, signal } = output;
@@ -50,6 +52,7 @@ export async function showTop(
     while (!signal.aborted) {
       const look = await lookAt(source, rates);
       if (isOnce) {
+        checkFound(look, options);
         output.write(options.json ? textOf(look) : `${linesOf(look, options).join("\n")}\n`);
         return;
       }
@@ -59,6 +62,19 @@ export async function showTop(
   } finally {
     source.end();
   }
+}
+
+/** @throws BrokerFailure, NotFound */
+function checkFound(
+  { tables: { nodes, partitions }, trouble }: Look,
+  { cache, name, namespace }: Pick<TopOptions, "cache" | "name" | "namespace">,
+): void {
+  if (nodes.length > 0 || partitions.length > 0) return;
+  if (trouble !== null) throw new BrokerFailure(trouble);
+  const instance = name === cache ? "" : `, instance ${name},`;
+  throw new NotFound(
+    `no node has a stream of cache ${cache}${instance} in namespace ${namespace}, nor is there a journal of one`,
+  );
 }
 
 async function lookAt(source: ClusterSource, rates: Rates): Promise<Look> {

@@ -50,7 +50,8 @@ ${connection}  --port N           the port on this machine, 0 for any free one (
   --help             print this text
 
 Prints the page's address, and runs until interrupted. Only this machine can connect. Exit status: 0
-interrupted; 2 a bad option, a port that is in use, or a broker that can't be used.
+interrupted; 2 a bad option, a port that is in use, or a broker that refuses. What can't be reached
+is tried again.
 `,
   top: `Shows the nodes and the cluster groups of a cache's streams in a table, with their rates.
 
@@ -60,7 +61,8 @@ ${connection}  --once             print the table once; on a terminal it is refr
   --json             print one JSON object
   --help             print this text
 
-Exit status: 0 printed or interrupted; 2 a bad option, or a broker that can't be used.
+Exit status: 0 printed or interrupted; 1 with --once: no node has such a stream, nor has a journal;
+2 a bad option, or a broker that can't be used.
 `,
   tail: `Shows the events of a cache's streams on all nodes as they happen, and what was lost on the way.
 

@@ -10,16 +10,24 @@ export interface Problem {
   readonly view: ViewName;
   readonly level: "warn" | "error";
   readonly text: string;
-  /** Filter of the view that shows it. */
-  readonly filter: string;
+  /** Filter of the view that shows it; undefined: none. */
+  readonly filter?: string;
 }
 
 /** What is wrong now. */
-export function problemsOf({ groups, nodes }: Snapshot, tree: Tree): Problem[] {
+export function problemsOf(snapshot: Snapshot, tree: Tree): Problem[] {
+  const { about, groups, nodes, partitions, streams } = snapshot;
   const { paused, deadLetters } = totalsOf(groups);
   const nobody = groups.filter(isNobodys).length;
   const silent = nodes.filter(({ status }) => status === "silent").length;
+  const isMissing = about.kind === "cluster" && nodes.length === 0 && partitions.length === 0;
   const found: (Problem & { readonly is: number })[] = [
+    {
+      is: isMissing ? 1 : 0,
+      view: "nodes",
+      level: "error",
+      text: `no node has a stream of cache ${streams[0]?.cache}`,
+    },
     {
       is: tree.notRunning,
       view: "tree",

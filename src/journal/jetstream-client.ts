@@ -113,6 +113,11 @@ export function isGone(error: unknown): boolean {
   );
 }
 
+/** Whether JetStream is not enabled, so that there can be no journals. @internal */
+export function isWithoutJetStream(error: unknown): boolean {
+  return error instanceof RefusedError && toError(error.cause).name === "JetStreamNotEnabled";
+}
+
 /** Creates a consumer that is read by pulling, and ends when nobody does. @internal */
 export async function newPullConsumer(
   jsm: JetStreamManager,

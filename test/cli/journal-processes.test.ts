@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { cp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { jetstreamManager } from "@nats-io/jetstream";
@@ -7,8 +7,12 @@ import { main } from "../../src/cli/main.js";
 import { waitFor } from "../../src/testing/wait-for.js";
 import type { Broker } from "../helpers/brokers/broker.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
+import { Proxy } from "../helpers/brokers/proxy.js";
 import { startNats, startRedis, startRedisCluster, tellRedis } from "../helpers/brokers/servers.js";
 import { Built } from "../helpers/built.js";
+import { projectRoot } from "../helpers/project-root.js";
+import { FakePage } from "../inspector/client.js";
+import { buildPage } from "../inspector/page.js";
 import { TestOutput } from "./journal-fixture.js";
 import { journalNodeProgram } from "./journal-program.js";
 import { Program } from "./program.js";
@@ -17,8 +21,13 @@ let built: Built;
 beforeAll(async () => {
   built = await Built.make();
   await writeFile(join(built.folder, "journal-node.js"), journalNodeProgram);
+  await buildPage();
+  const page = join(projectRoot, "dist", "inspector");
+  await cp(page, join(built.folder, "inspector", "inspector"), { recursive: true });
 }, 60_000);
 afterAll(() => built[Symbol.asyncDispose]());
+
+const cli = (...args: string[]): Program => new Program(join(built.folder, "cli.js"), args);
 
 /** Runs a command in this process, which takes a fraction of the time. */
 async function run(...argv: string[]): Promise<TestOutput & { status: number }> {
@@ -111,6 +120,12 @@ for (const { kind, binary, broker: startBroker, stored, persist } of engines) {
     test("an engine without journals has none, and gets none by looking", async () => {
       const { status, err } = await run("groups", `--${kind}`, url());
       expect([status, err]).toEqual([1, "no stream has a journal in namespace nebulex\n"]);
+      const top = await run("top", ...place(), "--once", "--heartbeat", "200");
+      expect([top.status, top.out, top.err]).toEqual([
+        1,
+        "",
+        "no node has a stream of cache users in namespace nebulex, nor is there a journal of one\n",
+      ]);
       expect(await stored(broker)).toBe(0);
       for (const command of ["groups", "tail"]) {
         const more = command === "tail" ? ["--journal"] : [];
@@ -207,6 +222,55 @@ for (const { kind, binary, broker: startBroker, stored, persist } of engines) {
       expect(await a.end()).toBe(0);
     });
 
+    test("top and inspect show who has what, and come to it when it can be reached", async () => {
+      await using proxy = await Proxy.start(broker);
+      await proxy.refuse();
+      const far = url().replace(`:${broker.port}`, `:${proxy.port}`);
+      const at = [`--${kind}`, far, "--cache", "users", "--heartbeat", "600"];
+      await using late = cli("inspect", ...at, "--port", "0");
+      await using d = await node("d");
+      await late.prints(`the journal: can't reach ${kind}://${broker.host}:${proxy.port}: `);
+      using page = await FakePage.open(Number(new URL(late.stdout.trim()).port));
+      const before = await page.until(() => true);
+      expect(before.about.trouble).toContain(`can't reach ${kind}://`);
+
+      await proxy.restore();
+      await until((all) => all.every(({ owner }) => owner === "d"));
+      d.send("1 more");
+      // It is paused.
+      await until(([, second]) => (second?.lag ?? 0) > 0);
+      await using top = cli("top", ...place(), "--once", "--json", "--heartbeat", "600");
+      const { about, nodes } = await page.until(({ groups }) => groups.length > 0);
+      expect(about.trouble).toBe(null);
+      expect(nodes).toContainEqual(
+        expect.objectContaining({ node: "d", over: "journal", status: "up" }),
+      );
+      const { groups } = await page.until(({ groups: all }) => all[1]?.owner === "d");
+      expect(groups).toMatchObject([
+        { group: "mailer", partition: 0, owner: "d", lag: 0, paused: false },
+        { group: "mailer", partition: 1, owner: "d", lag: expect.any(Number), paused: true },
+      ]);
+      expect(await (await fetch(late.stdout.trim())).text()).toContain("<title>");
+      expect(await late.end("SIGINT")).toBe(0);
+      await expect(fetch(late.stdout.trim())).rejects.toThrow("fetch failed");
+      expect(late.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\n$/);
+      expect(late.stderr).toMatch(/^nebulex-streams: the journal: can't reach .*; trying again$/m);
+
+      expect(await top.status()).toBe(0);
+      expect(JSON.parse(top.stdout)).toMatchObject({
+        cache: "users",
+        partitions: 2,
+        trouble: null,
+        nodes: expect.arrayContaining([expect.objectContaining({ node: "d", status: "up" })]),
+        groups: groups.map(({ group, partition, owner, lag, paused }) => {
+          return { group, partition, owner, lag, paused };
+        }),
+      });
+      expect(top.stderr).toBe("");
+      expect(late.stderr + top.stdout).not.toContain("s3cret");
+      expect(await d.end()).toBe(0);
+    });
+
     test("doctor looks at the journal", async () => {
       await printed("resume", ...group(), "--yes");
       const alone = await run("doctor", ...place(), "--timeout", "900", "--json");
@@ -252,8 +316,12 @@ describeWith("redis-server")("journals in a Redis Cluster", () => {
 describe("an engine that can't be reached", () => {
   test("ends with 2", async () => {
     const options = "--redis redis://127.0.0.1:1 --cache users --group mailer".split(" ");
-    await using program = new Program(join(built.folder, "cli.js"), ["pause", ...options]);
-    expect(await program.status()).toBe(2);
-    expect(program.stderr).toContain("can't reach redis://127.0.0.1:1: ");
+    await using pause = cli("pause", ...options);
+    await using top = cli("top", ...options.slice(0, 4), "--heartbeat", "300", "--once");
+    for (const program of [pause, top]) {
+      expect(await program.status()).toBe(2);
+      expect(program.stderr).toContain("can't reach redis://127.0.0.1:1: ");
+      expect(program.stdout).toBe("");
+    }
   });
 });

@@ -1,14 +1,21 @@
 import { describe, expect, test } from "@jest/globals";
+import { BrokerFailure } from "../../src/cli/broker.js";
 import { ClusterSource } from "../../src/cli/cluster-source.js";
+import { NoJournal, NotFound } from "../../src/cli/journal.js";
+import { LateJournal } from "../../src/cli/late-journal.js";
 import { showTop } from "../../src/cli/top.js";
 import { localPubSub, startSupervisor } from "../../src/index.js";
-import { busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
+import { type Bus, busOf, type PubSubWithBus } from "../../src/pubsub/types.js";
 import { Cluster, heartbeat } from "../cluster/cluster.js";
 import { ask, FakePage, serve } from "../inspector/client.js";
 import { LocalFixture, TestOutput } from "./journal-fixture.js";
 
-const place = { cache: "users", name: "users", namespace: "nebulex", title: "users on a broker" };
-const options = { cache: "users", name: "users", once: true, json: false, heartbeat: 1 };
+const address = { cache: "users", name: "users", namespace: "nebulex" };
+const refused = new BrokerFailure("the broker has refused it");
+const place = { ...address, title: "users on a broker", bus: refused };
+const options = { ...address, once: true, json: false, heartbeat: 1 };
+/** What is shown of a broker that has a journal, and refuses to be a pubsub. */
+const trouble = "the pubsub: the broker has refused it";
 
 async function seeded(): Promise<LocalFixture> {
   const fixture = await LocalFixture.start();
@@ -20,8 +27,13 @@ async function seeded(): Promise<LocalFixture> {
   return fixture;
 }
 
-const sourceOf = ({ connection }: LocalFixture): ClusterSource =>
-  new ClusterSource({ ...place, bus: undefined, engine: connection.engine });
+const noJournal = { engine: undefined, failure: undefined, retry: () => {} };
+const journalOf = ({ connection: { engine } }: LocalFixture) => {
+  return { engine, failure: undefined, retry: () => {} };
+};
+
+const sourceOf = (fixture: LocalFixture): ClusterSource =>
+  new ClusterSource({ ...place, journal: journalOf(fixture) });
 
 describe("top", () => {
   test("prints nodes and groups once", async () => {
@@ -48,7 +60,7 @@ describe("top", () => {
       cache: "users",
       name: "users",
       partitions: 2,
-      trouble: null,
+      trouble,
       nodes: [{ node: "a", over: "journal", status: "up" }],
       events: [
         { partition: 0, events: 5, kept: 5, rate: 0 },
@@ -64,6 +76,26 @@ describe("top", () => {
         }),
       ]),
     });
+  });
+
+  test("prints nothing where there is no such stream, or nothing can be reached", async () => {
+    await using fixture = await LocalFixture.start();
+    const output = new TestOutput();
+    const bus = { status: "reconnecting" } as Bus;
+    const unreached = new ClusterSource({ ...place, bus, journal: noJournal });
+    unreached.begin = () => {};
+    const absent = new ClusterSource({ ...place, journal: journalOf(fixture) });
+    absent.about = () => ({ kind: "cluster", title: "", trouble: null });
+    const shown = [unreached, absent].map((source) => showTop(source, options, output));
+    expect(await Promise.allSettled(shown)).toEqual(
+      [
+        new BrokerFailure("the broker does not answer"),
+        new NotFound(
+          "no node has a stream of cache users in namespace nebulex, nor is there a journal of one",
+        ),
+      ].map((reason) => ({ status: "rejected", reason })),
+    );
+    expect(output.out).toBe("");
   });
 });
 
@@ -99,6 +131,34 @@ describe("the page about a cluster", () => {
     expect(later.timeline).toMatchObject([{ kind: "node", text: "node b: up" }]);
   });
 
+  test("shows the journal when it can be reached, and why not until then", async () => {
+    await using fixture = await seeded();
+    const failures: Error[] = [
+      new BrokerFailure("can't reach redis://host: no answer"),
+      new NoJournal("no stream has a journal"),
+    ];
+    const journal = new LateJournal(() => {
+      const [failure] = failures;
+      return failure === undefined ? Promise.resolve(fixture.connection) : Promise.reject(failure);
+    }, 0);
+    const source = new ClusterSource({ ...place, journal });
+    await using inspector = await serve(source);
+    await journal.connect();
+    using page = await FakePage.open(inspector.port);
+    const before = await page.until(() => true);
+    expect(before.about.trouble).toBe("the journal: can't reach redis://host: no answer");
+    const letters = await ask(inspector.port, "/dead-letters?stream=s1&group=mailer&limit=1");
+    expect([letters.status, letters.text]).toEqual([503, expect.stringContaining("can't reach")]);
+    // Nodes with a pubsub alone have no journal: nothing is wrong.
+    failures.shift();
+    await page.until(({ about }) => about.trouble === trouble);
+    failures.shift();
+    const after = await page.until(({ groups }) => groups.length > 0);
+    expect(after.nodes).toMatchObject([{ node: "a", over: "journal", status: "up" }]);
+    expect(after.about.trouble).toBe(trouble);
+    await journal[Symbol.asyncDispose]();
+  });
+
   test("shows what the nodes publish, and observes only while somebody looks", async () => {
     await using cluster = new Cluster();
     await cluster.start("a");
@@ -107,7 +167,7 @@ describe("the page about a cluster", () => {
       startSupervisor({ strategy: "one_for_one", clock: cluster.clock, children: [pubsub] }),
     );
     const bus = (pubsub as PubSubWithBus)[busOf];
-    const source = new ClusterSource({ ...place, bus, engine: undefined });
+    const source = new ClusterSource({ ...place, bus, journal: noJournal });
     expect(source.read().nodes).toEqual([]);
     source.begin();
     await cluster.until(() => source.read().nodes.length === 1);
