@@ -17,8 +17,13 @@ export interface CursorOwner {
   readonly fence: number;
   /** Whether the lease is lost, so that nothing that is in hand counts. */
   readonly isLost: boolean;
-  /** Whether a handler may be called now. */
-  mayBegin(): boolean;
+  /**
+   * Whether a handler may be called now.
+   *
+   * @param isFirst with the first message that is not handled: no position behind it can be
+   *   committed before
+   */
+  mayBegin(isFirst: boolean): boolean;
   /** Messages have been handled, or given up. */
   settled(): void;
   /** An event has been handled. */
@@ -137,7 +142,7 @@ export class GroupCursor extends Cursor implements Gate {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const waiter of waiting) {
-      if (this.#mayBegin()) this.#begin(waiter);
+      if (this.#mayBegin(waiter.messages)) this.#begin(waiter);
       else this.#waiting.push(waiter);
     }
     // The lease may have been found to be lost.
@@ -161,7 +166,7 @@ export class GroupCursor extends Cursor implements Gate {
 
   enter(messages: readonly Message[]): Promise<void> | undefined {
     if (this.#isShut) return Promise.reject(notBegun as unknown as Error);
-    if (this.#mayBegin()) {
+    if (this.#mayBegin(messages)) {
       for (const message of messages) this.#begun.add(message);
       return undefined;
     }
@@ -210,8 +215,8 @@ export class GroupCursor extends Cursor implements Gate {
     this.#settled(message);
   }
 
-  #mayBegin(): boolean {
-    return !this.#isHeld && this.#owner.mayBegin();
+  #mayBegin(messages: readonly Message[]): boolean {
+    return !this.#isHeld && this.#owner.mayBegin(messages[0] === this.unacked.all()[0]);
   }
 
   #begin({ messages, go }: Waiter): void {

@@ -199,7 +199,7 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
     this.#lose("abandoned");
   }
 
-  mayBegin(): boolean {
+  mayBegin(isFirst: boolean): boolean {
     if (this.#isClosed) return false;
     const now = this.#context.clock.now();
     if (now >= this.#leaseEnd) {
@@ -208,6 +208,8 @@ export class OwnedPartition implements CursorOwner, LeasedPartition {
     }
     const since = this.#sentSince ?? this.#since;
     if (since === undefined || now - since < maxUncommittedTime) return true;
+    // Only this message, which failed or lost its worker, keeps the others from being committed.
+    if (isFirst && this.#sentSince === undefined && this.#count === 0) return true;
     this.#isBlocked = true;
     return false;
   }

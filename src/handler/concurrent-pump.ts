@@ -117,6 +117,8 @@ export class ConcurrentPump extends Pump {
     else {
       pending.then(after, (error: unknown) => {
         this.#failure ??= { error };
+        // What waits at the gate is not completed first: it may wait for what has failed.
+        this.context.cursor.gate?.shut();
         after();
       });
     }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   type ActorRef,
+  type CacheEntryEvent,
   type Clock,
   defineCache,
   handlerPool,
@@ -8,7 +9,7 @@ import {
   SupervisorError,
   supervisorOf,
 } from "../../src/index.js";
-import { sleep } from "../../src/clock.js";
+import { pause, sleep } from "../../src/clock.js";
 import { SimulatedClock } from "../../src/testing.js";
 import { failure, Gate, until } from "../helpers/actors.js";
 import { Tree } from "../helpers/streams.js";
@@ -350,6 +351,54 @@ describe("one pool on several nodes", () => {
       expect(positions).toHaveLength(10);
       expect(positions).toEqual([...positions].sort((x, y) => x - y));
     }
+  });
+});
+
+describe("an event that fails more than 200 ms after later ones were handled", () => {
+  const isSlow = ({ target }: CacheEntryEvent<string, number>): boolean =>
+    target.kind === "key" && target.key === "o2";
+
+  test.each(["restart", "resume"] as const)("is tried again, with onError %s", async (onError) => {
+    const clock = new SimulatedClock();
+    const attempts: number[] = [];
+    await using lab = new GroupLab({
+      clock,
+      stream: { partitions: 1 },
+      pool: { concurrency: 3, onError, maxAttempts: 3 },
+      handle: async (event, { attempt }) => {
+        if (!isSlow(event)) return pause(clock, 20);
+        attempts.push(attempt);
+        await pause(clock, 300);
+        if (attempt < 3) throw new Error("not yet");
+      },
+    });
+    const a = await lab.start("a");
+    a.put(1, 100);
+    await clock.advance(leaseTime);
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(sorted(lab.keysOf())).toEqual(range(1, 100));
+  });
+
+  test("is given to the next worker, where the first one was killed", async () => {
+    const clock = new SimulatedClock();
+    let calls = 0;
+    await using lab = new GroupLab({
+      clock,
+      stream: { partitions: 1 },
+      pool: { concurrency: 3 },
+      handle: async (event, { self }) => {
+        if (!isSlow(event)) return pause(clock, 20);
+        if (++calls > 1) return;
+        await pause(clock, 300);
+        await self.kill();
+        await pause(clock, 60_000);
+      },
+    });
+    const a = await lab.start("a");
+    a.put(1, 100);
+    await clock.advance(leaseTime);
+    expect(calls).toBe(2);
+    expect(sorted(lab.keysOf())).toEqual(range(1, 100));
   });
 });
 
