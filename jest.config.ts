@@ -25,6 +25,7 @@ const config: Config = {
   testEnvironment: "<rootDir>/test/helpers/environment.mjs",
   roots: [suite === undefined ? "<rootDir>/test" : `<rootDir>/test/${suite}`],
   ...(isFast || setup === undefined ? {} : { globalSetup: setup }),
+  testSequencer: "<rootDir>/test/helpers/sequencer.mjs",
   testMatch: ["**/*.test.ts"],
   testPathIgnorePatterns: [
     "/node_modules/",
