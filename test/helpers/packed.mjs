@@ -39,6 +39,8 @@ export default async function setUp() {
   const folder = mkdtempSync(join(tmpdir(), "nebulex-streams-package-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const flags = ["--json", "--silent", "--pack-destination", folder];
+  // `dist/` is up to date: it isn't built again.
+  if (process.env["NEBULEX_BUILT"] === "true") flags.push("--ignore-scripts");
   await execute("npm", ["pack", ...flags], { cwd: root, env: outerEnv() });
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const tarball = join(folder, `nebulex-streams-${version}.tgz`);
