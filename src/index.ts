@@ -23,6 +23,7 @@ export type {
   AnyCache,
   AsyncCache,
   Cache,
+  CacheCounts,
   CacheInfo,
   CounterOptions,
   EventListener,

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.js";
 import type { Cause } from "../event/event.js";
 import type { Milliseconds } from "../options.js";
-import type { CacheInfo, Ttl } from "./types.js";
+import type { CacheCounts, CacheInfo, Ttl } from "./types.js";
 import type { EventType } from "../event/types.js";
 
 /** What a store is opened for. */
@@ -123,6 +123,11 @@ export type AsyncStore<K, V> = {
    * them loads a value at a time. Without this method each process loads by itself.
    */
   fetch?(key: K, load: () => Promise<V>, options: FetchedOptions<V>, cause: Cause): Promise<V>;
+  /**
+   * What `info` has of what this process has done, at once: for metrics, which can't wait. Without
+   * this method the cache is not in the metrics.
+   */
+  counts?(): CacheCounts;
 };
 
 /** How a store keeps a value that has been loaded. */

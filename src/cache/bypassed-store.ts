@@ -1,6 +1,6 @@
 import type { Cause } from "../event/event.js";
-import type { Store, StoreQuery } from "./adapter.js";
-import type { CacheInfo, Ttl } from "./types.js";
+import type { AsyncStore, Store, StoreQuery } from "./adapter.js";
+import type { CacheCounts, CacheInfo, Ttl } from "./types.js";
 
 /**
  * A store whose entries can't be trusted for now: reads miss, and fills store nothing. All other
@@ -113,6 +113,13 @@ export class BypassedStore<K, V> implements Store<K, V> {
       ...info,
       misses: info.misses + this.#misses,
     }));
+  }
+
+  /** Undefined: the store does not tell. */
+  counts(): CacheCounts | undefined {
+    const { counts } = this.#store as Partial<Pick<AsyncStore<K, V>, "counts">>;
+    const known = counts?.call(this.#store);
+    return known && { ...known, misses: known.misses + this.#misses };
   }
 
   close(): void {

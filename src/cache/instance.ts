@@ -7,7 +7,7 @@ import type { Emitter } from "./emitter.js";
 import { SingleFlight } from "./single-flight.js";
 import type { StreamPort } from "./stream-port.js";
 import { Transactions } from "./transactions.js";
-import type { AsyncCache, Cache, CacheInfo } from "./types.js";
+import type { AsyncCache, Cache, CacheCounts, CacheInfo } from "./types.js";
 
 /** One incarnation of an instance: what its commands work on. @internal */
 export class Instance<K = unknown, V = unknown> {
@@ -65,6 +65,12 @@ export class Instance<K = unknown, V = unknown> {
 
   info(): CacheInfo {
     return (this.#bypass ?? this.opened).info();
+  }
+
+  /** What has been counted, also where the store is elsewhere; undefined: it does not tell. */
+  counts(): CacheCounts | undefined {
+    const store: unknown = this.#bypass ?? this.opened;
+    return (store as { counts?(): CacheCounts | undefined }).counts?.();
   }
 }
 

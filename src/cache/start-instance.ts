@@ -9,7 +9,7 @@ import { observe } from "../telemetry/open-telemetry.js";
 import type { Adapter, AsyncAdapter, AsyncStore, Store } from "./adapter.js";
 import { Emitter } from "./emitter.js";
 import { Instance, type InstanceSlot } from "./instance.js";
-import type { CacheInfo } from "./types.js";
+import type { CacheCounts, CacheInfo } from "./types.js";
 
 /** The running instances by their actors. */
 const instances = new WeakMap<ActorRef, Instance>();
@@ -122,8 +122,8 @@ class InstanceLife {
 }
 
 /**
- * The metrics of one incarnation of an instance. They leave out a store that is elsewhere: its
- * promises would be too late for a collection.
+ * The metrics of one incarnation of an instance. Of a store that is elsewhere they have what this
+ * process has counted: a promise of the number of entries would be too late for a collection.
  *
  * @internal
  */
@@ -136,22 +136,21 @@ class CacheMetrics implements MetricSource {
 
   measure(into: Measurements): void {
     const { isAsync, emitter } = this.#instance;
-    if (isAsync) return;
     const { cache, name } = emitter.source;
     const of = { cache, name };
-    let info: CacheInfo;
+    let info: (CacheCounts & Partial<Pick<CacheInfo, "entries">>) | undefined;
     try {
-      info = this.#instance.info();
+      info = isAsync ? this.#instance.counts() : this.#instance.info();
     } catch {
       // A user's adapter that fails here must not fail the whole collection.
-      return;
     }
+    if (info === undefined) return;
     into.add("nebulex.cache.hits", info.hits, of);
     into.add("nebulex.cache.misses", info.misses, of);
     into.add("nebulex.cache.writes", info.writes, of);
     into.add("nebulex.cache.deletions", info.deletions, of);
     into.add("nebulex.cache.evictions", info.evictions, of);
     into.add("nebulex.cache.expirations", info.expirations, of);
-    into.add("nebulex.cache.entries", info.entries, of);
+    if (!isAsync) into.add("nebulex.cache.entries", info.entries as number, of);
   }
 }

@@ -75,7 +75,7 @@ export type Query<K, V> =
   { keys: Iterable<K> } | { prefix: string } | { where: (key: K, value: V) => boolean };
 
 /** What a cache instance has done since it started, counted in entries. */
-export interface CacheInfo {
+export interface CacheCounts {
   /** Entries found by get, fetch, take, getOrStore, fetchOrStore and getAll. */
   hits: number;
   /** Keys that these commands did not find. */
@@ -88,6 +88,10 @@ export interface CacheInfo {
   evictions: number;
   /** Entries that reached their TTL. */
   expirations: number;
+}
+
+/** What a cache instance has done and holds. */
+export interface CacheInfo extends CacheCounts {
   /** Entries stored now. */
   entries: number;
   /** The local copies in front of a store that is elsewhere; absent: there are none. */

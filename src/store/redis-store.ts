@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { AsyncStore, FoundValue, StoreQuery } from "../cache/adapter.js";
-import type { CacheInfo, Ttl } from "../cache/types.js";
+import type { CacheCounts, CacheInfo, Ttl } from "../cache/types.js";
 import { OptionError, StoreUnavailableError } from "../errors.js";
 import type { Cause } from "../event/event.js";
 import { commands } from "../cache/command.js";
@@ -291,6 +291,10 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
 
   info(): Promise<CacheInfo> {
     return this.#bulk.info();
+  }
+
+  counts(): CacheCounts {
+    return { ...this.#core.counts };
   }
 
   close(): Promise<void> {

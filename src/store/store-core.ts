@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ChangeSink } from "../cache/adapter.js";
-import type { CacheInfo, Ttl } from "../cache/types.js";
+import type { CacheCounts, Ttl } from "../cache/types.js";
 import type { Clock } from "../clock.js";
 import { changeFlags } from "../cluster/change-entry.js";
 import { OptionError, show } from "../errors.js";
@@ -72,14 +72,14 @@ export class StoreCore<K = unknown, V = unknown> {
   readonly sink: ChangeSink<K, V>;
   readonly time = new EngineClock();
   readonly partitions: readonly StorePartition[];
-  readonly counts = {
+  readonly counts: CacheCounts = {
     hits: 0,
     misses: 0,
     writes: 0,
     deletions: 0,
     evictions: 0,
     expirations: 0,
-  } satisfies Omit<CacheInfo, "entries" | "near">;
+  };
   readonly calls: StoreCalls;
   /** Undefined: there are no local copies. */
   readonly near: Near | undefined;

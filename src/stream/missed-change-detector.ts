@@ -19,7 +19,7 @@ export class MissedChangeDetector {
   }
 }
 
-/** Undefined for a store outside the process, which has no synchronous counters. */
+/** Undefined for a store outside the process: others may change it. */
 function changesOf({ opened, emptyInvalidations, isAsync }: Instance): number | undefined {
   if (isAsync) return undefined;
   const { writes, deletions, evictions, expirations } = opened.info();

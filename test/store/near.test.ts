@@ -6,6 +6,7 @@ import type { Broker } from "../helpers/brokers/broker.js";
 import { describeWith } from "../helpers/brokers/describe-with.js";
 import { Proxy } from "../helpers/brokers/proxy.js";
 import { startRedis, tellRedis } from "../helpers/brokers/servers.js";
+import { Collector } from "../telemetry/helpers.js";
 import { StoreNode, type StoreNodeOptions } from "./store-lab.js";
 
 const near = { maxEntries: 1000 };
@@ -95,6 +96,25 @@ describeWith("redis-server")("local copies in front of a shared store", () => {
     await waitFor(async () => (await a.cache.get("k")) === 4);
     await a.cache.put("k", 5, { ttl: 1 });
     await waitFor(async () => (await a.cache.get("k")) === undefined);
+  });
+
+  test("are in the metrics, and their hits among those of the cache", async () => {
+    await using collector = new Collector();
+    await using a = await fresh();
+    await a.cache.put("k", 1);
+    for (let n = 0; n < 3; n++) await a.cache.get("k");
+    await a.cache.get("absent");
+    const { entries, near: copies, ...counts } = await a.cache.info();
+    expect({ entries, ...counts }).toMatchObject({ entries: 1, hits: 3, misses: 1, writes: 1 });
+    const found = (await collector.points())
+      .filter(
+        ({ metric, attributes }) =>
+          metric.startsWith("nebulex.cache.") && attributes["cache"] === a.cache.name,
+      )
+      .map(({ metric, value }) => [metric.slice("nebulex.cache.".length), value]);
+    const nearCounts = Object.entries(copies ?? {}).map(([name, count]) => [`near.${name}`, count]);
+    expect(Object.fromEntries(found)).toEqual({ ...counts, ...Object.fromEntries(nearCounts) });
+    expect(copies?.hits).toBeGreaterThan(0);
   });
 
   test("end with the TTL of their entries, and with their own", async () => {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, jest, test } from "@jest/globals";
 import { metrics } from "@opentelemetry/api";
+import { Keyv } from "keyv";
 import {
   actor,
   batchHandler,
@@ -13,10 +14,12 @@ import {
   localAdapter,
   localPubSub,
   startSupervisor,
+  storeAdapter,
   streamServer,
   supervisorOf,
   whenIdle,
 } from "nebulex-streams";
+import { keyvAdapter } from "nebulex-streams/keyv";
 import { slotOf } from "../../src/cache/cache-handle.js";
 import { Gate, Listener, until } from "../helpers/actors.js";
 import { Collector, version } from "./helpers.js";
@@ -178,6 +181,46 @@ test("misses do not become fewer when a cache is no longer bypassed", async () =
   expect(cache.info().misses).toBe(2);
   const misses = await collector.values("nebulex.cache.misses", { cache: cache.name }, () => "");
   expect(misses).toEqual({ "": 2 });
+});
+
+test("of a cache whose store is elsewhere each process counts what it has done, but no entries", async () => {
+  await using collector = new Collector("delta");
+  const overMap = defineCache<string, number>({
+    name: "metrics-remote",
+    adapter: storeAdapter<string, number>(new Map()),
+  });
+  const overKeyv = defineCache<string, number>({
+    name: "metrics-keyv",
+    adapter: keyvAdapter(new Keyv()),
+  });
+  await using _tree = await startSupervisor({
+    strategy: "one_for_one",
+    children: [overMap, overKeyv],
+  });
+  for (const cache of [overMap, overKeyv]) {
+    await cache.put("k", 1);
+    await cache.put("due", 1, { ttl: 1 });
+    await cache.get("k");
+    await cache.get("absent");
+    await cache.delete("k");
+    await until(async () => (await cache.get("due")) === undefined);
+    const { running } = slotOf(cache);
+    if (running === undefined) throw new Error("not started");
+    running.bypassed = true;
+    await cache.get("k");
+    running.bypassed = false;
+    const { entries: _, near: _none, ...counts } = await cache.info();
+    expect(counts).toMatchObject({ writes: 2, deletions: 1, evictions: 0 });
+    const exported = (await collector.points()).filter(
+      ({ metric, attributes }) =>
+        metric.startsWith("nebulex.cache.") && attributes["cache"] === cache.name,
+    );
+    expect(
+      Object.fromEntries(
+        exported.map(({ metric, value }) => [metric.slice("nebulex.cache.".length), value]),
+      ),
+    ).toEqual(counts);
+  }
 });
 
 test("a stream without partitions has no partition among its attributes; instances have their own name", async () => {

@@ -2,7 +2,7 @@ import { OptionError } from "../../errors.js";
 import { type Cause, causeOf } from "../../event/event.js";
 import type { Milliseconds } from "../../options.js";
 import type { AsyncStore, FoundValue, StoreQuery } from "../adapter.js";
-import type { CacheInfo, Ttl } from "../types.js";
+import type { CacheCounts, CacheInfo, Ttl } from "../types.js";
 import { atATime } from "./at-a-time.js";
 import { deleteAll, readAll, setAll, stream, walk } from "./function-bulk.js";
 import type { FunctionTable } from "./function-table.js";
@@ -217,6 +217,10 @@ export class FunctionStore<K, V> implements AsyncStore<K, V> {
       ? await this.countAll({ kind: "all" }, causeOf("info"))
       : NaN;
     return { ...this.#table.counts, entries };
+  }
+
+  counts(): CacheCounts {
+    return { ...this.#table.counts };
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { type Cause, causeOf } from "../../event/event.js";
 import type { Milliseconds } from "../../options.js";
 import { channels, reportCallbackError } from "../../telemetry/channels.js";
 import type { AdapterContext, ChangeSink } from "../adapter.js";
-import type { CacheInfo, Ttl } from "../types.js";
+import type { CacheCounts, Ttl } from "../types.js";
 import { callsAtOnce } from "./at-a-time.js";
 import { KeyQueues } from "./key-queues.js";
 import { StaleCopies } from "./stale-copies.js";
@@ -43,7 +43,7 @@ export class FunctionTable<K, V> {
   readonly stale: StaleCopies<K, V>;
   readonly sink: ChangeSink<K, V>;
   readonly defaultTtl: Ttl;
-  readonly counts: Omit<CacheInfo, "entries"> = {
+  readonly counts: CacheCounts = {
     hits: 0,
     misses: 0,
     writes: 0,

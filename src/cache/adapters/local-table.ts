@@ -3,7 +3,7 @@ import { type Cause, causeOf } from "../../event/event.js";
 import type { EventType } from "../../event/types.js";
 import type { Milliseconds } from "../../options.js";
 import type { ChangeSink, StoreQuery } from "../adapter.js";
-import type { CacheInfo, Ttl } from "../types.js";
+import type { CacheCounts, Ttl } from "../types.js";
 import type { Entries } from "./entries.js";
 import { ExpiryWheel } from "./expiry-wheel.js";
 import { KeyHashes } from "./key-hashes.js";
@@ -36,7 +36,7 @@ export class LocalTable<K, V> {
   readonly clock: StoreClock;
   readonly sink: ChangeSink<K, V>;
   readonly defaultTtl: Ttl;
-  readonly counts: Omit<CacheInfo, "entries"> = {
+  readonly counts: CacheCounts = {
     hits: 0,
     misses: 0,
     writes: 0,
