@@ -59,8 +59,9 @@ export async function runFault(
 ): Promise<FaultResult> {
   const fault = faults[id];
   const { seed, rate, heartbeat, leaseTime } = sizes;
-  const persistent = fault.persistent === true;
-  const options = { engine, seed, partitions, heartbeat, leaseTime, keys: 3000, persistent };
+  const { persistent = false, cuts: proxied = false } = fault;
+  const shape = { partitions, heartbeat, leaseTime, keys: 3000 };
+  const options = { engine, seed, persistent, proxied, ...shape };
   await using cluster = await GroupCluster.start(options, fault.nodes);
   const began = performance.now();
   const interruptions: Interruptions = { failOvers: [], handOvers: [] };

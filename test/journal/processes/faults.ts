@@ -32,6 +32,8 @@ export interface Fault {
   readonly nodes: readonly string[];
   /** Whether the engine keeps all that it has taken. */
   readonly persistent?: boolean;
+  /** Whether connections are cut. */
+  readonly cuts?: boolean;
   /** Whether an event may be handled twice: owners end without a commit. */
   readonly repeats: boolean;
   /** Whether the journal begins a new generation: its positions come again. */
@@ -133,6 +135,7 @@ export const faults: Readonly<Record<FaultId, Fault>> = {
   g: {
     name: "connections cut",
     nodes: three,
+    cuts: true,
     repeats: true,
     strike: async (cluster, { times, rate }, random) => {
       for (let left = times; left > 0; left--) {

@@ -29,6 +29,8 @@ export interface GroupClusterOptions {
   readonly keys: number;
   /** Whether all that the engine has taken is on the disk: Redis is slower then. */
   readonly persistent: boolean;
+  /** Whether connections go through the proxy, which takes the time of this process for each message. */
+  readonly proxied: boolean;
 }
 
 /** One epoch of a node, from its start to its end. */
@@ -86,7 +88,8 @@ export class GroupCluster implements AsyncDisposable {
 
   /** Settles when it is running; it writes as the others do. */
   async startNode(node: string): Promise<void> {
-    const { engine, seed, partitions, heartbeat, leaseTime, keys } = this.options;
+    const { engine, seed, partitions, heartbeat, leaseTime, keys, proxied } = this.options;
+    const { host, port } = proxied ? this.proxy : this.broker;
     const notes = join(this.#folder, `life-${this.#lives.length}-${node}`);
     const config: GroupNodeConfig = {
       node,
@@ -94,7 +97,7 @@ export class GroupCluster implements AsyncDisposable {
       partitions,
       heartbeat,
       leaseTime,
-      address: { host: this.proxy.host, port: this.proxy.port },
+      address: { host, port },
       books: this.#bookFile,
       writer: { seed: seed + this.#lives.length, keys, notes },
     };
