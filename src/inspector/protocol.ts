@@ -20,8 +20,9 @@ import type { ErrorText } from "./snapshot.js";
  * | `POST /actions/<name>` | JSON in ({@link Actions}), JSON out ({@link ActionResult}) |
  *
  * A `snapshot` may come again at any time, e.g. when the page was too slow for the updates: it
- * replaces everything. After an end of the connection an EventSource connects again by itself, and
- * gets a `snapshot`. Where there is a token, a client that is no browser sends
+ * replaces everything. After an end of the connection an EventSource connects again by itself, a
+ * second later (`retry`), and gets a `snapshot`: messages have no ids, and `Last-Event-ID` means
+ * nothing. Where there is a token, a client that is no browser sends
  * `Authorization: Bearer <token>`.
  */
 export const paths = {
@@ -36,6 +37,9 @@ export const paths = {
 
 /** Milliseconds between two updates, at the least and at the most. */
 export const updateInterval = { min: 250, max: 1000 } as const;
+
+/** Milliseconds from the end of a page's connection to the next attempt. */
+export const reconnectAfter: Milliseconds = 1000;
 
 /** Which partitions of a group: null means all. */
 export interface GroupTarget {

@@ -2,7 +2,7 @@ import type { Writable } from "node:stream";
 import type { Milliseconds } from "../options.js";
 import { packageVersion } from "../package-copy.js";
 import { clearTimeout, monotonicNow, setTimeout, wallClockNow } from "../timers.js";
-import { updateInterval } from "./protocol.js";
+import { reconnectAfter, updateInterval } from "./protocol.js";
 import type { Viewer } from "./sessions.js";
 import type { About, Tables } from "./snapshot.js";
 import type { InspectorSource } from "./source.js";
@@ -141,7 +141,7 @@ export class Viewers {
         `"timeline":${JSON.stringify(timeline.since(0))}`,
         this.#changes.all,
       ].join(",");
-      this.#send(page, "snapshot", `${own},${snapshot}`);
+      this.#send(page, `snapshot\nretry: ${reconnectAfter}`, `${own},${snapshot}`);
       page.isNew = false;
     }
     this.#lastEntry = timeline.lastId;

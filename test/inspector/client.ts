@@ -64,6 +64,8 @@ export class FakePage implements Disposable {
   snapshots = 0;
   updates = 0;
   ended = false;
+  /** Milliseconds, as the server has asked for. */
+  reconnectAfter: number | undefined;
   state: Snapshot | undefined;
   readonly #response: IncomingMessage;
   readonly #waiting = new Set<() => void>();
@@ -119,7 +121,9 @@ export class FakePage implements Disposable {
     const messages = (this.#buffered + text).split("\n\n");
     this.#buffered = messages.pop() ?? "";
     for (const message of messages) {
-      const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(message) ?? [];
+      const [, event, retry, data] =
+        /^event: (\w+)\n(?:retry: (\d+)\n)?data: (.*)$/.exec(message) ?? [];
+      if (retry !== undefined) this.reconnectAfter = Number(retry);
       const content: unknown = JSON.parse(data ?? "");
       if (event === "snapshot") {
         this.snapshots++;

@@ -53,6 +53,22 @@ describe("what is sent to the page", () => {
     expect(page.snapshots).toBe(1);
   });
 
+  test("is a snapshot again after a reconnection, which the page is asked to make soon", async () => {
+    const source = makeSource();
+    await using inspector = await serve(source);
+    const first = await FakePage.open(inspector.port);
+    await first.until(() => first.updates > 0);
+    expect(first.reconnectAfter).toBe(1000);
+    source.crashChild();
+    first[Symbol.dispose]();
+    // Of a browser, if it was given ids.
+    using second = await FakePage.open(inspector.port, { "last-event-id": "1" });
+    const { tree, timeline } = await second.until(() => true);
+    expect(tree).toEqual(source.read().tree);
+    expect(timeline.map(({ kind }) => kind)).toEqual(["exit", "restart"]);
+    expect([second.snapshots, second.reconnectAfter]).toEqual([1, 1000]);
+  });
+
   test("is read only while there is a page", async () => {
     const source = makeSource();
     const read = jest.spyOn(source, "read");
