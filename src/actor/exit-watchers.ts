@@ -1,7 +1,7 @@
 import { callSafely } from "../callbacks.js";
 import { OptionError } from "../errors.js";
 import { callable } from "../options.js";
-import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
+import { channels, reportCallbackError, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
 import { type ExitReason, isCleanExit } from "./exit.js";
@@ -137,7 +137,7 @@ export function reportAbnormalEnd(actor: Ended, reason: ExitReason, monitored: b
     if (actor.supervised) return;
     const { ref } = actor;
     if (!report(channels.actorExit, () => ({ ref, reason })) && !monitored)
-      warnOfError(`actor ${withoutNumbers(ref.path)} ended`, reason);
+      warnOfReported(`actor ${withoutNumbers(ref.path)} ended`, reason);
   });
 }
 

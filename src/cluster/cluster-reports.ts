@@ -1,6 +1,6 @@
 import { type NebulexError, PubSubError, show, type StreamShape } from "../errors.js";
 import type { CacheEvent } from "../event/event.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels, warnOfError, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import type { StateMessage } from "./messages.js";
 import type { Replica } from "./replica.js";
@@ -45,7 +45,7 @@ export class ClusterReports {
     this.#conflicts.add(id);
     const { cache, name, shape: own } = this.#subject;
     if (!report(channels.shapeMismatch, () => ({ cache, name, node, own, other, error })))
-      warnOfError(this.#where, error);
+      warnOfReported(this.#where, error);
   }
 
   /**

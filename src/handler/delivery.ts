@@ -7,7 +7,7 @@ import type { CacheEntryEvent, GapEvent } from "../event/types.js";
 import type { Milliseconds } from "../options.js";
 import type { Cursor } from "../log/cursor.js";
 import { type Message, notBegun, type VisitResult } from "../log/message.js";
-import { channels, reportCallbackError, warnOfError } from "../telemetry/channels.js";
+import { channels, reportCallbackError, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import { isRecording, recordDelay, recordDuration } from "../telemetry/open-telemetry.js";
 import { type BatchSpan, partitionAttributes } from "../telemetry/spans.js";
@@ -234,7 +234,7 @@ export class Delivery {
     const isRead = report(channels.deadLetter, () => this.#describe(message, error, attempt));
     if (!isRead && onDeadLetter === undefined) {
       const { group, log } = this.#cursor;
-      warnOfError(`dead letter of group ${group} on stream ${log.source.name}`, error);
+      warnOfReported(`dead letter of group ${group} on stream ${log.source.name}`, error);
     }
     if (onDeadLetter === undefined || message.type === "gap") return;
     try {

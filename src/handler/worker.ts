@@ -7,7 +7,7 @@ import type { CursorReader } from "../log/message.js";
 import { openCursor } from "../stream/open-cursor.js";
 import type { Stream } from "../stream/stream.js";
 import { type ChildSpec, resolveChildSpec, type Shutdown } from "../supervisor/child-spec.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import { BatchPump } from "./batch-pump.js";
 import { ConcurrentPump } from "./concurrent-pump.js";
@@ -175,7 +175,7 @@ export function reportUndelivered(cursor: Cursor, worker: "stopped" | "failed"):
     };
   };
   if (report(channels.undelivered, describe)) return;
-  warnOfError(
+  warnOfReported(
     `undelivered events of group ${group} on ${partition === null ? "" : `partition ${partition} of `}stream ${name}`,
     `${count} ${count === 1 ? "event is" : "events are"} left at a stop`,
   );

@@ -29,6 +29,7 @@ interface Reported {
   readonly owner?: string | null;
   readonly fence?: number;
   readonly what?: string;
+  readonly repeats?: number;
   readonly position?: number;
 }
 
@@ -162,6 +163,16 @@ const kinds: readonly Kind[] = [
       text: ({ what, error }) => `${what} failed: ${reasonText(error)}`,
     }),
   ),
+  {
+    channel: channels.warning,
+    kind: "problem",
+    level: "warn",
+    // Further ones of a place come as one, once a minute.
+    text: ({ what, repeats, error }) => {
+      const more = repeats === 0 ? "" : `${repeats} more within a minute; the last one: `;
+      return `${what}: ${more}${reasonText(error)}`;
+    },
+  },
 ];
 
 /**

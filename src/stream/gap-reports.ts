@@ -1,6 +1,6 @@
 import type { GapEvent } from "../event/types.js";
 import type { GapReader } from "../log/reader-position.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import { setImmediate } from "../timers.js";
 
@@ -54,7 +54,7 @@ export class GapReports {
   #warnOf({ gap: { from, to, reason, node }, group }: UncoveredGap): void {
     const reader = group === null ? "a reader without a group" : `group ${group}`;
     const events = to < from ? `events from ${from} on` : `events ${from} to ${to}`;
-    warnOfError(
+    warnOfReported(
       `gap of ${reader} on stream ${this.#stream}, which no reader is given`,
       `${events} of node ${node} are lost to it (${reason})`,
     );

@@ -7,7 +7,7 @@ import type {
   Subscription,
 } from "../cache/stream-port.js";
 import { ActorExitError, OptionError } from "../errors.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels, warnOfReported } from "../telemetry/channels.js";
 import { report } from "../telemetry/reports.js";
 import { ActorReader } from "./actor-reader.js";
 import { CallbackReader } from "./callback-reader.js";
@@ -70,7 +70,7 @@ function subscribeFunction(
     const { group } = options;
     const failure = { cache, name, partition, group, event: message, error, attempt: 1 };
     if (!report(channels.handlerError, () => failure))
-      warnOfError(`callback of stream ${name}`, error);
+      warnOfReported(`callback of stream ${name}`, error);
   };
   return new StreamSubscription(
     stream,

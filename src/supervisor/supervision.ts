@@ -5,7 +5,7 @@ import { type Behavior, type Cell, spawnIn, type SpawnParent } from "../actor/ty
 import type { TimerHandle } from "../clock.js";
 import { ActorExitError, show, SupervisorError } from "../errors.js";
 import type { Milliseconds } from "../options.js";
-import { channels, warnOfError } from "../telemetry/channels.js";
+import { channels, warnOfError, warnOfReported } from "../telemetry/channels.js";
 import type { Activity } from "../telemetry/open-telemetry.js";
 import { countRestart } from "../telemetry/restarts.js";
 import { report } from "../telemetry/reports.js";
@@ -367,14 +367,14 @@ export abstract class Supervision {
     if (report(channels.childTerminated, () => exit)) return;
     // A kill was requested by its caller.
     if (!isCleanExit(reason) && reason !== "killed")
-      warnOfError(`child "${spec.id}" of ${this.cell.path} ended (${ref.path})`, reason);
+      warnOfReported(`child "${spec.id}" of ${this.cell.path} ended (${ref.path})`, reason);
   }
 
   #warnOfEnd(childId: string, reason: ExitReason): void {
     let siblings = 0;
     for (const { alive } of this.running()) if (alive) siblings++;
     const along = siblings === 1 ? "1 sibling is" : `${siblings} siblings are`;
-    warnOfError(
+    warnOfReported(
       `supervisor ${this.cell.path} gives up: child "${childId}" fails too often; ${along} ended with it`,
       reason,
     );

@@ -1,6 +1,6 @@
 import { channel, type Channel } from "node:diagnostics_channel";
 import { report } from "./reports.js";
-import { warningChannel, warnOfError } from "./warnings.js";
+import { warningChannel, warnOfError, warnOfReported } from "./warnings.js";
 
 /**
  * The diagnostics channels. Publishers check `hasSubscribers` first, so that no message is made
@@ -50,7 +50,7 @@ export function reportCallbackError(
   error: unknown,
   details: object = {},
 ): void {
-  if (!report(to, () => ({ ...details, what, error }))) warnOfError(what, error);
+  if (!report(to, () => ({ ...details, what, error }))) warnOfReported(what, error);
 }
 
-export { warnOfError };
+export { warnOfError, warnOfReported };

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { setTimeout } from "../timers.js";
+import { report } from "./reports.js";
 
 /** How long further warnings of one place are only counted, in milliseconds. */
 const interval = 60_000;
@@ -53,6 +54,16 @@ export function warnOfError(what: string, error: unknown, emit: Emit = emitWarni
   emit({ what, repeats: 0, error });
 }
 
+/**
+ * The same for what was reported on a channel of its own, which has no subscriber: what observes
+ * reports has it already.
+ *
+ * @internal
+ */
+export function warnOfReported(what: string, error: unknown): void {
+  warnOfError(what, error, warnOperator);
+}
+
 function count(place: string, emit: Emit): void {
   const further: Further = { count: 0, text: "" };
   recent.set(place, further);
@@ -65,6 +76,10 @@ function count(place: string, emit: Emit): void {
 }
 
 function emitWarning(message: WarningMessage): void {
+  if (!report(warningChannel, () => message)) emitProcessWarning(message);
+}
+
+function warnOperator(message: WarningMessage): void {
   if (warningChannel.hasSubscribers) warningChannel.publish(message);
   else emitProcessWarning(message);
 }

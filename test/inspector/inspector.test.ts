@@ -20,6 +20,8 @@ import {
 } from "nebulex-streams";
 import { inspector, inspectorAddress, type InspectorOptions } from "nebulex-streams/inspector";
 import type { Snapshot, TreeRow } from "../../src/inspector/snapshot.js";
+import { channels, warnOfError } from "../../src/telemetry/channels.js";
+import { report } from "../../src/telemetry/reports.js";
 import { until } from "../helpers/actors.js";
 import { recordWarnings } from "../helpers/warnings.js";
 import { ask, FakePage, login, post } from "./client.js";
@@ -408,6 +410,29 @@ describe("the child", () => {
     (await refOf(tree, "fragile-warned")).dispatch("boom");
     await page.until(({ timeline }) => timeline.length === 2);
     expect(warnings).toEqual([expect.stringContaining("fragile-warned")]);
+  });
+
+  test("notes further warnings, each once, and leaves them to the operator", async () => {
+    await using inspecting = await inspected([]);
+    for (const reason of ["one", "two", "three"])
+      warnOfError("the place of this test", new Error(reason));
+    const { timeline } = await inspecting.page.until(({ timeline: all }) => all.length > 0);
+    expect(timeline).toMatchObject([
+      {
+        kind: "problem",
+        level: "warn",
+        text: "the place of this test: Error: one",
+        error: { name: "Error", message: "one", stack: expect.any(String) },
+      },
+    ]);
+    expect(warnings).toEqual([expect.stringContaining("the place of this test")]);
+    // What comes a minute later.
+    report(channels.warning, () => ({ what: "the place", repeats: 2, error: "Error: three" }));
+    const later = await inspecting.page.until(({ timeline: all }) => all.length > 1);
+    expect(later.timeline[1]).toMatchObject({
+      text: "the place: 2 more within a minute; the last one: Error: three",
+      error: null,
+    });
   });
 
   test("notes what happens while nobody looks, and no more once it has ended", async () => {
