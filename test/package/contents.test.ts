@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { outerEnv } from "../helpers/packed.mjs";
 import { projectRoot } from "../helpers/project-root.js";
@@ -38,9 +38,27 @@ test("the package has what its users need, and nothing else", async () => {
   );
   expect(types.filter((path) => !path.endsWith(".d.ts"))).toEqual(["dist/types/package.json"]);
   const documents = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-  const guides = await tracked("docs", ":!docs/site", ":!docs/images", "examples");
+  const guides = await tracked("docs", ":!docs/site", "examples");
   const others = [...documents, ...guides];
   expect(files.filter((path) => !path.startsWith("dist/"))).toEqual(others.sort());
+});
+
+test("each relative link in its documents leads to a file or a folder of it", async () => {
+  const files = await contents();
+  const folders = files.flatMap((path) => {
+    const parts = dirname(path).split("/");
+    return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+  });
+  const goals = new Set([...files, ...folders]);
+  const broken = files
+    .filter((path) => path.endsWith(".md"))
+    .flatMap((path) => {
+      const text = readFileSync(join(projectRoot, path), "utf8").replaceAll(/```.*?```/gs, "");
+      return Array.from(text.matchAll(/\]\(([^)\s#]+)/g), ([, to = ""]) => ({ path, to }));
+    })
+    .filter(({ to }) => !/^[a-z]+:/.test(to))
+    .filter(({ path, to }) => !goals.has(join(dirname(path), to).replace(/\/$/, "")));
+  expect(broken).toEqual([]);
 });
 
 test("each chunk and each declaration is used", async () => {
