@@ -40,12 +40,11 @@ export function codecOf(name: Codec["name"]): Codec {
  * @internal
  */
 export function frame(codec: Codec, value: unknown): Uint8Array {
-  const content = codec.encode(value);
-  const bytes = new Uint8Array(headSize + content.length);
+  const bytes = codec.encode(value, headSize);
   bytes[0] = wireVersion;
   bytes[1] = codec.id;
-  new DataView(bytes.buffer).setUint32(2, crc32(content));
-  bytes.set(content, headSize);
+  const checksum = crc32(bytes.subarray(headSize));
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(2, checksum);
   return bytes;
 }
 

@@ -10,7 +10,12 @@ import { type Codec, maxDepth, normalize, type TypeEncoders } from "./encodable.
 export const jsonCodec: Codec = {
   id: 2,
   name: "json",
-  encode: (value) => Buffer.from(JSON.stringify(normalize(value, encoders))),
+  encode: (value, room = 0) => {
+    const json = JSON.stringify(normalize(value, encoders));
+    const bytes = Buffer.allocUnsafeSlow(room + Buffer.byteLength(json));
+    bytes.write(json, room);
+    return bytes;
+  },
   decode: (bytes) => revive(JSON.parse(utf8.decode(bytes)), 0),
 };
 

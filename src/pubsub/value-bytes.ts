@@ -17,11 +17,9 @@ export function encodeValue(codec: Codec, value: unknown): string | Buffer {
   if (typeof value === "string" && isWellFormed(value)) return `s${value}`;
   if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0))
     return `n${value}`;
-  const content = codec.encode(value);
-  const bytes = Buffer.allocUnsafe(content.length + 1);
+  const bytes = codec.encode(value, 1);
   bytes[0] = codec.id;
-  bytes.set(content, 1);
-  return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /**

@@ -3,7 +3,12 @@ import { frame } from "../../src/pubsub/frame.js";
 
 /** A message with a valid frame, whatever its content. */
 export function sealed(id: number, content: Uint8Array): Uint8Array {
-  const codec: Codec = { id, name: "binary", encode: () => content, decode: () => undefined };
+  const encode: Codec["encode"] = (_value, room = 0) => {
+    const bytes = new Uint8Array(room + content.length);
+    bytes.set(content, room);
+    return bytes;
+  };
+  const codec: Codec = { id, name: "binary", encode, decode: () => undefined };
   return frame(codec, undefined);
 }
 
