@@ -1,5 +1,6 @@
 import { type Cause, causeOf, type EventSource, MultiTarget } from "../event/event.js";
 import { type EventTarget, type EventType, eventTypes } from "../event/types.js";
+import type { PartitionLog } from "../log/partition-log.js";
 import type { Row } from "../log/segment.js";
 import { malformed, read } from "./wire-checks.js";
 
@@ -30,13 +31,39 @@ type Columns = readonly [
   previous: readonly unknown[] | null,
 ];
 
+/** The rows of one message: an array of them, or those of a log. @internal */
+export interface Rows {
+  readonly length: number;
+  at(index: number): Row | undefined;
+}
+
+/** Rows that stay in their log: each is read when it is needed, and not kept. @internal */
+export class LogRows implements Rows {
+  readonly #log: PartitionLog;
+  readonly #offsets: readonly number[];
+
+  /** @param offsets of events that are in memory */
+  constructor(log: PartitionLog, offsets: readonly number[]) {
+    this.#log = log;
+    this.#offsets = offsets;
+  }
+
+  get length(): number {
+    return this.#offsets.length;
+  }
+
+  at(index: number): Row {
+    return this.#log.row(this.#offsets[index] as number);
+  }
+}
+
 /**
  * The columns of one message.
  *
  * @param to the last sequence that the message covers
  * @internal
  */
-export function columnsOf(rows: readonly Row[], to: number): Columns {
+export function columnsOf(rows: Rows, to: number): Columns {
   const count = rows.length;
   const types = new Uint8Array(count);
   const subjects = new Array<unknown>(count);
@@ -46,7 +73,7 @@ export function columnsOf(rows: readonly Row[], to: number): Columns {
   let values: unknown[] | null = null;
   let previous: unknown[] | null = null;
   for (let index = 0; index < count; index++) {
-    const row = rows[index] as Row;
+    const row = rows.at(index) as Row;
     types[index] = eventTypes.indexOf(row.type);
     causes.add(index, row.cause);
     if (times.at(-1) === row.at) (times[times.length - 2] as number)++;
@@ -62,10 +89,12 @@ export function columnsOf(rows: readonly Row[], to: number): Columns {
     if (row.previous !== undefined)
       (previous ??= new Array<unknown>(count).fill(undefined))[index] = row.previous;
   }
-  const first = rows[0]?.sequence;
+  const first = rows.at(0)?.sequence;
   const dense =
-    first === undefined || (first === to - count + 1 && rows[count - 1]?.sequence === to);
-  const numbers = dense ? null : rows.map(({ sequence }) => sequence);
+    first === undefined || (first === to - count + 1 && rows.at(count - 1)?.sequence === to);
+  const numbers = dense
+    ? null
+    : Array.from({ length: count }, (_, index) => (rows.at(index) as Row).sequence);
   return [types, causes.all, causes.indexes, times, numbers, kinds, subjects, values, previous];
 }
 

@@ -1,8 +1,7 @@
 import type { Codec } from "../pubsub/encodable.js";
 import { frame, unframe } from "../pubsub/frame.js";
 import type { StoredEntry } from "../journal/engine.js";
-import type { Row } from "../log/segment.js";
-import { columnsOf, readBatch, type ReadBatch } from "./batch.js";
+import { columnsOf, readBatch, type ReadBatch, type Rows } from "./batch.js";
 import { decodeChange, isChange } from "./change-entry.js";
 import type { StreamAddress } from "./messages.js";
 import { malformed, read } from "./wire-checks.js";
@@ -57,7 +56,7 @@ export function encodeEvents(
   codec: Codec,
   address: StreamAddress,
   head: EntryHead,
-  rows: readonly Row[],
+  rows: Rows,
   to: number,
 ): Uint8Array {
   return frame(codec, [...headOf(kinds.events, address, head), to, columnsOf(rows, to)]);

@@ -2,8 +2,8 @@ import { allTypes } from "../log/event-mask.js";
 import type { CursorReader } from "../log/message.js";
 import type { PartitionLog } from "../log/partition-log.js";
 import { LogPosition } from "../log/log-position.js";
-import type { Row } from "../log/segment.js";
 import { queueMicrotask, setImmediate } from "../timers.js";
+import { LogRows, type Rows } from "./batch.js";
 
 /** What a message brings: the sequences above `after` up to `to`, and how many events. @internal */
 export interface MessageSpan {
@@ -26,7 +26,7 @@ export interface OutboxPort {
   /** Events of a message at most. */
   maxEvents(): number;
   /** Makes a message. @throws for what cannot be encoded */
-  encode(partition: number, rows: readonly Row[], after: number, to: number): Uint8Array;
+  encode(partition: number, rows: Rows, after: number, to: number): Uint8Array;
   /**
    * Makes a message that reports as lost what the other nodes would otherwise have to find out by
    * the sequences of later messages.
@@ -188,22 +188,20 @@ export class Outbox implements CursorReader {
       this.#next = log.first;
       this.#skipMissing();
     }
-    const rows: Row[] = [];
     const offsets: number[] = [];
     let offset = this.#next;
     let to = this.#sent;
     const maxEvents = this.#port.maxEvents();
-    for (; offset < log.next && rows.length < maxEvents; offset++) {
+    for (; offset < log.next && offsets.length < maxEvents; offset++) {
       const row = log.row(offset);
       if (row.cause.source !== null) continue;
       to = row.sequence;
       // What an invalidator has removed here concerns no other node.
       if (row.cause.invalidation) continue;
-      rows.push(row);
       offsets.push(offset);
     }
     this.#next = offset;
-    this.#sendRows(rows, offsets, to, offset);
+    this.#sendRows(offsets, to, offset);
   }
 
   /**
@@ -226,9 +224,12 @@ export class Outbox implements CursorReader {
     this.#inFlight.push({ end, to, arrived: true });
   }
 
-  /** @param end the offset after the rows */
-  #sendRows(rows: readonly Row[], offsets: readonly number[], to: number, end: number): void {
-    if (rows.length === 0) {
+  /**
+   * @param offsets of the rows
+   * @param end the offset after them
+   */
+  #sendRows(offsets: readonly number[], to: number, end: number): void {
+    if (offsets.length === 0) {
       // Where there is nothing to send, nothing is waited for.
       this.#inFlight.push({ end, to: this.#sent, arrived: true });
       return;
@@ -236,6 +237,7 @@ export class Outbox implements CursorReader {
     let payload: Uint8Array | undefined;
     let failure: unknown;
     try {
+      const rows = new LogRows(this.#log, offsets);
       payload = this.#port.encode(this.#partition, rows, this.#sent, to);
       if (payload.length > this.#port.maxSize()) {
         failure = `${payload.length} bytes, more than ${this.#port.maxSize()}`;
@@ -245,23 +247,18 @@ export class Outbox implements CursorReader {
       failure = error;
     }
     if (payload !== undefined) {
-      this.#publish(payload, to, end, rows.length);
+      this.#publish(payload, to, end, offsets.length);
       return;
     }
-    if (rows.length === 1) {
+    if (offsets.length === 1) {
       this.#skipLost(to, end);
       this.#reportUnsendable(offsets[0] as number, failure);
       return;
     }
-    const half = rows.length >>> 1;
-    const middle = rows[half] as Row;
-    this.#sendRows(
-      rows.slice(0, half),
-      offsets.slice(0, half),
-      middle.sequence - 1,
-      offsets[half] as number,
-    );
-    this.#sendRows(rows.slice(half), offsets.slice(half), to, end);
+    const half = offsets.length >>> 1;
+    const middle = offsets[half] as number;
+    this.#sendRows(offsets.slice(0, half), this.#log.row(middle).sequence - 1, middle);
+    this.#sendRows(offsets.slice(half), to, end);
   }
 
   /** Reports an event once, however often the events around it are sent again. */
