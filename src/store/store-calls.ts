@@ -33,6 +33,14 @@ interface Pending {
   readonly expire: () => void;
 }
 
+/** The scripts are being loaded again. */
+interface Reload {
+  readonly link: RedisLink;
+  /** Settles when all that was sent before over the connection has been answered. Never rejects. */
+  readonly ended: Promise<void>;
+  isAnswered: boolean;
+}
+
 /** Settled calls before the oldest pending one that are kept before they are dropped. */
 const maxSettled = 1024;
 /** What a server answers in place of carrying out a command. */
@@ -51,6 +59,8 @@ export class StoreCalls {
   readonly #stopWatching: () => void;
   #link: RedisLink | undefined;
   #preparing: Promise<void> | undefined;
+  /** A server has forgotten the scripts, and is sent them: what is called meanwhile waits. */
+  #reload: Reload | undefined;
   #isPrepared = false;
   /** Why the store can't be used at all. */
   #failure: Error | undefined;
@@ -116,7 +126,7 @@ export class StoreCalls {
       by.send(keys[0] as string, all, buffers).catch((error: unknown) => {
         if (!toError(error).message.startsWith("NOSCRIPT")) throw error;
         // The others are missing, too.
-        void this.#load(by);
+        this.#beginReload(by);
         all[0] = "EVAL";
         all[1] = script.source;
         return by.send(keys[0] as string, all, buffers);
@@ -144,11 +154,15 @@ export class StoreCalls {
         throw this.unavailable("no", "the engine does not answer");
       this.#lastTrial = now;
     }
-    return this.#isPrepared ? this.#link : undefined;
+    return this.#isPrepared && this.#reload === undefined ? this.#link : undefined;
   }
 
   async #whenPrepared(send: (link: RedisLink) => Promise<unknown>): Promise<unknown> {
-    await this.#call(() => this.#preparation(this.#link as RedisLink), false);
+    const reload = this.#reload?.ended;
+    await this.#call(async () => {
+      await this.#preparation(this.#link as RedisLink);
+      await reload;
+    }, false);
     return send(this.#usable() ?? (this.#link as RedisLink));
   }
 
@@ -264,6 +278,25 @@ export class StoreCalls {
     this.#isPrepared = true;
   }
 
+  /**
+   * Loads the scripts again. Commands that were sent before may be refused one by one, and are sent
+   * again in their order: what is called until they have all been answered goes behind them.
+   */
+  #beginReload(link: RedisLink): void {
+    if (this.#reload?.link === link && !this.#reload.isAnswered) return;
+    const ended = this.#load(link).then(async () => {
+      // What the server has answered before, in the same packet, is dealt with first.
+      await nextTurn();
+      reload.isAnswered = true;
+    });
+    const reload: Reload = { link, ended, isAnswered: false };
+    this.#reload = reload;
+    // What waits is sent before anything else.
+    void ended.then(nextTurn).then(() => {
+      if (this.#reload === reload) this.#reload = undefined;
+    });
+  }
+
   async #load(link: RedisLink): Promise<void> {
     const load = (source: string): Promise<unknown>[] =>
       link.servers().map((server) => server.sendCommand(["SCRIPT", "LOAD", source]));
@@ -271,6 +304,10 @@ export class StoreCalls {
     // A script that could not be loaded is sent with its first command.
     await Promise.allSettled(loads);
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** Whether an error is one that a server has answered with. */

@@ -294,6 +294,30 @@ describeWith("redis-server")("a store on Redis", () => {
     expect(await a.cache.get("k")).toBe(3);
   });
 
+  test("keeps the order of commands that are not awaited when the server forgets its scripts", async () => {
+    await using a = await fresh();
+    const refused = async (): Promise<number> => {
+      const stats = await tellRedis(redis, "INFO commandstats");
+      return Number(/^cmdstat_evalsha:.*failed_calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+    };
+    const puts: Promise<void>[] = [];
+    const put = (): unknown => puts.push(a.cache.put("k", puts.length));
+    for (let round = 0; round < 5; round++) {
+      const before = await refused();
+      let isFlushed = false;
+      void tellRedis(redis, "SCRIPT FLUSH").then(() => (isFlushed = true));
+      // Some commands are always on their way.
+      for (let left = 10; left > 0; left -= isFlushed ? 1 : 0) {
+        for (let n = 0; n < 3; n++) put();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.all(puts);
+      expect(await refused()).toBeGreaterThan(before);
+    }
+    const events = await a.has(puts.length);
+    expect(events.map(({ value }) => value)).toEqual(Array.from(puts.keys()));
+  });
+
   test("refuses keys and values that can't be stored, with nothing changed", async () => {
     await using a = await fresh();
     await expect(a.cache.put("k", () => {})).rejects.toThrow('option "value"');
