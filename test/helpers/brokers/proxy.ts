@@ -1,26 +1,25 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { freePort } from "./broker.js";
 
 /** Stands between clients and a server, and can come to harm. To be disposed. */
 export class Proxy implements AsyncDisposable {
   readonly host = "127.0.0.1";
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  /** It stays the same while connections are refused. */
+  readonly port: number;
   #server: Server | undefined;
-  #port = 0;
   #stalled = false;
 
-  private constructor(target: { readonly host: string; readonly port: number }) {
+  private constructor(target: { readonly host: string; readonly port: number }, port: number) {
     this.#target = target;
+    this.port = port;
   }
 
   static async start(target: { readonly host: string; readonly port: number }): Promise<Proxy> {
-    const proxy = new Proxy(target);
+    const proxy = new Proxy(target, await freePort());
     await proxy.restore();
     return proxy;
-  }
-
-  get port(): number {
-    return this.#port;
   }
 
   /** How many clients are connected. */
@@ -63,10 +62,8 @@ export class Proxy implements AsyncDisposable {
     const server = createServer((client) => this.#forward(client));
     this.#server = server;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen(this.#port, this.host, resolve);
+      server.once("error", reject).listen(this.port, this.host, resolve);
     });
-    const address = server.address();
-    if (typeof address === "object" && address !== null) this.#port = address.port;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
