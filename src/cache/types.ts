@@ -92,8 +92,13 @@ export interface CacheCounts {
 
 /** What a cache instance has done and holds. */
 export interface CacheInfo extends CacheCounts {
-  /** Entries stored now. */
+  /** Entries stored now; NaN: nobody can tell, or the store does not answer. */
   entries: number;
+  /**
+   * Why a store that is elsewhere does not answer: the message of its `StoreUnavailableError`.
+   * Counters and `near` are known all the same. Absent: it answers.
+   */
+  unavailable?: string;
   /** The local copies in front of a store that is elsewhere; absent: there are none. */
   near?: NearInfo;
 }

@@ -96,7 +96,9 @@ function columnsOf(history: History): Column<CacheRow>[] {
         <>
           <span class="name">{nameOf(row)}</span>
           <span class="aside">{row.store}</span>
-          {row.counts === null && <span class="aside">no answer</span>}
+          {(row.counts === null || row.unavailable !== null) && (
+            <span class="aside">no answer</span>
+          )}
         </>
       ),
     },
@@ -140,9 +142,10 @@ function columnsOf(history: History): Column<CacheRow>[] {
 
 function Details({ row }: { row: CacheRow }) {
   const { history } = usePage();
-  const { counts, near } = row;
+  const { counts, near, unavailable } = row;
   return (
     <>
+      {unavailable !== null && <p class="muted">{unavailable}</p>}
       {counts === null ? (
         <p class="muted">Its store was not asked, or has not answered.</p>
       ) : (

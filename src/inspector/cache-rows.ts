@@ -27,7 +27,8 @@ export class CacheReader {
       cache,
       name,
       store: isAsync ? "remote" : "local",
-      entries: info?.entries ?? null,
+      entries: info === undefined || Number.isNaN(info.entries) ? null : info.entries,
+      unavailable: info?.unavailable ?? null,
       counts: info === undefined ? null : countsOf(info),
       near: info?.near === undefined ? null : nearOf(info.near),
     };

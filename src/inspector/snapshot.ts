@@ -209,7 +209,9 @@ export interface CacheRow extends Row {
   readonly store: "local" | "remote";
   /** Entries now; null: the store was not asked, or has not answered. */
   readonly entries: number | null;
-  /** Counters since the instance began, counted here; null: as above. */
+  /** Why a remote store does not answer; null: it does, or has not been asked. */
+  readonly unavailable: string | null;
+  /** Counters since the instance began, counted here; null: the store was not asked. */
   readonly counts: CacheCounts | null;
   /** The local copies in front of a remote store; null: there are none. */
   readonly near: NearCounts | null;

@@ -1,5 +1,6 @@
 import type { StoreQuery } from "../cache/adapter.js";
 import { commands } from "../cache/command.js";
+import { sizeOf } from "../cache/store-size.js";
 import type { CacheInfo, Ttl } from "../cache/types.js";
 import type { Cause } from "../event/event.js";
 import { integerOf, listOf, textOf } from "../journal/redis-replies.js";
@@ -91,8 +92,8 @@ export class RedisBulk<K, V> {
 
   async info(): Promise<CacheInfo> {
     const { counts, near } = this.#core;
-    const info = { ...counts, entries: await this.#size() };
-    return near === undefined ? info : { ...info, near: near.info() };
+    const known = { ...counts, ...(await sizeOf(() => this.#size())) };
+    return near === undefined ? known : { ...known, near: near.info() };
   }
 
   async deleteAll(query: StoreQuery<K, V>, cause: Cause): Promise<number> {

@@ -355,6 +355,16 @@ describe("functions that misbehave", () => {
     expect(await cache.get("n")).toBe(null);
   });
 
+  test("info has what is known without a store that does not answer", async () => {
+    const { cache } = await start({ commandTimeout: 100, entries: () => new Promise(() => {}) });
+    await cache.put("k", 1);
+    const asked = cache.info();
+    clock.advance(100);
+    const { entries, unavailable, writes } = await asked;
+    expect({ entries, writes }).toEqual({ entries: NaN, writes: 1 });
+    expect(unavailable).toMatch(/is unavailable: .*100 ms/);
+  });
+
   test("a read that hangs is StoreUnavailableError after the timeout: nothing was applied", async () => {
     const { cache } = await start({ commandTimeout: 100, get: () => new Promise(() => {}) });
     const waiting = failure(cache.get("a"));

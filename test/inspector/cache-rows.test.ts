@@ -28,11 +28,24 @@ test("a store that is elsewhere is shown when it has answered, with its near cop
     name: "orders",
     store: "remote",
     entries: 7,
+    unavailable: null,
     counts,
     near: { hits: 5, misses: 3, entries: 4 },
   });
   // It is not asked again at each look.
   expect(asked).toBe(1);
+});
+
+test("a store that is away is shown so, with what is known without it", async () => {
+  const info = { ...counts, entries: NaN, unavailable: "it does not answer", near };
+  const reader = new CacheReader(remote(() => Promise.resolve(info)));
+  await until(() => reader.row("c1").unavailable !== null);
+  expect(reader.row("c1")).toMatchObject({
+    entries: null,
+    unavailable: "it does not answer",
+    counts,
+    near: { entries: 4 },
+  });
 });
 
 test("a store that does not answer, or fails, breaks nothing", async () => {

@@ -337,7 +337,15 @@ export class FakeSource implements InspectorSource {
 
   #makeCaches(): void {
     const counts = { hits: 0, misses: 0, writes: 10, deletions: 1, evictions: 2, expirations: 3 };
-    const row = { id: "c1", cache: "orders", name: "orders", entries: 1200, counts, near: null };
+    const row = {
+      id: "c1",
+      cache: "orders",
+      name: "orders",
+      entries: 1200,
+      unavailable: null,
+      counts,
+      near: null,
+    };
     this.#caches.set("c1", { ...row, store: "local" });
     const near = { entries: 100, hits: 5000, misses: 40 };
     this.#caches.set("c2", { ...row, id: "c2", name: "sessions", store: "remote", near });

@@ -46,8 +46,12 @@ describeWith("redis-server")("an outage of a shared store", () => {
     expect(
       await a.cache.fetchOrStore("k", () => Promise.resolve("stale"), { staleFor: 1000, ttl: 50 }),
     ).toBe("stale");
+    expect((await a.cache.info()).unavailable).toContain("no connection");
     await redis.restart();
     await answers(a);
+    const info = await a.cache.info();
+    expect(info).toMatchObject({ entries: 1, writes: 1 });
+    expect(info).not.toHaveProperty("unavailable");
     expect(await a.cache.get("k")).toBe(1);
     await a.cache.put("k", 3);
     expect((await a.has(2)).map(shortly)).toEqual([
@@ -62,7 +66,7 @@ describeWith("redis-server")("an outage of a shared store", () => {
     await using proxy = await Proxy.start({ host: "127.0.0.1", port: redis.port });
     await using a = await start(proxy.port, {
       journal: { connectionTimeout: 60_000 },
-      adapter: { commandTimeout: 400 },
+      adapter: { commandTimeout: 400, near: { maxEntries: 10 } },
     });
     await waitFor(
       () =>
@@ -85,6 +89,9 @@ describeWith("redis-server")("an outage of a shared store", () => {
     const fast = errors.filter((error) => (error as Error).message.includes("does not answer"));
     expect(fast.length).toBeGreaterThanOrEqual(19);
     expect(await a.cache.fetchOrStore("k", () => Promise.resolve("loaded"))).toBe("loaded");
+    const { entries, unavailable, writes, near } = await a.cache.info();
+    expect({ entries, writes, near }).toMatchObject({ entries: NaN, writes: 1, near: {} });
+    expect(unavailable).toMatch(/the store of cache products is unavailable: .* not answer/);
     await proxy.restore();
     await answers(a);
     expect([1, 2]).toContain(await a.cache.get("k"));

@@ -2,6 +2,7 @@ import { OptionError } from "../../errors.js";
 import { type Cause, causeOf } from "../../event/event.js";
 import type { Milliseconds } from "../../options.js";
 import type { AsyncStore, FoundValue, StoreQuery } from "../adapter.js";
+import { sizeOf } from "../store-size.js";
 import type { CacheCounts, CacheInfo, Ttl } from "../types.js";
 import { atATime } from "./at-a-time.js";
 import { deleteAll, readAll, setAll, stream, walk } from "./function-bulk.js";
@@ -213,10 +214,10 @@ export class FunctionStore<K, V> implements AsyncStore<K, V> {
   }
 
   async info(): Promise<CacheInfo> {
-    const entries = this.#table.calls.canList
-      ? await this.countAll({ kind: "all" }, causeOf("info"))
-      : NaN;
-    return { ...this.#table.counts, entries };
+    const { counts, calls } = this.#table;
+    if (!calls.canList) return { ...counts, entries: NaN };
+    const size = await sizeOf(() => this.countAll({ kind: "all" }, causeOf("info")));
+    return { ...counts, ...size };
   }
 
   counts(): CacheCounts {
