@@ -77,8 +77,9 @@ function normalizeValue(
     case "object":
       return value === null ? null : normalizeObject(value, encoders, depth, at);
     case "function":
+      throw refusal("a function", value, at);
     case "symbol":
-      throw refusal(value, at);
+      throw refusal("a symbol", value, at);
     // no default
   }
 }
@@ -89,52 +90,30 @@ function normalizeObject(
   depth: number,
   at: string,
 ): unknown {
-  if (depth === maxDepth) throw tooDeep();
-  switch (kindOf(value)) {
-    case "array":
-      return normalizeArray(value as unknown[], encoders, depth, at);
-    case "plain":
-      return normalizePlain(value as Record<string, unknown>, encoders, depth, at);
-    case "date":
-      return encoders.date(value as Date);
-    case "bytes":
-      return encoders.bytes(value as Uint8Array);
-    case "map": {
-      const entries: unknown[] = [];
-      for (const [key, item] of value as Map<unknown, unknown>) {
-        entries.push(normalizeValue(key, encoders, depth + 1, `${at}.<key>`));
-        entries.push(normalizeValue(item, encoders, depth + 1, `${at}.<value>`));
-      }
-      return encoders.map(entries);
-    }
-    case "set":
-      return encoders.set(
-        [...(value as Set<unknown>)].map((item) =>
-          normalizeValue(item, encoders, depth + 1, `${at}.<item>`),
-        ),
-      );
-    case undefined:
-      throw refusal(value, at);
-  }
-}
-
-/**
- * How an object is encoded; undefined: it cannot be.
- *
- * @internal
- */
-export function kindOf(
-  value: object,
-): "array" | "plain" | "date" | "bytes" | "map" | "set" | undefined {
+  if (depth === maxDepth)
+    throw new Error(`cannot encode what is nested deeper than ${maxDepth}, or contains itself`);
   const proto = Object.getPrototypeOf(value) as object | null;
-  if (Array.isArray(value) && Array.isArray(proto)) return "array";
-  if (proto === Object.prototype || isRootPrototype(proto)) return "plain";
+  if (Array.isArray(value) && Array.isArray(proto))
+    return normalizeArray(value, encoders, depth, at);
+  if (proto === Object.prototype || isRootPrototype(proto))
+    return normalizePlain(value as Record<string, unknown>, encoders, depth, at);
   // An instance of a class that extends one of these would lose what the class adds.
   const builtIn = isRootPrototype(Object.getPrototypeOf(proto) as object | null);
-  if (builtIn && types.isDate(value)) return "date";
-  if (types.isUint8Array(value)) return "bytes";
-  if (builtIn && types.isMap(value)) return "map";
-  return builtIn && types.isSet(value) ? "set" : undefined;
+  if (builtIn && types.isDate(value)) return encoders.date(value);
+  if (types.isUint8Array(value)) return encoders.bytes(value);
+  if (builtIn && types.isMap(value)) {
+    const entries: unknown[] = [];
+    for (const [key, item] of value) {
+      entries.push(normalizeValue(key, encoders, depth + 1, `${at}.<key>`));
+      entries.push(normalizeValue(item, encoders, depth + 1, `${at}.<value>`));
+    }
+    return encoders.map(entries);
+  }
+  if (builtIn && types.isSet(value))
+    return encoders.set(
+      [...value].map((item) => normalizeValue(item, encoders, depth + 1, `${at}.<item>`)),
+    );
+  throw refusal(`an instance of ${nameOf(proto)}`, value, at);
 }
 
 function normalizeArray(
@@ -164,7 +143,8 @@ function normalizePlain(
 ): unknown {
   let copy: Record<string, unknown> | undefined;
   for (const key of Object.keys(object)) {
-    if (key === "__proto__" || !isWellFormed(key)) throw fieldRefusal(key, at);
+    if (key === "__proto__" || !isWellFormed(key))
+      throw new Error(`cannot encode the field name ${show(key)} in ${at === "" ? "it" : at}`);
     const item = object[key];
     const normalized = normalizeValue(item, encoders, depth + 1, at);
     if (normalized === item) continue;
@@ -174,12 +154,8 @@ function normalizePlain(
   return encoders.object(copy ?? object);
 }
 
-/**
- * Whether a text has no lone surrogate. Node 20 has the method; the types of its ES have not.
- *
- * @internal
- */
-export function isWellFormed(text: string): boolean {
+/** Whether a text has no lone surrogate. Node 20 has the method; the types of its ES have not. */
+function isWellFormed(text: string): boolean {
   return (text as unknown as { isWellFormed(): boolean }).isWellFormed();
 }
 
@@ -192,24 +168,11 @@ function isRootPrototype(proto: object | null): boolean {
   );
 }
 
-/** @internal */
-export function tooDeep(): Error {
-  return new Error(`cannot encode what is nested deeper than ${maxDepth}, or contains itself`);
-}
-
-/** @internal */
-export function fieldRefusal(name: string, at: string): Error {
-  return new Error(`cannot encode the field name ${show(name)} in ${at === "" ? "it" : at}`);
-}
-
-/** @internal */
-export function refusal(value: unknown, at: string): Error {
-  const what = typeof value === "object" ? `an instance of ${classOf(value)}` : `a ${typeof value}`;
-  return new Error(`cannot encode ${what}${at === "" ? "" : ` in ${at}`}: ${show(value)}`);
-}
-
-function classOf(value: object | null): string {
-  const proto = Object.getPrototypeOf(value) as object | null;
+function nameOf(proto: object | null): string {
   const maker: unknown = proto === null ? undefined : Reflect.get(proto, "constructor");
   return typeof maker === "function" && maker.name !== "" ? maker.name : "a class";
+}
+
+function refusal(what: string, value: unknown, at: string): Error {
+  return new Error(`cannot encode ${what}${at === "" ? "" : ` in ${at}`}: ${show(value)}`);
 }
