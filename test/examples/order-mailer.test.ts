@@ -28,7 +28,7 @@ for (const [engine, server] of [
           ...example(program),
           engine,
         ]);
-        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        expect({ status, stderr: withoutDelays(stderr) }).toEqual({ status: 0, stderr: "" });
         const expected = printed.map((line) => line.replaceAll("redis-server", server));
         expect(stdout.trimEnd().split("\n")).toEqual(expected);
       },
@@ -73,6 +73,13 @@ describe("the order mailer", () => {
     expect(stderr).toMatch(/^Usage: npx tsx examples\/order-mailer\/main\.ts /);
   });
 });
+
+/** On a busy machine, a process may need more than a heartbeat to connect; it warns of that. */
+function withoutDelays(stderr: string): string {
+  const delay =
+    /^\(node:\d+\) NebulexWarning: .*\njournal \w+: no connection yet, it is tried again\n(?:\(Use .*\n)?/gm;
+  return stderr.replaceAll(delay, "");
+}
 
 function collect(child: ChildProcess): { text: string } {
   const output = { text: "" };

@@ -4,7 +4,7 @@ import { waitFor } from "nebulex-streams/testing";
 import { Gate, rest } from "../helpers/actors.js";
 import { kill } from "../helpers/streams.js";
 import { asyncAdapter } from "./async-adapter.js";
-import { type Node, Nodes, shapes } from "./nodes.js";
+import { type Node, shapes } from "./nodes.js";
 import { beat, heartbeat, Timed } from "./timed.js";
 
 const bypass = { whileDisconnected: "bypass" } as const;
@@ -248,16 +248,13 @@ test("keep, the default, reads and fills in an outage, and clears when it is ove
 });
 
 test("in front of a store that is elsewhere", async () => {
-  await using nodes = new Nodes();
-  const b = await nodes.start("b", {
-    heartbeat: 30,
-    adapter: asyncAdapter(),
-    invalidator: bypass,
-  });
+  await using nodes = new Timed();
+  const b = await nodes.startTimed("b", { adapter: asyncAdapter(), invalidator: bypass });
   const users = b.elsewhere;
   await users.put("x", 1);
   nodes.hub.disconnect("b");
-  await waitFor(async () => (await users.get("x")) === undefined);
+  await nodes.pass(2 * heartbeat);
+  expect(await users.get("x")).toBeUndefined();
   await users.put("x", 2);
   await expect(users.fetch("x")).rejects.toThrow(KeyNotFoundError);
   expect([await users.has("x"), await users.ttl("x")]).toEqual([false, undefined]);
@@ -271,6 +268,7 @@ test("in front of a store that is elsewhere", async () => {
   expect(await users.take("x")).toBeUndefined();
   await users.put("x", 5);
   nodes.hub.connect("b");
+  await nodes.pass(heartbeat);
   await waitFor(() => b.stream.slot.running?.opened === b.stream.slot.running?.store);
   expect(await users.countAll()).toBe(0);
   await users.put("x", 6);

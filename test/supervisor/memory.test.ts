@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { actor, type ActorRef, createSystem, spawn, startSupervisor } from "../../src/actor.js";
 import { Census } from "../helpers/census.js";
 
-const cycles = 2000;
+const cycles = 500;
 
 test("actors that are spawned and stopped leave nothing of themselves behind", async () => {
   const system = createSystem();
