@@ -17,13 +17,15 @@ const suites: Record<string, string> = {
   package: "<rootDir>/test/helpers/packed.mjs",
   site: "<rootDir>/test/helpers/browser.mjs",
 };
-const suite = process.env["SUITE"];
+// SUITE names one of them, or more of one setup, with commas between.
+const chosen = process.env["SUITE"]?.split(",") ?? [];
+const [suite] = chosen;
 const setup =
   suite === undefined ? "<rootDir>/test/helpers/brokers/global-setup.mjs" : suites[suite];
 
 const config: Config = {
   testEnvironment: "<rootDir>/test/helpers/environment.mjs",
-  roots: [suite === undefined ? "<rootDir>/test" : `<rootDir>/test/${suite}`],
+  roots: suite === undefined ? ["<rootDir>/test"] : chosen.map((name) => `<rootDir>/test/${name}`),
   ...(isFast || setup === undefined ? {} : { globalSetup: setup }),
   testSequencer: "<rootDir>/test/helpers/sequencer.mjs",
   testMatch: ["**/*.test.ts"],
@@ -32,7 +34,7 @@ const config: Config = {
     "<rootDir>/test/bench/",
     "<rootDir>/test/helpers/",
     ...Object.keys(suites)
-      .filter((name) => name !== suite)
+      .filter((name) => !chosen.includes(name))
       .map((name) => `<rootDir>/test/${name}/`),
     ...leftOut.map((path) => `<rootDir>/test/${path.replaceAll(".", "\\.")}$`),
   ],
