@@ -27,6 +27,8 @@ export class ClusterGroups {
   #seen: readonly SeenGroup[] = [];
   #isAsking = false;
   #askedAt = -Infinity;
+  /** Whether the answer that is awaited may be out of date. */
+  #isLate = false;
   /** Why the engine does not answer; null: it does. */
   trouble: string | null = null;
 
@@ -43,6 +45,12 @@ export class ClusterGroups {
     return this.#seen.flatMap(({ group, partitions }) =>
       partitions.map((status) => this.#row(stream, group, status, own.get(group))),
     );
+  }
+
+  /** What is known is out of date: the engine is asked again at the next look. */
+  renew(): void {
+    this.#askedAt = -Infinity;
+    this.#isLate = this.#isAsking;
   }
 
   #row(
@@ -93,7 +101,8 @@ export class ClusterGroups {
       this.trouble = `the journal of ${this.#stream.slot.name}: ${reasonText(error)}`;
     } finally {
       this.#isAsking = false;
-      this.#askedAt = monotonicNow();
+      this.#askedAt = this.#isLate ? -Infinity : monotonicNow();
+      this.#isLate = false;
     }
   }
 }

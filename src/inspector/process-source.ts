@@ -29,7 +29,11 @@ interface ShownStream {
  */
 export class ProcessSource implements InspectorSource {
   readonly timeline = new Timeline(wallClockNow);
-  readonly act = (action: Action): Promise<ActionResult> => carryOut(this.#place, action);
+  readonly act = (action: Action): Promise<ActionResult> =>
+    // Its effect is shown at once.
+    carryOut(this.#place, action).finally(() => {
+      for (const { groups } of this.#streams.values()) groups.renew();
+    });
   readonly #system: ActorSystem;
   readonly #tree: TreeReader;
   readonly #streamIds = new Ids("s");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Page } from "playwright-core";
 import {
   acting,
-  type ContextOptions,
   describeInBrowser,
   expectAccessible,
   Lab,
@@ -14,22 +14,30 @@ import { Replay } from "./replay.js";
 
 const views = ["tree", "streams", "caches", "nodes", "timeline"] as const;
 
+/** The page is the same but for its colours. */
+async function expectAccessibleInDark(page: Page): Promise<void> {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expectAccessible(page, "colours");
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
 describeInBrowser("axe finds nothing serious", () => {
   const lab = new Lab();
 
-  const schemes: [string, ContextOptions][] = [
-    ["light", { colorScheme: "light", viewport: { width: 1280, height: 600 } }],
-    ["dark", { colorScheme: "dark", viewport: { width: 1280, height: 600 } }],
-    ["phone", { colorScheme: "light", viewport: { width: 390, height: 640 } }],
-  ];
-  describe.each(schemes)("%s", (scheme, options) => {
+  const desktop = { width: 1280, height: 600 };
+  const phone = { width: 390, height: 640 };
+
+  describe.each([
+    ["desktop", desktop],
+    ["phone", phone],
+  ])("%s", (device, viewport) => {
     let replay: Replay;
     let watched: WatchedPage;
 
     beforeAll(async () => {
       replay = await Replay.start({ children: 100 }, { actions: true, viewer: "ana" });
       replay.run(60);
-      watched = await lab.page(options);
+      watched = await lab.page({ colorScheme: "light", viewport });
       await watched.page.goto(replay.url);
     });
 
@@ -43,22 +51,28 @@ describeInBrowser("axe finds nothing serious", () => {
       await page.locator(`#tab-${view}`).click();
       await rows(page).first().waitFor();
       // There the details lie over the rest.
-      if (scheme === "phone") await expectAccessible(page);
+      if (device === "phone") await expectAccessible(page);
       await rows(page).nth(1).click();
       await page.locator(".details").waitFor();
-      if (scheme === "phone") await expectAccessible(page, "all", ".details");
-      else await expectAccessible(page, scheme === "dark" ? "colours" : "all");
+      if (device === "phone") await expectAccessible(page, "all", ".details");
+      else {
+        await expectAccessible(page);
+        await expectAccessibleInDark(page);
+      }
       await page.getByRole("button", { name: "Close the details" }).click();
       expect(watched.errors).toEqual([]);
     });
   });
 
-  test.each(schemes)("on the form for the login: %s", async (_, options) => {
+  test("on the form for the login", async () => {
     await using served = await serve({ settings: acting });
-    await using watched = await lab.page(options);
+    await using watched = await lab.page({ colorScheme: "light", viewport: desktop });
     const { page } = watched;
     await page.goto(served.url);
     await page.getByLabel("Token").waitFor();
+    await expectAccessible(page);
+    await expectAccessibleInDark(page);
+    await page.setViewportSize(phone);
     await expectAccessible(page);
   });
 

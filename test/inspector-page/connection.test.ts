@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "@jest/globals";
+import { waitFor } from "../../src/testing/wait-for.js";
 import { maxViewers } from "../../src/inspector/viewers.js";
 import { FakePage } from "../inspector/client.js";
 import { acting, childOf, describeInBrowser, expectShown, Lab, login, row, serve } from "./lab.js";
@@ -30,9 +31,13 @@ describeInBrowser("the page's connection", () => {
     replay.silence();
     await using watched = await lab.page();
     const { page } = watched;
+    await page.clock.install();
     await page.goto(replay.url);
     await page.getByText("live").waitFor();
-    await page.getByText("What is shown is 5 s old: the server does not answer.").waitFor();
+    await page.clock.fastForward(5000);
+    await page
+      .getByText(/^What is shown is (?:[5-9]|\d\d) s old: the server does not answer\.$/)
+      .waitFor();
     replay.run(1);
     await expectShown(page.getByText("live"));
     await page.getByText(/^What is shown is/).waitFor({ state: "detached" });
@@ -68,13 +73,17 @@ describeInBrowser("the page's connection", () => {
 
   test("beside too many pages it waits for a place", async () => {
     await using served = await serve();
-    const others: FakePage[] = [];
-    for (let index = 0; index < maxViewers; index++) others.push(await FakePage.open(served.port));
+    const others = await Promise.all(
+      Array.from({ length: maxViewers }, () => FakePage.open(served.port)),
+    );
     await using watched = await lab.page();
     const { page } = watched;
+    await page.clock.install();
     await page.goto(served.url);
     await page.getByText("The server has as many pages as it serves.").waitFor();
     for (const other of others) other[Symbol.dispose]();
+    await waitFor(() => served.source.looked === 0);
+    await page.clock.fastForward(2000);
     await expectShown(page.getByText("live"));
   });
 
