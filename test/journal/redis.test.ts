@@ -432,7 +432,8 @@ describeWith("redis-server")("a journal on Redis", () => {
   test("stays connected to a cluster while nothing happens", async () => {
     await using cluster = await clusterOf(2);
     const rootNodes = cluster.brokers.map((broker) => ({ url: urlOf(broker) }));
-    await using a = await OpenRedis.connected({ rootNodes, connectionTimeout: 600 });
+    // A busy machine may hold up a server for a while: that must not count as silence.
+    await using a = await OpenRedis.connected({ rootNodes, connectionTimeout: 2000 });
     a.engine.watchGroup(groupPartition, () => {});
     const reader = new Reader(a.engine);
     const pings = async (): Promise<number> => {
@@ -440,9 +441,9 @@ describeWith("redis-server")("a journal on Redis", () => {
       const found = (await Promise.all(stats)).map((text) => /cmdstat_ping:calls=(\d+)/.exec(text));
       return found.reduce((sum, match) => sum + Number(match?.[1] ?? 0), 0);
     };
-    // Each node is pinged five times a second.
+    // Each of the two is pinged three times in that time.
     const before = await pings();
-    await waitFor(async () => (await pings()) > before + 20, { timeout: 20_000 });
+    await waitFor(async () => (await pings()) > before + 9, { timeout: 20_000 });
     expect(a.statuses).toEqual(["connected"]);
     await new Writer(a.engine).append();
     await expectRead(reader, 1);
