@@ -35,7 +35,9 @@ export interface MemberOptions {
   readonly workers: {
     /** Whether the handler of a partition takes gaps. */
     handlesGaps(index: number): boolean;
-    /** Starts the worker of a partition, unless it runs. */
+    /** Starts the worker of a partition, which waits for `start` or `end`, unless one runs. */
+    prepare(index: number): void;
+    /** Lets the worker of a partition begin, which is started unless it runs. */
     start(index: number): void;
     /** Settles when the worker has ended, or the pool is ending. */
     end(index: number): Promise<void>;
@@ -208,6 +210,7 @@ export class GroupMember {
     for (const end of this.#ends) end();
     this.#unwatch?.();
     for (const index of this.#ahead.keys()) this.#closeAhead(index);
+    for (const index of this.#acquiring) void this.#options.workers.end(index);
     removeSource(this.#metrics);
   }
 
@@ -342,8 +345,10 @@ export class GroupMember {
 
   async #acquire(index: number): Promise<void> {
     if (this.#owned.has(index) || this.#acquiring.has(index)) return;
-    const { port, leaseTime, from } = this.#options;
+    const { port, leaseTime, from, workers } = this.#options;
     this.#acquiring.add(index);
+    // A start takes turns of the event loop: the worker is there when the answer is.
+    workers.prepare(index);
     try {
       const sentAt = this.#context.clock.now();
       const at = this.#isCreated ? "earliest" : from;
@@ -355,6 +360,7 @@ export class GroupMember {
     } finally {
       this.#acquiring.delete(index);
       this.#closeAhead(index);
+      if (!this.#isEnding && !this.#owned.has(index)) void workers.end(index);
     }
   }
 

@@ -12,7 +12,7 @@ import { type Supervisor, supervisorOf } from "../supervisor/handle.js";
 import { warnOfError } from "../telemetry/channels.js";
 import type { WorkerOptions } from "./delivery.js";
 import type { PoolRun } from "./pool.js";
-import { Worker } from "./worker.js";
+import { type OpenCursor, Worker } from "./worker.js";
 
 /** What a pool of cluster scope was given. @internal */
 export interface ClusterSettings {
@@ -64,6 +64,8 @@ class ClusterRun {
   readonly #port: JournalPort;
   readonly #settings: ClusterSettings;
   readonly #handlesGaps: (index: number) => boolean;
+  /** Of partitions whose workers are started before there is something to read. */
+  readonly #leases = new Map<number, AwaitedLease>();
 
   constructor(
     id: string,
@@ -82,14 +84,15 @@ class ClusterRun {
   workerSpec(index: number, options: WorkerOptions): ChildSpec {
     const id = this.#workerId(index);
     const start = async (parent: StartContext): Promise<ActorRef | "ignore"> => {
-      const owned = this.member?.find(index);
-      if (owned?.cursor === undefined) return "ignore";
-      const worker = new Worker(this.#stream, options, (reader) => {
-        const cursor = owned.cursor;
+      const mayBegin = this.#leases.get(index)?.isTaken;
+      if (mayBegin === undefined && this.member?.find(index)?.cursor === undefined) return "ignore";
+      const open: OpenCursor = (reader) => {
+        const cursor = this.member?.find(index)?.cursor;
         if (cursor === undefined) throw new Error(`partition ${index} is not owned any more`);
         cursor.reattach(reader, { mask: options.mask, gaps: true, skipOrigin: undefined });
         return cursor;
-      });
+      };
+      const worker = new Worker(this.#stream, options, open, mayBegin);
       const cell = parent[spawnIn](worker, {
         id,
         onStopRequested: (reason) => worker.stopRequested(reason),
@@ -129,8 +132,18 @@ class ClusterRun {
       leaseTime,
       workers: {
         handlesGaps: this.#handlesGaps,
-        start: (index) => void this.#startWorker(pool, index),
-        end: (index) => this.#endWorker(pool, index),
+        prepare: (index) => {
+          this.#leases.set(index, newLease());
+          void this.#startWorker(pool, index);
+        },
+        start: (index) => {
+          this.#settleLease(index, true);
+          void this.#startWorker(pool, index);
+        },
+        end: (index) => {
+          this.#settleLease(index, false);
+          return this.#endWorker(pool, index);
+        },
       },
     });
   }
@@ -143,6 +156,11 @@ class ClusterRun {
       if (error instanceof SupervisorError && error.reason !== "failed_to_start_child") return;
       warnOfError(`the worker ${this.#workerId(index)} could not be started`, error);
     }
+  }
+
+  #settleLease(index: number, isTaken: boolean): void {
+    this.#leases.get(index)?.settle(isTaken);
+    this.#leases.delete(index);
   }
 
   async #endWorker(pool: Supervisor, index: number): Promise<void> {
@@ -161,4 +179,17 @@ class ClusterRun {
     const { shutdown } = this.#settings;
     return resolveChildSpec({ id, start, ...(shutdown === undefined ? undefined : { shutdown }) });
   }
+}
+
+/** A lease that is asked for. */
+interface AwaitedLease {
+  /** Whether its worker may begin. */
+  readonly isTaken: Promise<boolean>;
+  settle(isTaken: boolean): void;
+}
+
+function newLease(): AwaitedLease {
+  let settle: (isTaken: boolean) => void = () => {};
+  const isTaken = new Promise<boolean>((resolve) => (settle = resolve));
+  return { isTaken, settle };
 }

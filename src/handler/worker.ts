@@ -51,29 +51,42 @@ export class Worker implements Behavior<void, unknown> {
   readonly #stream: Stream;
   readonly #options: WorkerOptions;
   readonly #open: OpenCursor;
+  readonly #mayBegin: Promise<boolean> | undefined;
+  /** Undefined: it has not begun. */
   #cursor!: Cursor;
   #delivery!: Delivery;
   #pump!: Pump;
   #target!: Target;
   #stopping = false;
 
-  constructor(stream: Stream, options: WorkerOptions, open: OpenCursor) {
+  /** @param mayBegin given: `init` waits for it; false: this is about to be ended, and opens nothing */
+  constructor(
+    stream: Stream,
+    options: WorkerOptions,
+    open: OpenCursor,
+    mayBegin?: Promise<boolean>,
+  ) {
     this.#stream = stream;
     this.#options = options;
     this.#open = open;
+    this.#mayBegin = mayBegin;
   }
 
   async init(ctx: ActorContext): Promise<void> {
+    if (this.#mayBegin !== undefined && !(await this.#mayBegin)) return;
+    if (!ctx.self.alive) return;
     this.#attach(ctx);
     this.#delivery.state = await this.#delivery.handler.init?.(this.#delivery.context);
   }
 
   /** All its work comes from the stream. */
   receive(_state: void, message: unknown): void {
-    this.#options.onMessage?.(message, this.#cursor.log.source.partition);
+    if (this.#cursor !== undefined)
+      this.#options.onMessage?.(message, this.#cursor.log.source.partition);
   }
 
   async terminate(reason: ExitReason): Promise<void> {
+    if (this.#cursor === undefined) return;
     const { gate } = this.#cursor;
     // What a gate does not let begin is not lost: the partition's next owner handles it.
     if (gate !== undefined) await gate.quiet();

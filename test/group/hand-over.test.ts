@@ -1,10 +1,10 @@
 import { describe, expect, test } from "@jest/globals";
-import { createJournal } from "../../src/index.js";
+import { type ActorRef, createJournal, supervisorOf } from "../../src/index.js";
 import { TailAhead } from "../../src/group/tail-ahead.js";
 import type { JournalEngine, StoredEntry, TailSink } from "../../src/journal/engine.js";
 import type { LocalJournalHub } from "../../src/journal/journal-hub.js";
-import { until } from "../helpers/actors.js";
-import { GroupLab, range } from "./lab.js";
+import { Gate, rest, until } from "../helpers/actors.js";
+import { GroupLab, type GroupNode, range } from "./lab.js";
 
 /** So long that nobody looks at the group without having been told of a change. */
 const leaseTime = 600_000;
@@ -90,6 +90,86 @@ describe("a hand-over", () => {
     );
     const all = acquired.flat();
     expect(new Set(all).size).toBe(all.length);
+  });
+});
+
+describe("a worker that is started ahead", () => {
+  /** A lab in which leases are answered by `acquire`. */
+  function labWith(acquire: (take: () => Promise<unknown>) => Promise<unknown>) {
+    const noted: string[] = [];
+    const lab: GroupLab = new GroupLab({
+      pool: {
+        leaseTime,
+        handler: {
+          init: () => void noted.push("init"),
+          handle: (event) => void noted.push(String(event.metadata.position)),
+        },
+      },
+      stream: { partitions: 1 },
+      makeJournal: (nodeName) =>
+        createJournal(
+          (context) => {
+            const engine = (lab.hub as LocalJournalHub).engine(context);
+            const take = engine.acquire.bind(engine);
+            engine.acquire = (...args) =>
+              acquire(() => take(...args)) as ReturnType<JournalEngine["acquire"]>;
+            return engine;
+          },
+          { nodeName },
+        ),
+    });
+    return { lab, noted };
+  }
+
+  /** Whether the worker of the one partition is there. */
+  async function hasWorker({ sup }: GroupNode): Promise<boolean> {
+    const pool = (await sup.whichChildren()).find(({ id }) => id === "mailer")?.ref as ActorRef;
+    const children = await supervisorOf(pool).whichChildren();
+    return children.find(({ id }) => id === "mailer:0")?.ref !== undefined;
+  }
+
+  test("is there when the lease is, and does nothing until then", async () => {
+    const asked = new Gate();
+    const answered = new Gate();
+    const { lab, noted } = labWith(async (take) => {
+      asked.open();
+      await answered.promise;
+      return take();
+    });
+    await using _ = lab;
+    const a = await lab.start("a");
+    a.put(1, 3);
+    await asked.promise;
+    await until(() => hasWorker(a));
+    await rest();
+    expect(noted).toEqual([]);
+    answered.open();
+    await until(() => noted.length === 4);
+    expect(noted).toEqual(["init", "0", "1", "2"]);
+  });
+
+  test("is ended when the lease is refused, and started again when there is one", async () => {
+    let isRefused = true;
+    let wasThere = false;
+    let waiting = 0;
+    let node: GroupNode | undefined;
+    const { lab, noted } = labWith(async (take) => {
+      if (!isRefused) return take();
+      waiting++;
+      await until(async () => node !== undefined && (await hasWorker(node)));
+      wasThere = true;
+      waiting--;
+      return undefined;
+    });
+    await using _ = lab;
+    const a = (node = await lab.start("a"));
+    await until(async () => wasThere && !(await hasWorker(a)) && waiting === 0);
+    isRefused = false;
+    a.put(1, 2);
+    // Whoever joins has the others look again.
+    await lab.start("b");
+    await until(() => noted.length === 3);
+    expect(noted).toEqual(["init", "0", "1"]);
   });
 });
 
