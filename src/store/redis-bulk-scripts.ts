@@ -234,9 +234,9 @@ return answer(isLast and 0 or 1)
 );
 
 /**
- * Removes what is due in one partition. ARGV: and bytes of an event, "1": the reply has what has
- * expired; how many at most. The reply's outcome: whether there is more to do; then how many
- * have expired and were evicted; then the keys and values of those that have expired.
+ * Removes what is due in some partitions. ARGV: and "1": the reply has what has expired; how many at
+ * most. The reply: the time, whether there is more to do, how many have expired and were evicted, by
+ * partition whether to trim; then the keys and values of those that have expired.
  */
 export const sweepScript = script(
   "sweep",
@@ -244,20 +244,30 @@ export const sweepScript = script(
   opening,
   finding,
   `
-enter(1)
-local wants, limit = ARGV[5] == '1', tonumber(ARGV[6])
-local entryOf = string.sub(index, 1, #index - 6) .. ':e:'
-local due = redis.call('ZRANGEBYSCORE', index, '-inf', int(time), 'LIMIT', 0, limit)
-local counts, rows = {0, 0}, {}
-for _, member in ipairs(due) do
-  local _, _, _, how, wasGone = find(entryOf .. member)
-  if how > 0 then counts[how - 2] = counts[how - 2] + 1 end
-  if how == 3 and wants then
-    rows[#rows + 1] = member
-    rows[#rows + 1] = wasGone
+local wants, left = ARGV[4] == '1', tonumber(ARGV[5])
+local counts, rows, trims = {0, 0}, {}, {}
+for at = 1, #KEYS, 3 do
+  if left == 0 then break end
+  local due = redis.call('ZRANGEBYSCORE', KEYS[at + 2], '-inf', int(time), 'LIMIT', 0, left)
+  local trim = 0
+  if #due > 0 then
+    enter(at)
+    local entryOf = string.sub(index, 1, #index - 6) .. ':e:'
+    for _, member in ipairs(due) do
+      local _, _, _, how, wasGone = find(entryOf .. member)
+      if how > 0 then counts[how - 2] = counts[how - 2] + 1 end
+      if how == 3 and wants then
+        rows[#rows + 1] = member
+        rows[#rows + 1] = wasGone
+      end
+    end
+    close()
+    if made > 0 and next >= trimAt then trim = 1 end
+    left = left - #due
   end
+  trims[#trims + 1] = trim
 end
-return reply(#due == limit and 1 or 0, 0, counts[1], counts[2], rows)
+return {int(time), left == 0 and 1 or 0, counts[1], counts[2], trims, rows}
 `,
 );
 
@@ -313,20 +323,6 @@ export const countScript = script(
   `
 local time = now()
 return {int(time), redis.call('ZCARD', KEYS[1]) - redis.call('ZCOUNT', KEYS[1], '-inf', int(time))}
-`,
-);
-
-/** KEYS: indexes. For each, whether anything in it is due. */
-export const dueScript = script(
-  "due",
-  `
-local time = now()
-local found = {}
-for at, index in ipairs(KEYS) do
-  local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
-  found[at] = first and tonumber(first) <= time and 1 or 0
-end
-return found
 `,
 );
 

@@ -6,12 +6,12 @@ import { integerOf, listOf, textOf } from "../journal/redis-replies.js";
 import type { Milliseconds } from "../options.js";
 import { keyOfText } from "../pubsub/key-text.js";
 import { monotonicNow } from "../timers.js";
-import { dueScript, sweeperScript, sweepScript, walkScript } from "./redis-bulk-scripts.js";
+import { sweeperScript, sweepScript, walkScript } from "./redis-bulk-scripts.js";
 import { gone } from "./redis-store-scripts.js";
 import type { StoreCore, StorePartition } from "./store-core.js";
 
 const sweep = causeOf("sweep");
-/** Entries of a partition that one step removes at most. */
+/** Entries that one step removes at most. */
 const maxDue = 200;
 /** Entries that are looked at in a step of the walk: usually, and when the server has evicted some. */
 const strides = { slow: 64, fast: 1000 } as const;
@@ -38,18 +38,20 @@ export interface SweeperOptions {
 export class Sweeper {
   readonly #core: StoreCore;
   readonly #options: SweeperOptions;
-  readonly #lease: string;
+  readonly #leaseKey: string;
   readonly #id = randomBytes(8).toString("hex");
   readonly #walks = new Map<StorePartition, Walk>();
   #timer: TimerHandle;
   #walkedAt: Milliseconds;
   #nextWalk = 0;
+  /** Whether it was the one that sweeps when it asked last. */
+  #isSweeper = false;
   #isClosed = false;
 
   constructor(core: StoreCore, options: SweeperOptions) {
     this.#core = core;
     this.#options = options;
-    this.#lease = options.keys.sweeper(core.stream);
+    this.#leaseKey = options.keys.sweeper(core.stream);
     this.#walkedAt = options.clock.now();
     this.#schedule();
   }
@@ -69,54 +71,59 @@ export class Sweeper {
   }
 
   async #tick(): Promise<void> {
-    if (!this.#core.calls.isConnected || !(await this.#isSweeper())) return;
-    const groups = this.#groups();
-    await Promise.all(groups.map((group) => this.#sweepGroup(group)));
+    if (!this.#core.calls.isConnected) return;
+    const leased = this.#lease();
+    // The one that swept the last time sweeps while it asks, in one round trip.
+    const isAhead = this.#isSweeper;
+    [this.#isSweeper] = await Promise.all([leased, isAhead ? this.#sweep() : undefined]);
+    if (!this.#isSweeper) return;
+    if (!isAhead) await this.#sweep();
     const now = this.#options.clock.now();
     if (now - this.#walkedAt < walkEvery) return;
     this.#walkedAt = now;
     await this.#walk();
   }
 
-  async #isSweeper(): Promise<boolean> {
+  /** Asks to be the one that sweeps. */
+  async #lease(): Promise<boolean> {
     const { calls, time } = this.#core;
     const sentAt = monotonicNow();
     const args = [this.#id, String(Math.ceil(2 * this.#options.interval))];
-    const reply = await calls.run(sweeperScript, [this.#lease], args, false, false);
+    const reply = await calls.run(sweeperScript, [this.#leaseKey], args, false, false);
     const [now, isOwn] = listOf(reply, "a sweeper");
     time.read(integerOf(now, "the time"), sentAt);
     return isOwn === 1;
   }
 
-  /** Partitions whose keys one script may take. */
-  #groups(): (readonly StorePartition[])[] {
+  /** Removes all that is due. */
+  async #sweep(): Promise<void> {
     const { partitions, calls } = this.#core;
+    // Partitions whose keys one script may take.
     const size = calls.isCluster ? 1 : groupSize;
-    const groups: (readonly StorePartition[])[] = [];
+    const steps: Promise<void>[] = [];
     for (let from = 0; from < partitions.length; from += size)
-      groups.push(partitions.slice(from, from + size));
-    return groups;
+      steps.push(this.#sweepGroup(partitions.slice(from, from + size)));
+    await Promise.all(steps);
   }
 
   async #sweepGroup(group: readonly StorePartition[]): Promise<void> {
-    const [first] = group as readonly [StorePartition];
-    if (group.length === 1) return this.#sweep(first);
-    const indexes = group.map(({ keys }) => keys[2]);
-    const due = listOf(
-      await this.#core.calls.run(dueScript, indexes, [], false, false),
-      "what is due",
-    );
-    await Promise.all(group.filter((_, at) => due[at] === 1).map((it) => this.#sweep(it)));
-  }
-
-  async #sweep(partition: StorePartition): Promise<void> {
     const core = this.#core;
+    const keys = group.flatMap((partition) => partition.keys);
     for (let isMore = true; isMore && !this.#isClosed;) {
-      const args = [core.maxEvent, core.wants, String(maxDue)];
-      const { outcome, rest } = await core.runOn(sweepScript, partition, [], sweep, args, false);
-      const [expired, evicted, rows] = rest;
+      const sentAt = monotonicNow();
+      const args = [...core.head(sweep), core.wants, String(maxDue)];
+      const reply = await core.calls.run(sweepScript, keys, args, true, false);
+      const [time, more, expired, evicted, trims, rows] = listOf(reply, "a sweep");
+      core.time.read(integerOf(time, "the time"), sentAt);
       core.swept(expired, evicted, rows, sweep);
-      isMore = outcome === 1;
+      listOf(trims, "a sweep").forEach((trim, at) => {
+        if (trim === 1) core.trim(group[at] as StorePartition);
+      });
+      isMore = more === 1;
+      if (!isMore || group.length === 1) continue;
+      // That much at a time of each.
+      await Promise.all(group.map((partition) => this.#sweepGroup([partition])));
+      return;
     }
   }
 

@@ -38,6 +38,22 @@ describeWith("redis-server")("entries of a shared store that go by themselves", 
     expect(await a.cache.countAll()).toBe(0);
   });
 
+  test("expire once, however many are due at a time", async () => {
+    await using a = await fresh({ adapter: { partitions: 3 } });
+    const keys = Array.from({ length: 700 }, (_, n) => `k${n}`);
+    await a.cache.putAll(
+      keys.map((key, n) => [key, n] as const),
+      { ttl: 20 },
+    );
+    await waitFor(async () => (await a.cache.info()).expirations >= 700, { timeout: 10_000 });
+    await a.has(703);
+    const expired = a.events.filter(({ type }) => type === "expired").map(shortly);
+    expect(expired.sort((one, other) => Number(one[3]) - Number(other[3]))).toEqual(
+      keys.map((key, n) => ["expired", key, undefined, n]),
+    );
+    expect(await a.cache.info()).toMatchObject({ expirations: 700, entries: 0 });
+  });
+
   test("are not served when they are due, also while nobody sweeps", async () => {
     await using a = await fresh(unswept);
     const { cache } = a;
