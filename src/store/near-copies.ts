@@ -40,9 +40,34 @@ export function nearKeyOfText(text: string): NearKey {
   return text.startsWith("n") ? Number(text.slice(1)) : byText + text;
 }
 
+/** Reads that are under way, and what has changed since the first of them began. */
+class ReadSpan {
+  reads = 0;
+  /** The last event of each key. */
+  readonly changed = new Map<NearKey, number>();
+  /** The last event of all keys. */
+  allChanged = -1;
+
+  /** Whether it holds back more than the changes of a few keys. */
+  get isLong(): boolean {
+    return this.allChanged >= 0 || this.changed.size > maxChanged / 16;
+  }
+
+  /** Whether what was read at a position may have changed since. */
+  hasChanged(key: NearKey, position: number): boolean {
+    return this.allChanged > position || (this.changed.get(key) ?? -1) > position;
+  }
+
+  clear(): void {
+    this.changed.clear();
+    this.allChanged = -1;
+  }
+}
+
 /** A read of the engine whose result may become a copy. @internal */
 export interface NearRead {
   readonly life: number;
+  readonly span: ReadSpan;
 }
 
 /** The copies of all partitions, so that none has to be computed to find a key's. @internal */
@@ -62,11 +87,10 @@ export class NearCopies {
   #life = 0;
   #size = 0;
   readonly #all: AllCopies;
-  /** While reads are under way: the last event of each key that came meanwhile. */
-  readonly #changed = new Map<NearKey, number>();
-  /** The same of all keys. */
-  #allChanged = -1;
-  #reads = 0;
+  /** Of the reads that began last: what changes now is noted here. */
+  #span = new ReadSpan();
+  /** Of the reads before these. So reads that overlap without end do not keep what is noted. */
+  #former = new ReadSpan();
   readonly #time: EngineClock;
   readonly #ttl: Milliseconds;
   readonly #maxEntries: number;
@@ -115,26 +139,31 @@ export class NearCopies {
 
   /** To be called before an entry is read, and `end` when that has ended. */
   begin(): NearRead {
-    this.#reads++;
-    return { life: this.#life };
+    if (this.#former.reads === 0 && this.#span.reads > 0 && this.#span.isLong)
+      [this.#span, this.#former] = [this.#former, this.#span];
+    const span = this.#span;
+    span.reads++;
+    return { life: this.#life, span };
   }
 
-  end(): void {
-    if (--this.#reads > 0) return;
-    this.#changed.clear();
-    this.#allChanged = -1;
+  end({ span }: NearRead): void {
+    span.reads--;
+    if (this.#former.reads > 0) return;
+    // What has changed since the former reads began is needed until they have ended.
+    this.#former.clear();
+    if (this.#span.reads === 0) this.#span.clear();
   }
 
   /** Keeps what has been read, unless it has changed since. To be called before `end`. */
   keep(
-    { life }: NearRead,
+    { life, span }: NearRead,
     key: NearKey,
     value: unknown,
     position: number,
     deadline: Milliseconds,
   ): void {
-    if (life !== this.#life || this.#allChanged > position) return;
-    if ((this.#changed.get(key) ?? -1) > position) return;
+    if (life !== this.#life || this.#span.hasChanged(key, position)) return;
+    if (span !== this.#span && span.hasChanged(key, position)) return;
     const until = this.#ttl === Infinity ? Infinity : monotonicNow() + this.#ttl;
     const all = this.#all;
     const former = all.get(key);
@@ -146,11 +175,12 @@ export class NearCopies {
 
   /** An event of a key. Gives whether a copy went. */
   changed(key: NearKey, position: number): boolean {
-    if (this.#reads > 0) {
-      this.#changed.set(key, Math.max(position, this.#changed.get(key) ?? -1));
-      if (this.#changed.size > maxChanged) {
-        this.#allChanged = Math.max(this.#allChanged, ...this.#changed.values());
-        this.#changed.clear();
+    if (this.#isRead) {
+      const { changed } = this.#span;
+      changed.set(key, Math.max(position, changed.get(key) ?? -1));
+      if (changed.size > maxChanged) {
+        this.#span.allChanged = Math.max(this.#span.allChanged, ...changed.values());
+        changed.clear();
       }
     }
     const copy = this.#find(key);
@@ -161,7 +191,7 @@ export class NearCopies {
 
   /** An event of all keys with a prefix. Gives how many copies went. */
   queryChanged(prefix: string | undefined, position: number): number {
-    if (this.#reads > 0) this.#allChanged = Math.max(this.#allChanged, position);
+    if (this.#isRead) this.#span.allChanged = Math.max(this.#span.allChanged, position);
     let count = 0;
     for (const [key, copy] of this.#all) {
       if (copy.of !== this || copy.life !== this.#life || copy.position >= position) continue;
@@ -183,6 +213,10 @@ export class NearCopies {
   /** A copy is no more, unless it was worthless before. */
   removed({ life }: Copy): void {
     if (life === this.#life) this.#size--;
+  }
+
+  get #isRead(): boolean {
+    return this.#span.reads > 0 || this.#former.reads > 0;
   }
 
   #find(key: NearKey): Copy | undefined {

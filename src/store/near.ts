@@ -164,8 +164,8 @@ export class Near implements MetricSource {
     (this.#partitions[index] as NearPartition).copies.keep(read, key, value, position, deadline);
   }
 
-  end(index: number): void {
-    (this.#partitions[index] as NearPartition).copies.end();
+  end(index: number, read: NearRead): void {
+    (this.#partitions[index] as NearPartition).copies.end(read);
   }
 
   /**

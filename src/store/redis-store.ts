@@ -156,7 +156,7 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
         near.keep(index, renewal, near.keyOf(key), stored, reply.position, deadline);
       }
     } finally {
-      if (renewal !== undefined) near?.end(index);
+      if (renewal !== undefined) near?.end(index, renewal);
     }
   }
 
@@ -325,7 +325,7 @@ export class RedisStore<K, V> implements AsyncStore<K, V> {
       }
       return { value };
     } finally {
-      if (read !== undefined) near?.end(index);
+      if (read !== undefined) near?.end(index, read);
     }
   }
 

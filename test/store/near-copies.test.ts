@@ -10,7 +10,7 @@ function read(near: NearCopies, key: string, position: number, meanwhile = (): v
   const begun = near.begin();
   meanwhile();
   near.keep(begun, key, `${key}@${position}`, position, 0);
-  near.end();
+  near.end(begun);
 }
 
 test("an event behind what a copy was read at removes it, one before does not", () => {
@@ -42,6 +42,54 @@ test("a flood of events while something is read is no reason to keep what is old
     for (let n = 0; n < 10_000; n++) near.changed(`k${n}`, 6 + n);
   });
   expect(near.size).toBe(0);
+});
+
+test.each<[string, (near: NearCopies) => void]>([
+  ["a change of all keys", (near) => void near.queryChanged(undefined, 99)],
+  [
+    "a flood of changes",
+    (near) => {
+      for (let n = 0; n < 5000; n++) near.changed(`m${n}`, 99);
+    },
+  ],
+])("reads that overlap without end do not keep %s in mind for ever", (_what, change) => {
+  const near = copies();
+  let reading = near.begin();
+  change(near);
+  for (let n = 0; n < 4; n++) {
+    const next = near.begin();
+    // Only the first of them began before the change.
+    near.keep(reading, `old${n}`, "old", 5, 0);
+    expect(near.get(`old${n}`) !== undefined).toBe(n > 0);
+    near.end(reading);
+    reading = next;
+    near.queryChanged(undefined, 4);
+  }
+  near.end(reading);
+});
+
+test("a change is in mind for all reads that began before it, whichever others end", () => {
+  const near = copies();
+  const first = near.begin();
+  near.queryChanged(undefined, 10);
+  const second = near.begin();
+  near.changed("k", 20);
+  near.end(near.begin());
+  near.end(second);
+  const third = near.begin();
+  near.changed("m", 30);
+  near.end(third);
+  for (const [key, position] of [
+    ["k", 19],
+    ["m", 29],
+    ["other", 9],
+  ] as const) {
+    near.keep(first, key, "old", position, 0);
+    expect(near.get(key)).toBeUndefined();
+  }
+  near.keep(first, "other", "new", 10, 0);
+  expect(near.get("other")?.value).toBe("new");
+  near.end(first);
 });
 
 test("there are never more than wanted, and those that are read stay", () => {
