@@ -166,11 +166,12 @@ class Walk {
   cursor = "0";
   /** Whether the server has evicted keys: then all are looked at. */
   isFast = false;
-  #known: number | undefined;
+  /** What the server had evicted at the last look; before the first one, any of it may be news. */
+  #known = 0;
   #isWhole = false;
 
   evictions(count: number): void {
-    if (this.#known !== undefined && count > this.#known) {
+    if (count > this.#known) {
       this.isFast = true;
       // What was evicted may lie behind the cursor.
       this.#isWhole = this.cursor === "0";

@@ -4,7 +4,7 @@ import ts from "typescript";
 import { codeOf, documentAt, documents, rowsOf, snippetsOf } from "../helpers/documents.js";
 import { projectRoot } from "../helpers/project-root.js";
 
-const entry = join(projectRoot, "src", "index.ts");
+const entries = ["index.ts", "redis.ts"].map((file) => join(projectRoot, "src", file));
 /** Each TypeScript block as a file of docs/ that is on no disk. */
 const snippets = new Map(
   documents
@@ -35,6 +35,7 @@ test("docs/options.md names options that there are", () => {
     invalidator: "InvalidatorOptions",
     pools: "HandlerPoolOptions",
     pubsubs: "PubSubOptions",
+    redisAdapter: "RedisAdapterOptions",
     storeAdapter: "StoreAdapterOptions",
     startSupervisor: "StartSupervisorOptions",
     streamServer: "StreamServerOptions",
@@ -68,13 +69,15 @@ function compile(): ts.Program {
   const { fileExists, readFile } = host;
   host.fileExists = (name) => snippets.has(name) || fileExists(name);
   host.readFile = (name) => snippets.get(name) ?? readFile(name);
-  return ts.createProgram([entry, ...snippets.keys()], options, host);
+  return ts.createProgram([...entries, ...snippets.keys()], options, host);
 }
 
 function propertiesOf(type: string): string[] {
-  const file = program.getSourceFile(entry);
-  const module = file === undefined ? undefined : checker.getSymbolAtLocation(file);
-  const symbol = module && checker.getExportsOfModule(module).find(({ name }) => name === type);
+  const symbol = entries
+    .map((entry) => program.getSourceFile(entry))
+    .map((file) => (file === undefined ? undefined : checker.getSymbolAtLocation(file)))
+    .flatMap((module) => (module === undefined ? [] : checker.getExportsOfModule(module)))
+    .find(({ name }) => name === type);
   if (symbol === undefined) throw new Error(`there is no type ${type}`);
   const isAlias = (symbol.flags & ts.SymbolFlags.Alias) !== 0;
   return checker
