@@ -48,7 +48,7 @@ describeWith("redis-server")("a server that is full and evicts entries", () => {
       );
       const { events } = a;
       expect(events.map(({ metadata }) => metadata.position)).toEqual(Array.from(events.keys()));
-      expect([...replay(events).keys()].sort()).toEqual([...stored.keys()].sort());
+      expect(new Set(replay(events).keys())).toEqual(new Set(stored.keys()));
       for (const [key, value] of replay(events)) expect(stored.get(key) === value).toBe(true);
       expect(events.filter(({ type }) => type === "evicted")).not.toEqual([]);
       expect(a.gaps).toEqual([]);
