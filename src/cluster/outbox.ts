@@ -13,12 +13,20 @@ export interface MessageSpan {
   readonly count: number;
 }
 
+/** Milliseconds after a message in which further events may gather for the next one. */
+const gatheringTime = 4;
+
 /** What outboxes send with. @internal */
 export interface OutboxPort {
   /** Messages of one partition that may be in flight at a time. */
-  readonly maxInFlight: number;
-  /** Events of which there have to be as many for another message while one is in flight. */
-  fewEvents(): number;
+  maxInFlight(): number;
+  /**
+   * Events that are worth a message of their own. Fewer wait while a message is in flight, and, for
+   * 4 ms behind one, while each turn of the event loop brings more.
+   */
+  enoughEvents(): number;
+  /** In milliseconds; never goes back. */
+  now(): number;
   /** Whether anything may be sent now. */
   isOpen(): boolean;
   /** Bytes of a message at most. */
@@ -88,6 +96,9 @@ export class Outbox implements CursorReader {
   #arrived = -1;
   readonly #inFlight: InFlight[] = [];
   #scheduled = false;
+  /** When the last message was sent, and the offset at the end of the log in the last turn. */
+  #sentAt = -Infinity;
+  #seen = -1;
   #stopped = false;
   /** Counts the failures: after one, outcomes of what was sent before it no longer matter. */
   #attempt = 0;
@@ -120,7 +131,7 @@ export class Outbox implements CursorReader {
    */
   get waiting(): number {
     const canSend = this.#port.isOpen() && !this.#waitsForRetry;
-    if (canSend && this.#inFlight.length < this.#port.maxInFlight) return 0;
+    if (canSend && this.#inFlight.length < this.#port.maxInFlight()) return 0;
     return this.#log.next - Math.max(this.#next, this.#position.unreadFrom);
   }
 
@@ -137,6 +148,7 @@ export class Outbox implements CursorReader {
   wake(): void {
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
+    this.#seen = -1;
     // The readers in this process are woken in this turn, and come first.
     if (this.#log.hasReaders) queueMicrotask(() => setImmediate(this.#takeTurn));
     else queueMicrotask(this.#takeTurn);
@@ -157,8 +169,8 @@ export class Outbox implements CursorReader {
   #maySend(): boolean {
     const left = this.#log.next - this.#next;
     const inFlight = this.#inFlight.length;
-    if (left <= 0 || inFlight >= this.#port.maxInFlight) return false;
-    return inFlight === 0 || left >= this.#port.fewEvents();
+    if (left <= 0 || inFlight >= this.#port.maxInFlight()) return false;
+    return inFlight === 0 || left >= this.#port.enoughEvents();
   }
 
   /** Tries again to send what could not be sent. */
@@ -178,9 +190,29 @@ export class Outbox implements CursorReader {
   }
 
   readonly #takeTurn = (): void => {
+    if (this.#gathers()) {
+      this.#seen = this.#log.next;
+      setImmediate(this.#takeTurn);
+      return;
+    }
     this.#scheduled = false;
     this.flush();
   };
+
+  /** Whether more events will soon be there to send together: each message has its price. */
+  #gathers(): boolean {
+    const { next } = this.#log;
+    const isEnough = next - this.#next >= this.#port.enoughEvents();
+    return next > this.#seen && !isEnough && this.#port.now() - this.#sentAt < gatheringTime;
+  }
+
+  /** What has come while a message was in flight is sent. */
+  #continue(): void {
+    if (this.#next === this.#log.next || this.#scheduled) return;
+    this.#scheduled = true;
+    this.#seen = -1;
+    this.#takeTurn();
+  }
 
   #sendSome(): void {
     const log = this.#log;
@@ -273,13 +305,14 @@ export class Outbox implements CursorReader {
     this.#inFlight.push(message);
     const span = { after: this.#sent, to, count };
     this.#sent = to;
+    this.#sentAt = this.#port.now();
     const attempt = this.#attempt;
     this.#port.publish(this.#partition, payload, span).then(
       () => {
         if (attempt !== this.#attempt || this.#stopped) return;
         message.arrived = true;
         this.#settle();
-        if (this.#next < this.#log.next) this.flush();
+        this.#continue();
       },
       (error: unknown) => {
         if (attempt !== this.#attempt || this.#stopped) return;

@@ -6,7 +6,7 @@ import { Outbox, type OutboxPort } from "./outbox.js";
 const retryDelay = 200;
 
 /** @internal */
-export interface OutboxesOptions extends Omit<OutboxPort, "isOpen" | "settled" | "failed"> {
+export interface OutboxesOptions extends Omit<OutboxPort, "now" | "isOpen" | "settled" | "failed"> {
   readonly clock: Clock;
   isConnected(): boolean;
   /**
@@ -41,6 +41,7 @@ export class Outboxes {
     this.#held = held;
     this.#port = {
       ...options,
+      now: () => options.clock.now(),
       isOpen: () => !this.#held,
       settled: () => {
         this.#refusalReported = false;

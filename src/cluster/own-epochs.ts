@@ -14,8 +14,8 @@ const maxEnded = 4;
 const manyInFlight = 256;
 const fewInFlight = 16;
 const fewEvents = 16;
-/** Where entries have many events, one of fewer waits for the one in flight. */
-const smallEntry = 256;
+/** Where entries have many events, as many as fit are worth one, and no more than these. */
+const wholeEntry = 1024;
 
 /** One epoch of this node's stream. @internal */
 export type EpochHead = Omit<EntryHead, "partition">;
@@ -151,10 +151,8 @@ function sending(own: OwnEpoch): OutboxesOptions {
   const head = { node, epoch, startedAt };
   return {
     clock,
-    get maxInFlight() {
-      return port.maxEvents < fewEvents ? manyInFlight : fewInFlight;
-    },
-    fewEvents: () => (port.maxEvents < fewEvents ? 1 : smallEntry),
+    maxInFlight: () => (port.maxEvents < fewEvents ? manyInFlight : fewInFlight),
+    enoughEvents: () => (port.maxEvents < fewEvents ? 1 : Math.min(port.maxEvents, wholeEntry)),
     isConnected: () => port.status === "connected" && own.owner.isReleased,
     maxSize: () => port.maxMessageSize,
     maxEvents: () => port.maxEvents,

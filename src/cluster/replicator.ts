@@ -125,8 +125,8 @@ export class Replicator implements StreamReplicator {
     });
     this.outboxes = new Outboxes({
       clock,
-      maxInFlight: 16,
-      fewEvents: () => 1,
+      maxInFlight: () => 16,
+      enoughEvents: () => 1,
       isConnected: () => bus.status === "connected",
       maxSize: () => bus.maxMessageSize,
       maxEvents: () => maxBatch,

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { RedisArguments } from "../pubsub/redis-client.js";
 import type { RedisKeys } from "./redis-keys.js";
 import { asCommandFailure, type RedisLink, runScript } from "./redis-link.js";
@@ -38,7 +38,12 @@ export class RedisCaller {
   }
 }
 
-/** A random id, for a partition that begins a generation. @internal */
+/**
+ * A random id, for a partition that begins a generation. Each call of a script has one, so that it
+ * comes from where `node:crypto` keeps random bytes.
+ *
+ * @internal
+ */
 export function newGeneration(): string {
-  return randomBytes(8).toString("hex");
+  return randomUUID().replaceAll("-", "");
 }
