@@ -202,12 +202,12 @@ export class CacheHandle<K, V> implements Cache<K, V> {
     const isBounded = options !== undefined && checkFetchOptions(options);
     const instance = this.#running();
     const cause = this.#cause(commands.fetchOrStore, true);
-    if (isBounded) return await fetchBounded(this.#slot, instance, key, fn, options, cause);
-    if (!this.#isAsync()) {
+    if (!isBounded && !this.#isAsync()) {
       const found: V | typeof absent = instance.store.get(key, absent, cause);
       if (found !== absent) return found;
     }
-    return await fetch(this.#slot, instance, key, fn, options, cause);
+    const call = { slot: this.#slot, instance, key, fn, options, cause };
+    return await (isBounded ? fetchBounded(call) : fetch(call));
   }
 
   getAll(query?: Query<K, V>): Map<K, V> {

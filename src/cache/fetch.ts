@@ -10,20 +10,23 @@ import type { FetchOptions, Ttl } from "./types.js";
 
 const absent = Symbol("absent");
 
+/** One call of `fetchOrStore`. @internal */
+export interface FetchCall<K, V> {
+  readonly slot: InstanceSlot;
+  readonly instance: Instance<K, V>;
+  readonly key: K;
+  readonly fn: (key: K) => V | Promise<V>;
+  readonly options: FetchOptions<K, V> | undefined;
+  readonly cause: Cause;
+}
+
 /**
  * `fetchOrStore` of a key that is not in the process: joins the load of the key, or starts it.
  *
  * @internal
  */
-export function fetch<K, V>(
-  slot: InstanceSlot,
-  instance: Instance<K, V>,
-  key: K,
-  fn: (key: K) => V | Promise<V>,
-  options: FetchOptions<K, V> | undefined,
-  cause: Cause,
-): Promise<V> {
-  return instance.flights.join(key, loaderOf(slot, instance, key, fn, options, cause));
+export function fetch<K, V>(call: FetchCall<K, V>): Promise<V> {
+  return call.instance.flights.join(call.key, loaderOf(call));
 }
 
 /**
@@ -32,15 +35,9 @@ export function fetch<K, V>(
  * @throws (as a rejection) {@link FetchTimeoutError}, the signal's reason, {@link OptionError}
  * @internal
  */
-export async function fetchBounded<K, V>(
-  slot: InstanceSlot,
-  instance: Instance<K, V>,
-  key: K,
-  fn: (key: K) => V | Promise<V>,
-  options: FetchOptions<K, V>,
-  cause: Cause,
-): Promise<V> {
-  const { staleFor, timeout, signal } = options;
+export async function fetchBounded<K, V>(call: FetchCall<K, V>): Promise<V> {
+  const { slot, instance, key, options, cause } = call;
+  const { staleFor, timeout, signal }: FetchOptions<K, V> = options ?? {};
   const { flights, isAsync } = instance;
   const { clock } = instance.system;
   signal?.throwIfAborted();
@@ -54,7 +51,7 @@ export async function fetchBounded<K, V>(
   const tooLate = (): never => {
     throw new FetchTimeoutError(slot.name, key, timeout as number);
   };
-  const loader = loaderOf(slot, instance, key, fn, options, cause);
+  const loader = loaderOf(call);
   // The flight itself looks up a key that is elsewhere, unless a stale value is wanted.
   if (!isAsync || staleFor !== undefined) {
     const pending = find(instance, key, staleFor, cause);
@@ -82,32 +79,20 @@ function find<K, V>(
   return value === absent ? undefined : { value, isStale: false };
 }
 
-function loaderOf<K, V>(
-  slot: InstanceSlot,
-  instance: Instance<K, V>,
-  key: K,
-  fn: (key: K) => V | Promise<V>,
-  options: FetchOptions<K, V> | undefined,
-  cause: Cause,
-): Loader<V> {
-  if (instance.isAsync) return asyncLoaderOf(slot, instance, key, fn, options, cause);
+function loaderOf<K, V>(call: FetchCall<K, V>): Loader<V> {
+  const { slot, instance, key, fn } = call;
+  if (instance.isAsync) return asyncLoaderOf(call);
   return {
     fetch: () => fn(key),
     store: (value) => {
-      if (slot.running === instance) return keep(instance.store, key, value, options, cause);
+      if (slot.running === instance) return keep(call, value);
     },
   };
 }
 
 /** Where the store is elsewhere, its outage is none of its caller's: nothing is stored. */
-function asyncLoaderOf<K, V>(
-  slot: InstanceSlot,
-  instance: Instance<K, V>,
-  key: K,
-  fn: (key: K) => V | Promise<V>,
-  options: FetchOptions<K, V> | undefined,
-  cause: Cause,
-): Loader<V> {
+function asyncLoaderOf<K, V>(call: FetchCall<K, V>): Loader<V> {
+  const { slot, instance, key, fn, options, cause } = call;
   const store = instance.store as unknown as AsyncStore<K, V>;
   const load = async (): Promise<V> => await fn(key);
   if (store.fetch !== undefined) {
@@ -134,7 +119,7 @@ function asyncLoaderOf<K, V>(
     store: async (value) => {
       if (!isNew || slot.running !== instance) return;
       try {
-        await keep(instance.store, key, value, options, cause);
+        await keep(call, value);
       } catch (error) {
         isOutage(error);
       }
@@ -144,11 +129,8 @@ function asyncLoaderOf<K, V>(
 
 /** A promise, where the store is elsewhere. */
 function keep<K, V>(
-  store: Store<K, V>,
-  key: K,
+  { instance: { store }, key, options, cause }: FetchCall<K, V>,
   value: V,
-  options: FetchOptions<K, V> | undefined,
-  cause: Cause,
 ): void | Promise<void> {
   if (options === undefined) return store.put(key, value, undefined, cause);
   const ttl = fetchedTtl(options, value, key);
