@@ -24,7 +24,9 @@ process.exitCode = await main(process.argv.slice(2), {
         })
       : Promise.resolve(),
   get size() {
-    return stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : undefined;
+    // Some terminals don't tell their size.
+    const { isTTY, columns, rows } = stdout;
+    return isTTY ? { columns: columns > 0 ? columns : 80, rows: rows > 0 ? rows : 24 } : undefined;
   },
   ask: stdin.isTTY && stderr.isTTY ? ask : undefined,
   signal: interrupt.signal,

@@ -67,6 +67,7 @@ export class ClusterSource implements InspectorSource {
   #trouble: string | null = null;
   #asking: Promise<void> | undefined;
   #askedAt = -Infinity;
+  #beganAt = Infinity;
 
   constructor(place: ClusterPlace) {
     this.#place = place;
@@ -81,6 +82,7 @@ export class ClusterSource implements InspectorSource {
   }
 
   begin(): void {
+    this.#beganAt = monotonicNow();
     const { bus, cache, name } = this.#place;
     if (bus instanceof Error) return;
     this.#observer = new Observer({ bus, cache, name, clock: systemClock, listener: this });
@@ -102,7 +104,10 @@ export class ClusterSource implements InspectorSource {
     const row = { id: stream, cache, name, partitions, epoch: null, pubsub: null, journal: null };
     return {
       tree: [],
-      streams: [{ ...row, registered: null, discarded: 0, unroutable: 0 }],
+      streams:
+        shape === undefined && !this.#hasLooked()
+          ? []
+          : [{ ...row, registered: null, discarded: 0, unroutable: 0 }],
       partitions: shape === undefined ? [] : this.#partitions(shape.partitions ?? 1),
       groups: this.#seen?.groups ?? [],
       caches: [],
@@ -179,9 +184,16 @@ export class ClusterSource implements InspectorSource {
       if (before !== undefined) this.#compare(before, now);
     } catch (error) {
       // Nodes with a pubsub have none.
-      if (error instanceof NoJournal) return;
-      this.#trouble = `the journal: ${reasonText(error)}`;
+      if (error instanceof NoJournal) this.#forget(error);
+      else this.#trouble = `the journal: ${reasonText(error)}`;
     }
+  }
+
+  /** There is no journal; if there was one, the engine has lost it. */
+  #forget({ message }: NoJournal): void {
+    if (this.#seen !== undefined) this.#note("problem", "error", message, this.#place.name);
+    this.#seen = undefined;
+    this.#trouble = null;
   }
 
   /** What has happened between two looks. */
@@ -202,7 +214,12 @@ export class ClusterSource implements InspectorSource {
         );
       const added = deadLetters - old.deadLetters;
       if (added > 0)
-        this.#note("dead_letter", "error", `${where}: ${added} more dead letters`, subject);
+        this.#note(
+          "dead_letter",
+          "error",
+          `${where}: ${added} more dead ${added === 1 ? "letter" : "letters"}`,
+          subject,
+        );
     }
     const seen = new Map(before.nodes.map((node) => [node.node, node]));
     for (const { node, epoch, expired } of now.nodes) {
@@ -217,6 +234,13 @@ export class ClusterSource implements InspectorSource {
 
   #note(kind: TimelineKind, level: TimelineEntry["level"], text: string, subject: string): void {
     this.timeline.add(() => ({ kind, level, text: line(text), subject, details: [], error: null }));
+  }
+
+  /** Whether nodes and journal have had the time to answer. */
+  #hasLooked(): boolean {
+    const { engine } = this.#place.journal;
+    const hasAsked = engine === undefined || this.#askedAt > this.#beganAt;
+    return hasAsked && monotonicNow() - this.#beganAt >= pauseBetweenLooks;
   }
 
   #partitions(count: number): PartitionRow[] {

@@ -19,6 +19,9 @@ import { tail } from "./tail.js";
 import { top } from "./top.js";
 import { tailJournal } from "./journal-tail.js";
 import { helpText, shortUsage, UsageError } from "./usage.js";
+import { reasonOf } from "../pubsub/broker-session.js";
+import { channels } from "../telemetry/channels.js";
+import type { WarningMessage } from "../telemetry/warnings.js";
 import { packageVersion } from "../package-copy.js";
 
 const exit = { ok: 0, problems: 1, notDone: 1, refused: 2, interrupted: 130 } as const;
@@ -38,6 +41,24 @@ const exitOf: Readonly<Record<Health, number>> = {
  * @internal
  */
 export async function main(argv: readonly string[], output: Output): Promise<number> {
+  const show = (message: unknown): void => output.say(warningText(message as WarningMessage));
+  // In place of process warnings, which have stacks.
+  channels.warning.subscribe(show);
+  try {
+    return await run(argv, output);
+  } finally {
+    channels.warning.unsubscribe(show);
+  }
+}
+
+function warningText({ what, repeats, error }: WarningMessage): string {
+  const more = repeats === 0 ? "" : ` (${repeats} more within a minute)`;
+  return printable(
+    withoutCredentials(`${what}${more}: ${reasonOf(error)}`).split("\n", 1)[0] ?? "",
+  );
+}
+
+async function run(argv: readonly string[], output: Output): Promise<number> {
   try {
     const command = parseCommand(argv);
     switch (command.kind) {

@@ -20,10 +20,11 @@ export function problemsOf(snapshot: Snapshot, tree: Tree): Problem[] {
   const { paused, deadLetters } = totalsOf(groups);
   const nobody = groups.filter(isNobodys).length;
   const silent = nodes.filter(({ status }) => status === "silent").length;
-  const isMissing = about.kind === "cluster" && nodes.length === 0 && partitions.length === 0;
+  // A stream that is looked for is there, with nothing in it.
+  const missing = about.kind === "cluster" && about.trouble === null ? streams : [];
   const found: (Problem & { readonly is: number })[] = [
     {
-      is: isMissing ? 1 : 0,
+      is: nodes.length === 0 && partitions.length === 0 ? missing.length : 0,
       view: "nodes",
       level: "error",
       text: `no node has a stream of cache ${streams[0]?.cache}`,

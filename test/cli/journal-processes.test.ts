@@ -255,6 +255,8 @@ for (const { kind, binary, broker: startBroker, stored, persist } of engines) {
       await expect(fetch(late.stdout.trim())).rejects.toThrow("fetch failed");
       expect(late.stdout).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\n$/);
       expect(late.stderr).toMatch(/^nebulex-streams: the journal: can't reach .*; trying again$/m);
+      // A line each, without stacks.
+      expect(late.stderr).toMatch(/^(?:nebulex-streams: .*\n)+$/);
 
       expect(await top.status()).toBe(0);
       expect(JSON.parse(top.stdout)).toMatchObject({

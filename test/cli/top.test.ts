@@ -159,6 +159,33 @@ describe("the page about a cluster", () => {
     await journal[Symbol.asyncDispose]();
   });
 
+  test("shows nothing of a journal that the engine has lost, and says so", async () => {
+    await using fixture = await seeded();
+    const { engine } = fixture.connection;
+    await using inspector = await serve(sourceOf(fixture));
+    using page = await FakePage.open(inspector.port);
+    await page.until(({ groups }) => groups.length > 0);
+    engine.streams = () => Promise.reject(new Error("no answer"));
+    await page.until(({ about }) => about.trouble === "the journal: Error: no answer");
+    engine.streams = () => Promise.resolve([]);
+    const { about, nodes, timeline } = await page.until(({ groups }) => groups.length === 0);
+    expect({ trouble: about.trouble, nodes }).toEqual({ trouble, nodes: [] });
+    expect(timeline.at(-1)).toMatchObject({
+      kind: "problem",
+      level: "error",
+      text: "there is no journal of the stream of cache users in namespace nebulex",
+    });
+  });
+
+  test("has no stream before it has looked, and an empty one where there is none", async () => {
+    await using fixture = await LocalFixture.start();
+    await using inspector = await serve(sourceOf(fixture));
+    using page = await FakePage.open(inspector.port);
+    expect((await page.until(() => true)).streams).toEqual([]);
+    const { streams, nodes } = await page.until((state) => state.streams.length > 0);
+    expect({ streams, nodes }).toMatchObject({ streams: [{ partitions: null }], nodes: [] });
+  });
+
   test("shows what the nodes publish, and observes only while somebody looks", async () => {
     await using cluster = new Cluster();
     await cluster.start("a");
