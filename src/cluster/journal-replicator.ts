@@ -74,7 +74,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
   #timer: TimerHandle;
   #beats = 0;
   #isBeating = false;
-  /** Whether the journal is known to have this stream's shape. */
+  /** Whether the journal was known to have this stream's shape over the present connection. */
   #hasShape = false;
   #shapeChecked: Promise<void> | undefined;
   /** Whether everything has been done that precedes storing over this connection. */
@@ -121,6 +121,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     this.broker = new BrokerWatch(clock, port.heartbeat, options.brokerWatchers);
     this.#stopWatching = port.onStatus((status) => {
       this.#isReleased = false;
+      this.#hasShape = false;
       this.#connection++;
       this.#nodes.reconnected();
       if (status !== "connected") this.#settleWaiters();
@@ -283,12 +284,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     const connection = this.#connection;
     const { port } = this.#options;
     if (this.#isEnded || !this.begun || port.status !== "connected") return;
-    try {
-      await this.#checkShape();
-    } catch (error) {
-      if (error instanceof ShapeMismatchError && !this.#isEnded) this.#options.fail(error);
-      return;
-    }
+    if (!(await this.#agrees(this.#checkShape()))) return;
     for (const feed of this.#feeds.values()) void feed.check();
     await this.#beat();
     await this.#release(connection);
@@ -320,6 +316,16 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     await this.#epochs.store(() => void this.#beat());
   }
 
+  /** Whether the journal has this stream's shape. The stream fails where it has another. */
+  async #agrees(check: Promise<void>): Promise<boolean> {
+    try {
+      await check;
+    } catch (error) {
+      if (error instanceof ShapeMismatchError && !this.#isEnded) this.#options.fail(error);
+    }
+    return this.#hasShape;
+  }
+
   #checkShape(): Promise<void> {
     if (this.#hasShape) return Promise.resolve();
     this.#shapeChecked ??= this.#compareShape().finally(() => (this.#shapeChecked = undefined));
@@ -328,6 +334,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
 
   async #compareShape(): Promise<void> {
     const { port, name, shape } = this.#options;
+    const connection = this.#connection;
     const own = encodeShape(shape, port.nodeName);
     const stored = await port.engine().shape(this.#address, own);
     const { shape: other, node } = decodeShape(stored);
@@ -336,7 +343,7 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
       other.hash === shape.hash &&
       other.version === shape.version;
     if (!isSame) throw new ShapeMismatchError(name, shape, node, other);
-    this.#hasShape = true;
+    if (connection === this.#connection) this.#hasShape = true;
   }
 
   #scheduleBeat(): void {
@@ -357,7 +364,10 @@ export class JournalReplicator implements StreamReplicator, MetricSource {
     await this.#beat();
     if (!this.#isReleased) await this.#release(this.#connection);
     for (const feed of this.#feeds.values()) void feed.check();
-    if (this.#beats % 3 === 0) this.#trim();
+    if (this.#beats % 3 !== 0) return;
+    this.#trim();
+    // An engine that has lost its data has lost the shape, too: it is declared again.
+    await this.#agrees(this.#compareShape());
   }
 
   async #beat(): Promise<void> {

@@ -259,6 +259,22 @@ describe("streams over a journal", () => {
     expect(reader.events[3]?.metadata).toMatchObject({ position: 0, sequence: 3 });
   });
 
+  test.each(["while nodes are connected", "in an outage"])(
+    "declare their shape again in a journal that has lost it %s",
+    async (when) => {
+      await using cluster = new JournalCluster();
+      const a = await cluster.start("a");
+      const listed = (): Promise<unknown[]> => portOf(a).engine().streams() as Promise<unknown[]>;
+      const before = await listed();
+      expect(before).toHaveLength(1);
+      if (when === "in an outage") cluster.hub.disconnect("a");
+      cluster.hub.flush();
+      cluster.hub.connect("a");
+      await cluster.until(async () => (await listed()).length === 1);
+      expect(await listed()).toEqual(before);
+    },
+  );
+
   test("goes on when the cache is restarted: both epochs are whole", async () => {
     await using cluster = new JournalCluster();
     const a = await cluster.start("a");
