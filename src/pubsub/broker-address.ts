@@ -10,7 +10,7 @@ export interface BrokerAddress {
   readonly tls: boolean;
   /** The address without credentials, for messages. */
   readonly shown: string;
-  /** What must not appear in any message, both decoded and as in the URL. */
+  /** What must not appear in any message: decoded, as the URL class has it, and as it was given. */
   readonly secrets: readonly string[];
 }
 
@@ -188,7 +188,11 @@ function parse(text: string, schemes: readonly string[], refuse: Refuse, whole =
   const password = decoded("password", url.password, refuse);
   // As in nats-server, a user without a password is a token.
   const isToken = schemes === natsSchemes && password === undefined;
-  const secrets = (isToken ? [url.username, user] : [url.password, password]).filter(
+  const written = /^\w+:\/\/([^/?#]*)@/.exec(text)?.[1] ?? "";
+  const words = isToken
+    ? [url.username, user, written.replace(/:$/, "")]
+    : [url.password, password, written.replace(/^[^:]*:?/, "")];
+  const secrets = [...new Set(words)].filter(
     (word): word is string => word !== undefined && word !== "",
   );
   return { url, user, password, secrets };

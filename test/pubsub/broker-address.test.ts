@@ -208,6 +208,13 @@ describe("a password", () => {
     },
   );
 
+  test.each([
+    ["redis://ann:QXQ%12@1[:2QXQ@host", redis],
+    ["nats://QXQ%12@1[2QXQ@host", nats],
+  ] as const)("is masked as it was given, escaped only in part: %s", (text, read) => {
+    expect(withoutSecrets(`no ${text}`, read(text))).not.toContain("QXQ");
+  });
+
   test("is not in what is shown of an address, and is masked in messages of others", () => {
     fc.assert(
       fc.property(url, (text) => {
