@@ -65,10 +65,16 @@ export async function jetStreamClients(
   return {
     js,
     jsm,
-    bucket: (name) =>
-      replicas === undefined
-        ? kvm.open(name, options)
-        : kvm.create(name, { ...options, description, replicas, history: 1 }),
+    bucket: async (name) => {
+      if (replicas === undefined) return await kvm.open(name, options);
+      const create = (): Promise<KV> =>
+        kvm.create(name, { ...options, description, replicas, history: 1 });
+      return await create().catch((error: unknown) => {
+        // The server answers so, too, where another node creates the same bucket: then it is there.
+        if (codeOf(error) === apiCodes.subjectsOverlap) return create();
+        throw error;
+      });
+    },
   };
 }
 

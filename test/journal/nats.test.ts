@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from "@jest/globals";
 import type { ConsumerAPI } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
+import { jetStreamClients } from "../../src/journal/jetstream-client.js";
 import { checkServer, JetStreamSession } from "../../src/journal/jetstream-session.js";
 import { OptionError, startSupervisor } from "../../src/index.js";
 import { natsJournal } from "../../src/nats.js";
@@ -21,7 +22,19 @@ import { describeWith } from "../helpers/brokers/describe-with.js";
 import { startNats } from "../helpers/brokers/servers.js";
 import { NatsLab } from "./nats-lab.js";
 
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
+
 describeWith("nats-server")("the journal's data in JetStream", () => {
+  test("has buckets that several nodes may create at the same time", async () => {
+    await using broker = await startNats({ jetStream: true });
+    const servers = `${broker.host}:${broker.port}`;
+    const connections = await Promise.all(range(6).map(() => connect({ servers })));
+    const clients = await Promise.all(connections.map((one) => jetStreamClients(one, 1, 10_000)));
+    for (const round of range(150))
+      await Promise.all(clients.map((one) => one.bucket(`bucket-${round}`)));
+    await Promise.all(connections.map((one) => one.close()));
+  });
+
   test("is laid out as documented", async () => {
     await using nats = await NatsLab.start();
     const { lab, jsm, names } = nats;
