@@ -49,7 +49,10 @@ export class NatsMembers {
     const now = this.#clock.now();
     return kept.flatMap((value) => {
       const node = readNode(value);
-      if (node === undefined) return [];
+      if (node === undefined) {
+        this.#removeLater(value, now);
+        return [];
+      }
       const { ttl, ...rest } = node;
       return [
         { ...rest, expired: now - this.#sightings.see(value.key, value.revision, now) >= ttl },
@@ -57,13 +60,32 @@ export class NatsMembers {
     });
   }
 
+  /** Its key stays for a while, as that of a member does that leaves a group. */
   async leave(stream: StreamName, node: string, epoch: string): Promise<void> {
     const { state } = this.#session();
     const key = keys.node(stream, node);
-    const kept = await state.get(key);
-    if (kept === undefined || readNode(kept)?.epoch !== epoch) return;
-    await state.remove(key, kept.revision);
+    for (;;) {
+      const kept = await state.get(key);
+      if (kept === undefined || readNode(kept)?.epoch !== epoch) return;
+      const text = JSON.stringify({ node, hasLeft: true });
+      if ((await state.replace(key, text, kept.revision)) !== undefined) break;
+    }
     this.#forget(key);
+    const all = await state.values(keys.nodes(stream));
+    if (all.every((value) => hasLeft(value)))
+      await Promise.all(all.map((value) => state.remove(value.key, value.revision)));
+  }
+
+  /** Removes the key of a node that has left, when nothing has been written to it for a while. */
+  #removeLater(value: KeptValue, now: Milliseconds): void {
+    const { key, revision } = value;
+    if (!hasLeft(value) || now - this.#sightings.see(key, revision, now) < lingerTime) return;
+    this.#sightings.forget(key);
+    this.#session()
+      .state.remove(key, revision)
+      .catch(() => {
+        // Whoever looks next tries it again.
+      });
   }
 
   /** Announces a member. */
@@ -200,6 +222,10 @@ export interface KnownMember {
 
 /** How long the key of a member stays that has left, or has expired. */
 const lingerTime: Milliseconds = 60_000;
+
+function hasLeft({ value }: KeptValue): boolean {
+  return readObject(value)?.["hasLeft"] === true;
+}
 
 function readNode({ value }: KeptValue): (StreamNode & { ttl: Milliseconds }) | undefined {
   const { node, epoch, startedAt, info, ttl } = readObject(value) ?? {};

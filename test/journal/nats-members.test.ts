@@ -95,6 +95,43 @@ test("the last member to leave removes its key, and those of the others", async 
   ]);
 });
 
+test("a node that leaves is removed a minute later, and the last one at once, with the others", async () => {
+  const stream = { cache: "c", name: "n" };
+  const kept = new Map<string, { key: string; revision: number; value: Uint8Array }>();
+  let revisions = 0;
+  const write = (key: string, text: string): Promise<number> => {
+    kept.set(key, { key, revision: ++revisions, value: new TextEncoder().encode(text) });
+    return Promise.resolve(revisions);
+  };
+  const state = {
+    get: (key: string) => Promise.resolve(kept.get(key)),
+    values: () => Promise.resolve([...kept.values()]),
+    replace: (key: string, text: string, revision: number) =>
+      (kept.get(key)?.revision ?? 0) === revision ? write(key, text) : Promise.resolve(undefined),
+    remove: (key: string) => Promise.resolve(kept.delete(key)),
+  } as unknown as JetStreamSession["state"];
+  const clock = new SimulatedClock();
+  const members = new NatsMembers(clock, () => ({ state }) as JetStreamSession);
+  const beat = (node: string, epoch = "1"): Promise<unknown> =>
+    members.beat(stream, { node, epoch, startedAt: 1, info: "" }, 10 * minute);
+  const alive = async (): Promise<string[]> =>
+    (await members.nodes(stream)).map(({ node }) => node);
+  for (const node of ["a", "b", "d"]) await beat(node);
+  await members.leave(stream, "a", "1");
+  await members.leave(stream, "b", "1");
+  expect(await alive()).toEqual(["d"]);
+  expect(kept.size).toBe(3);
+  // One of them is back.
+  await beat("b", "2");
+  expect(await alive()).toEqual(["b", "d"]);
+  await clock.advance(minute);
+  expect(await alive()).toEqual(["b", "d"]);
+  expect([...kept.keys()]).toEqual([keys.node(stream, "b"), keys.node(stream, "d")]);
+  await members.leave(stream, "b", "2");
+  await members.leave(stream, "d", "1");
+  expect(kept.size).toBe(0);
+});
+
 test("a member whose key was not found is forgotten, unless it was heard of since", () => {
   const { members, value, living } = makeMembers();
   members.learn(value(3, 1000));
