@@ -30,8 +30,10 @@ describeWith("nats-server")("the journal's data in JetStream", () => {
     const servers = `${broker.host}:${broker.port}`;
     const connections = await Promise.all(range(6).map(() => connect({ servers })));
     const clients = await Promise.all(connections.map((one) => jetStreamClients(one, 1, 10_000)));
-    for (const round of range(150))
-      await Promise.all(clients.map((one) => one.bucket(`bucket-${round}`)));
+    for (const round of range(150)) {
+      const opened = await Promise.all(clients.map((one) => one.bucket(`bucket-${round}`)));
+      expect(opened).toHaveLength(6);
+    }
     await Promise.all(connections.map((one) => one.close()));
   });
 
